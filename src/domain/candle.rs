@@ -1,0 +1,88 @@
+//! Price bars.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Symbol, Timestamp};
+
+/// Why a bar is not one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CandleError {
+    /// High and low do not enclose open and close.
+    #[error("high {high} and low {low} do not enclose open {open} and close {close}")]
+    NotEnclosed {
+        /// Highest price claimed.
+        high: Decimal,
+        /// Lowest price claimed.
+        low: Decimal,
+        /// First price.
+        open: Decimal,
+        /// Last price.
+        close: Decimal,
+    },
+    /// A price that is zero or negative.
+    #[error("price {0} is not positive")]
+    NotPositive(Decimal),
+    /// A negative volume.
+    #[error("volume {0} is negative")]
+    NegativeVolume(Decimal),
+    /// A bar of no length.
+    #[error("a candle's interval must be longer than zero")]
+    NoInterval,
+}
+
+/// One closed price bar of one symbol. Prices are in the symbol's quote asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candle {
+    /// Whose price.
+    pub symbol: Symbol,
+    /// First instant of the bar.
+    pub open_time: Timestamp,
+    /// Length in seconds.
+    pub interval_secs: u32,
+    /// First price.
+    pub open: Decimal,
+    /// Highest price.
+    pub high: Decimal,
+    /// Lowest price.
+    pub low: Decimal,
+    /// Last price.
+    pub close: Decimal,
+    /// Traded amount, as the source counts it.
+    pub volume: Decimal,
+}
+
+impl Candle {
+    /// Checks that the bar can be one.
+    pub fn validated(self) -> Result<Self, CandleError> {
+        if self.interval_secs == 0 {
+            return Err(CandleError::NoInterval);
+        }
+        if let Some(price) =
+            [self.low, self.open, self.close, self.high].into_iter().find(|p| *p <= Decimal::ZERO)
+        {
+            return Err(CandleError::NotPositive(price));
+        }
+        if self.high < self.open.max(self.close) || self.low > self.open.min(self.close) {
+            let Self { high, low, open, close, .. } = self;
+            return Err(CandleError::NotEnclosed { high, low, open, close });
+        }
+        if self.volume.is_sign_negative() && !self.volume.is_zero() {
+            return Err(CandleError::NegativeVolume(self.volume));
+        }
+        Ok(self)
+    }
+
+    /// Length of the bar.
+    pub fn interval(&self) -> Duration {
+        Duration::from_secs(u64::from(self.interval_secs))
+    }
+
+    /// First instant after the bar: when it is known.
+    pub fn close_time(&self) -> Timestamp {
+        self.open_time.plus(self.interval())
+    }
+}

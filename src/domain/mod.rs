@@ -1,0 +1,49 @@
+//! The shared nouns: plain data with serde, no clock, no I/O, no decisions.
+//!
+//! Everything here can be built, compared, printed and stored. A type whose values could be wrong validates
+//! when it is constructed or read (`Symbol`, `Confidence`, `Pct`), so the rest of the house need not ask again.
+
+mod actor;
+mod candle;
+mod command;
+mod control;
+mod decision;
+mod ids;
+mod message;
+mod money;
+mod order;
+mod signal;
+mod symbol;
+mod time;
+mod untrusted;
+mod voice;
+
+pub use actor::Actor;
+pub use candle::{Candle, CandleError};
+pub use command::{AlarmTarget, Command, CommandParseError, Outcome as CommandOutcome, Tier};
+pub use control::{Epoch, Level, TradingState};
+pub use decision::{
+    Change, Conflict, ConflictKind, Decision, Outcome, ReasonCode, Resolution, ResolutionAction, ResolvedBy,
+    Verdict, Vote,
+};
+pub use ids::{
+    AlarmId, ClientOrderId, CommandId, DecisionId, InstallId, MessageId, PlanId, RunId, Seq, SignalId,
+    TradeId,
+};
+pub use message::{
+    ExecutionEvent, MESSAGE_BYTES_MAX, Message, MessageError, Payload, PortfolioUpdate, Priority, RiskAlert,
+    Severity, SystemEvent, SystemEventKind, Topic,
+};
+pub use money::{
+    Money, MoneyError, Pct, PctError, PriceRounding, checked_add, checked_div, checked_mul, checked_sub,
+    price_from_f64,
+};
+pub use order::{
+    Fill, FillRole, Order, OrderError, OrderKind, OrderStatus, Protection, Purpose, Side, VenueEvent,
+    VenueReject,
+};
+pub use signal::{Action, Confidence, ConfidenceError, Signal};
+pub use symbol::{Asset, Symbol, SymbolError};
+pub use time::{Now, Timestamp, days_hms, short_span};
+pub use untrusted::{SafeText, Untrusted};
+pub use voice::{Bias, Regime, RegimeUpdate, SentimentBias, SentimentUpdate, TaSignal, VoiceKind};
