@@ -35,4 +35,6 @@
 //! - Anything that follows from a record leaving the process before the record is on disk.
 //! - A trading state that loosens by itself.
 
+pub mod config;
 pub mod domain;
+pub mod telemetry;

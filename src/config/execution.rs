@@ -1,0 +1,58 @@
+//! `execution.yaml`: the account and the paper venue.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Asset, Pct};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionFile {
+    /// Currency and start balances.
+    pub account: Account,
+    /// How orders are sent.
+    pub execution: Execution,
+    /// The paper venue.
+    pub paper: Paper,
+}
+
+/// Section `account`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Everything is valued in this.
+    pub currency: Asset,
+    /// What a fresh account holds.
+    pub start: BTreeMap<Asset, Decimal>,
+}
+
+/// Section `execution`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Execution {
+    /// An entry that is not filled after this is cancelled (market time).
+    #[serde(with = "humantime_serde")]
+    pub entry_valid_for: Duration,
+    /// An order without an answer is Unknown after this (operator time).
+    #[serde(with = "humantime_serde")]
+    pub answer_within: Duration,
+}
+
+/// Section `paper`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paper {
+    /// Share of the traded amount.
+    pub fee_pct: Pct,
+    /// Distance of a market order's price from the last trade, to the worse side.
+    pub slippage_pct: Pct,
+    /// The venue's own leverage limit.
+    pub leverage_max: Decimal,
+    /// A price older than this is not fresh for the venue (market time).
+    #[serde(with = "humantime_serde")]
+    pub price_fresh_for: Duration,
+}

@@ -1,0 +1,53 @@
+//! Through which pairs an asset is worth something in the account currency.
+
+use std::collections::VecDeque;
+
+use crate::domain::{Asset, Symbol};
+
+/// The fewest pairs that lead from `asset` to `currency`, base to quote at each step: `XRP/BTC`, `BTC/USDT`. Empty
+/// for the currency itself, none when the symbols do not lead there. Of equally short ways the first in the order of
+/// `symbols` is taken.
+pub fn price_path(symbols: &[Symbol], asset: &Asset, currency: &Asset) -> Option<Vec<Symbol>> {
+    let mut seen = vec![asset];
+    let mut ways: VecDeque<(&Asset, Vec<Symbol>)> = VecDeque::from([(asset, Vec::new())]);
+    while let Some((here, way)) = ways.pop_front() {
+        if here == currency {
+            return Some(way);
+        }
+        for symbol in symbols.iter().filter(|symbol| symbol.base() == here) {
+            if !seen.contains(&symbol.quote()) {
+                seen.push(symbol.quote());
+                let mut longer = way.clone();
+                longer.push(symbol.clone());
+                ways.push_back((symbol.quote(), longer));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(symbols: &[&str], asset: &str, currency: &str) -> Option<String> {
+        let symbols: Vec<_> = symbols.iter().map(|text| Symbol::new(text).unwrap()).collect();
+        let way = price_path(&symbols, &Asset::new(asset).unwrap(), &Asset::new(currency).unwrap())?;
+        Some(way.iter().map(Symbol::as_str).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn the_shortest_way_to_the_currency_is_taken() {
+        let symbols = ["XRP/BTC", "BTC/USDT", "XRP/USDT"];
+        assert_eq!(way(&symbols, "XRP", "USDT").unwrap(), "XRP/USDT");
+        assert_eq!(way(&symbols[..2], "XRP", "USDT").unwrap(), "XRP/BTC BTC/USDT");
+        assert_eq!(way(&symbols, "USDT", "USDT").unwrap(), "");
+    }
+
+    #[test]
+    fn an_asset_without_a_way_has_no_price() {
+        assert_eq!(way(&["BTC/USDT"], "ETH", "USDT"), None);
+        assert_eq!(way(&["BTC/USDT"], "USDT", "BTC"), None, "pairs are not read backwards");
+        assert_eq!(way(&["A/B", "B/A"], "A", "C"), None, "circles end");
+    }
+}

@@ -1,0 +1,113 @@
+//! Rules of `portfolio.yaml` and `execution.yaml`: amounts, and that everything has a price.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::check::{Check, Shown};
+use super::{DAY, LEVERAGE_MAX, MINUTE, SECOND};
+use crate::config::key_path::KeyPath;
+use crate::config::{Config, price_path};
+use crate::domain::{Asset, Pct, Symbol, checked_add, checked_sub};
+
+/// The largest amount any key may hold, in the account currency; above it is a slip of the pen.
+const AMOUNT_MAX: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+
+/// How far the targets may be from 100, in points.
+const TARGET_SUM_TOLERANCE: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
+
+/// Whether a price of the symbol can be turned into the account currency.
+pub(super) fn symbol_is_priced(symbol: &Symbol, symbols: &[Symbol], currency: &Asset) -> bool {
+    price_path(symbols, symbol.quote(), currency).is_some()
+}
+
+pub(super) fn check_portfolio(config: &Config, check: &mut Check) {
+    let file = &config.portfolio;
+    targets(config, check);
+    check.above("rebalancing.threshold_pct", file.rebalancing.threshold_pct, Pct::ZERO, Pct::HUNDRED);
+    check.range("rebalancing.every_min", file.rebalancing.every_min, MINUTE, 365 * DAY);
+    check.range("rebalancing.trade_min", file.rebalancing.trade_min, Decimal::ZERO, AMOUNT_MAX);
+    check.range("dca.at_once_below", file.dca.at_once_below, Decimal::ZERO, AMOUNT_MAX);
+    check.range("dca.legs_max", file.dca.legs_max, 1, 1_000);
+    check.range("dca.spacing", file.dca.spacing, SECOND, 30 * DAY);
+    check.above("dca.leg_min", file.dca.leg_min, Decimal::ZERO, AMOUNT_MAX);
+    check.range("dca.max_lateness", file.dca.max_lateness, Duration::ZERO, 30 * DAY);
+}
+
+fn targets(config: &Config, check: &mut Check) {
+    let path = || KeyPath::of("target_allocation");
+    let targets = &config.portfolio.target_allocation;
+    let currency = &config.execution.account.currency;
+    let symbols = &config.orchestration.symbols;
+
+    let sum = targets.values().try_fold(Decimal::ZERO, |sum, share| checked_add(sum, share.value()));
+    let distance = sum.and_then(|sum| checked_sub(sum, Decimal::ONE_HUNDRED));
+    if !distance.is_ok_and(|distance| distance.abs() <= TARGET_SUM_TOLERANCE) {
+        let parts: Vec<_> =
+            targets.iter().map(|(asset, share)| format!("{asset} {}", share.shown())).collect();
+        check.problem(
+            path(),
+            format!(
+                "the targets sum to {} and must sum to 100 (within {TARGET_SUM_TOLERANCE}): {}; an asset of the \
+                 defaults is taken out by `ASSET: null`",
+                sum.map_or_else(|e| e.to_string(), |sum| sum.shown()),
+                parts.join(", "),
+            ),
+        );
+    }
+    let is_priced = |asset: &Asset| price_path(symbols, asset, currency).is_some();
+    for asset in targets.keys().filter(|asset| !is_priced(asset)) {
+        check.warning(
+            path().key(asset),
+            format!(
+                "no symbol prices {asset} in {currency}: it is left out and the other targets are scaled up to 100; \
+                 to include it add the pair {asset}/{currency} to symbols in orchestration.yaml, or change \
+                 account.currency in execution.yaml"
+            ),
+        );
+    }
+    if !targets.iter().any(|(asset, share)| is_priced(asset) && *share > Pct::ZERO) {
+        check.problem(path(), format!("no target is left that can be priced in {currency}"));
+    }
+}
+
+pub(super) fn check_execution(config: &Config, check: &mut Check) {
+    const COST_MAX: Decimal = Decimal::TEN;
+    let file = &config.execution;
+    start(config, check);
+    check.range("execution.entry_valid_for", file.execution.entry_valid_for, SECOND, 7 * DAY);
+    check.range(
+        "execution.answer_within",
+        file.execution.answer_within,
+        Duration::from_millis(100),
+        5 * MINUTE,
+    );
+    check.range("paper.fee_pct", file.paper.fee_pct.value(), Decimal::ZERO, COST_MAX);
+    check.range("paper.slippage_pct", file.paper.slippage_pct.value(), Decimal::ZERO, COST_MAX);
+    check.range("paper.leverage_max", file.paper.leverage_max, Decimal::ONE, LEVERAGE_MAX);
+    check.range("paper.price_fresh_for", file.paper.price_fresh_for, SECOND, DAY);
+}
+
+fn start(config: &Config, check: &mut Check) {
+    let currency = &config.execution.account.currency;
+    let start = &config.execution.account.start;
+    for (asset, amount) in start {
+        let path = KeyPath::of("account.start").key(asset);
+        check.range(path.clone(), *amount, Decimal::ZERO, AMOUNT_MAX);
+        if price_path(&config.orchestration.symbols, asset, currency).is_none() {
+            check.problem(
+                path,
+                format!(
+                    "{asset} has no price in {currency}, so that the worth of the account would be unknown: add the \
+                     pair {asset}/{currency} to symbols in orchestration.yaml, or change account.currency"
+                ),
+            );
+        }
+    }
+    if !start.values().any(|amount| *amount > Decimal::ZERO) {
+        check.problem(
+            KeyPath::of("account.start"),
+            "the account would be empty; give at least one asset an amount",
+        );
+    }
+}

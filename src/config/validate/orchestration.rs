@@ -1,0 +1,260 @@
+//! Rules of `orchestration.yaml`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::check::Check;
+use super::money::symbol_is_priced;
+use super::{DAY, HOUR, LEVERAGE_MAX, MINUTE, SECOND};
+use crate::config::key_path::KeyPath;
+use crate::config::problem::suggestion;
+use crate::config::{Config, EmergencyVerb, Orchestration, Schedules, TaskName};
+use crate::domain::{MESSAGE_BYTES_MAX, Pct, ResolutionAction};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// The breaches the risk rules know; other names are those of outside risk alerts.
+const BREAKERS: [&str; 3] = ["daily_loss", "weekly_loss", "max_drawdown"];
+
+pub(super) fn check(config: &Config, check: &mut Check) {
+    let file = &config.orchestration;
+    symbols(config, check);
+    spans_and_sizes(file, check);
+    degradation(file, check);
+    consensus(file, check);
+    conflicts(file, check);
+    schedules(&file.schedules, check);
+    emergency(file, check);
+}
+
+fn symbols(config: &Config, check: &mut Check) {
+    const SYMBOLS_MAX: usize = 100;
+    let symbols = &config.orchestration.symbols;
+    let currency = &config.execution.account.currency;
+    check.range("symbols", symbols.len(), 1, SYMBOLS_MAX);
+    for (at, symbol) in symbols.iter().enumerate() {
+        let path = || KeyPath::of("symbols").index(at);
+        if symbols.iter().take(at).any(|earlier| earlier == symbol) {
+            check.problem(path(), format!("{symbol} is there twice"));
+        }
+        if !symbol_is_priced(symbol, symbols, currency) {
+            let quote = symbol.quote();
+            check.problem(
+                path(),
+                format!(
+                    "{symbol} has no price in {currency}, the account currency: add the pair {quote}/{currency} to \
+                     symbols, or change account.currency in execution.yaml"
+                ),
+            );
+        }
+    }
+}
+
+fn spans_and_sizes(file: &Orchestration, check: &mut Check) {
+    check.range("control.halt_confirm_within", file.control.halt_confirm_within, SECOND, MINUTE);
+    check.range(
+        "control.release_code_valid_for",
+        file.control.release_code_valid_for,
+        10 * SECOND,
+        5 * MINUTE,
+    );
+
+    check.range("message_bus.max_history_size", file.message_bus.max_history_size, 1, 1_000_000);
+    check.range(
+        "message_bus.max_message_bytes",
+        file.message_bus.max_message_bytes,
+        1_024,
+        MESSAGE_BYTES_MAX,
+    );
+    check.range("message_bus.cleanup_every", file.message_bus.cleanup_every, SECOND, HOUR);
+
+    check.range("llm.resolve_within", file.llm.resolve_within, 100 * MILLISECOND, MINUTE);
+
+    check.range("signals.max_age", file.signals.max_age, SECOND, DAY);
+    check.range("signals.feed_stale_after", file.signals.feed_stale_after, SECOND, DAY);
+
+    check.range("health.every", file.health.every, SECOND, HOUR);
+    check.range("health.disk_free_min_mib", file.health.disk_free_min_mib, 1, 1_048_576);
+    check.range("health.clock_drift_max", file.health.clock_drift_max, 100 * MILLISECOND, HOUR);
+    check.range("health.execution_errors_max", file.health.execution_errors_max, 1, 100);
+    check.range("health.execution_cooldown", file.health.execution_cooldown, Duration::ZERO, DAY);
+
+    check.range("store.outbox_wait_max", file.store.outbox_wait_max, 10 * MILLISECOND, MINUTE);
+    check.range("store.outbox_records_max", file.store.outbox_records_max, 1, 1_000_000);
+    check.range("store.segment_records", file.store.segment_records, 100, 1_000_000);
+}
+
+fn degradation(file: &Orchestration, check: &mut Check) {
+    let it = &file.degradation;
+    check.range("degradation.reduced_from", it.reduced_from, 1, 100);
+    check
+        .rising(("degradation.reduced_from", it.reduced_from), ("degradation.limited_from", it.limited_from));
+    check.rising(
+        ("degradation.limited_from", it.limited_from),
+        ("degradation.emergency_from", it.emergency_from),
+    );
+    check.range("degradation.failures_max", it.failures_max, 1, 100);
+    // Otherwise one component alone, failing for ever, could not bring the tightest level about.
+    check.not_above(
+        ("degradation.emergency_from", it.emergency_from),
+        ("degradation.failures_max", it.failures_max),
+    );
+    check.range("degradation.failure_spacing", it.failure_spacing, Duration::ZERO, HOUR);
+    check.range("degradation.successes_to_recover", it.successes_to_recover, 1, 100);
+    check.range("degradation.forced_review_after", it.forced_review_after, MINUTE, 7 * DAY);
+    check.range("degradation.symbol_lock_after", it.symbol_lock_after, 1, 100);
+}
+
+fn consensus(file: &Orchestration, check: &mut Check) {
+    let it = &file.consensus;
+    check.range("consensus.high", it.high, 0.0, 1.0);
+    check.range("consensus.low", it.low, 0.0, 1.0);
+    check.rising(("consensus.low", it.low), ("consensus.high", it.high));
+    check.range("consensus.max_boost", it.max_boost, 0.0, 1.0);
+    check.range("consensus.max_penalty", it.max_penalty, 0.0, 1.0);
+    check.range("consensus.min_voices_for_boost", it.min_voices_for_boost, 1, 3);
+    check.range("consensus.fresh_for.technical", it.fresh_for.technical, SECOND, DAY);
+    check.range("consensus.fresh_for.regime", it.fresh_for.regime, SECOND, DAY);
+    check.range("consensus.fresh_for.sentiment", it.fresh_for.sentiment, SECOND, 7 * DAY);
+}
+
+fn conflicts(file: &Orchestration, check: &mut Check) {
+    let it = &file.conflicts;
+    check.range("conflicts.confidence_gap", it.confidence_gap, 0.0, 1.0);
+    let defaults = KeyPath::of("conflicts.defaults");
+    for (key, action) in [
+        ("ta_sentiment_conflict", it.defaults.ta_sentiment_conflict),
+        ("regime_conflict", it.defaults.regime_conflict),
+    ] {
+        if action == ResolutionAction::Modify {
+            check.problem(
+                defaults.clone().key(key),
+                "modify needs a model that says what; allowed: proceed, wait, abort",
+            );
+        }
+    }
+    match it.defaults.risk_override {
+        ResolutionAction::Wait | ResolutionAction::Abort => {}
+        action @ (ResolutionAction::Proceed | ResolutionAction::Modify) => check.problem(
+            defaults.key("risk_override"),
+            format!("{action} would trade against a risk alert in force; allowed: wait, abort"),
+        ),
+    }
+    let bounds = &it.modification_bounds;
+    check.range(
+        "conflicts.modification_bounds.leverage_min",
+        bounds.leverage_min,
+        Decimal::ONE,
+        LEVERAGE_MAX,
+    );
+    check.range(
+        "conflicts.modification_bounds.leverage_max",
+        bounds.leverage_max,
+        Decimal::ONE,
+        LEVERAGE_MAX,
+    );
+    check.not_above(
+        ("conflicts.modification_bounds.leverage_min", bounds.leverage_min),
+        ("conflicts.modification_bounds.leverage_max", bounds.leverage_max),
+    );
+}
+
+fn schedules(schedules: &Schedules, check: &mut Check) {
+    const CONCURRENT_MAX: usize = 64;
+    check.range("schedules.concurrent_max", schedules.concurrent_max, 1, CONCURRENT_MAX);
+    let tasks = KeyPath::of("schedules.tasks");
+    for name in TaskName::ALL {
+        let path = tasks.clone().key(name);
+        let Some(task) = schedules.tasks.get(&name) else {
+            check.problem(
+                path,
+                "the task is missing; a task that must not run is disabled by the operator, not removed",
+            );
+            continue;
+        };
+        check.range(path.clone().key("every"), task.every, SECOND, 7 * DAY);
+        check.range(path.clone().key("timeout"), task.timeout, 100 * MILLISECOND, HOUR);
+        check.range(path.clone().key("concurrent"), task.concurrent, 1, CONCURRENT_MAX);
+        if task.concurrent > schedules.concurrent_max {
+            check.warning(
+                path.clone().key("concurrent"),
+                format!(
+                    "{} is above schedules.concurrent_max ({}), which therefore rules",
+                    task.concurrent, schedules.concurrent_max
+                ),
+            );
+        }
+        let once: BTreeSet<_> = task.depends_on.iter().collect();
+        if once.len() != task.depends_on.len() {
+            check.problem(path.key("depends_on"), "a task is there twice");
+        }
+    }
+    for cycle in cycles(schedules) {
+        let keys: Vec<_> = cycle.iter().map(|name| tasks.clone().key(name).key("depends_on")).collect();
+        let names: Vec<_> = cycle.iter().chain(cycle.first()).map(|name| name.name()).collect();
+        check.problem_between(
+            keys,
+            format!(
+                "tasks wait for each other and none would run: {}; take one arrow out",
+                names.join(" -> ")
+            ),
+        );
+    }
+}
+
+/// Every way round on which tasks wait for each other, each once, beginning with its first task.
+fn cycles(schedules: &Schedules) -> Vec<Vec<TaskName>> {
+    fn follow(schedules: &Schedules, way: &mut Vec<TaskName>, found: &mut Vec<Vec<TaskName>>) {
+        let (Some(&first), Some(&here)) = (way.first(), way.last()) else { return };
+        let next = schedules.tasks.get(&here).map(|task| task.depends_on.clone()).unwrap_or_default();
+        for name in next.into_iter().collect::<BTreeSet<_>>() {
+            if name == first {
+                found.push(way.clone());
+            } else if name > first && !way.contains(&name) {
+                way.push(name);
+                follow(schedules, way, found);
+                way.pop();
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for name in TaskName::ALL {
+        follow(schedules, &mut vec![name], &mut found);
+    }
+    found
+}
+
+fn emergency(file: &Orchestration, check: &mut Check) {
+    for (breach, action) in &file.emergency.actions {
+        let path = KeyPath::of("emergency.actions").key(breach);
+        if !BREAKERS.contains(&breach.as_str())
+            && let Some(near) = suggestion(breach, BREAKERS)
+        {
+            check.warning(path.clone(), format!("no breaker has this name; did you mean `{near}`?"));
+        }
+        let reduces = action.action == EmergencyVerb::ReducePositions;
+        match action.reduce_pct {
+            Some(_) if !reduces => {
+                check.problem(path.clone().key("reduce_pct"), "only with action: reduce_positions");
+            }
+            Some(share) if share == Pct::ZERO => {
+                check.problem(
+                    path.clone().key("reduce_pct"),
+                    "0 is out of range; allowed: above 0, up to 100",
+                );
+            }
+            None if reduces => {
+                check.problem(
+                    path.clone(),
+                    "reduce_positions needs reduce_pct, the percent of every lot to sell",
+                );
+            }
+            Some(_) | None => {}
+        }
+        if action.close_positions && action.action != EmergencyVerb::HaltAll {
+            check.problem(path.key("close_positions"), "only with action: halt_all");
+        }
+    }
+}
