@@ -35,6 +35,8 @@
 //! - Anything that follows from a record leaving the process before the record is on disk.
 //! - A trading state that loosens by itself.
 
+pub mod bus;
 pub mod config;
 pub mod domain;
+pub mod gate;
 pub mod telemetry;
