@@ -35,8 +35,11 @@
 //! - Anything that follows from a record leaving the process before the record is on disk.
 //! - A trading state that loosens by itself.
 
+pub mod account;
+pub mod alarm;
 pub mod bus;
 pub mod config;
 pub mod domain;
 pub mod gate;
+pub mod risk;
 pub mod telemetry;

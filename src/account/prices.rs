@@ -1,0 +1,342 @@
+//! Last prices, how fresh they are, and what one asset is worth in another.
+//!
+//! A conversion goes through a pair directly, through the inverse pair, or through one asset in between (XRP/BTC,
+//! then BTC/USDT). It never uses a price that is older than the caller allows, and never a stand-in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::domain::{Asset, Candle, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span};
+
+/// Why something has no price.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PriceError {
+    /// No candle of the pair has arrived yet.
+    #[error("no price for {0} yet: wait for its first candle, or check the feed")]
+    Missing(Symbol),
+    /// The last candle of the pair is too old.
+    #[error("the price of {symbol} is {} old (at most {}): check the feed", short_span(*age), short_span(*max_age))]
+    Stale {
+        /// Which pair.
+        symbol: Symbol,
+        /// How old its price is.
+        age: Duration,
+        /// How old it may be.
+        max_age: Duration,
+    },
+    /// The last candle of the pair closed long after now: one of the clocks is wrong.
+    #[error("the price of {symbol} is {} ahead of the clock: check the clock and the feed", short_span(*ahead))]
+    Ahead {
+        /// Which pair.
+        symbol: Symbol,
+        /// How far ahead its price is.
+        ahead: Duration,
+    },
+    /// No pair, and no two pairs, lead from one asset to the other.
+    #[error("{from} has no price path to {to}: add a pair such as {from}/{to}, or change account.currency")]
+    NoPath {
+        /// The asset to be valued.
+        from: Asset,
+        /// The asset to value it in.
+        to: Asset,
+    },
+    /// The conversion has no result.
+    #[error("cannot convert at the price of {symbol}: {error}")]
+    Arithmetic {
+        /// The pair at whose price it failed.
+        symbol: Symbol,
+        /// What failed.
+        error: MoneyError,
+    },
+}
+
+/// A last price and when it was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Quote units per base unit; positive.
+    pub price: Decimal,
+    /// When the candle closed, market time.
+    pub at: Timestamp,
+}
+
+/// One step of a price path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The pair whose price is used.
+    pub symbol: Symbol,
+    /// The amount is in the pair's quote: divide instead of multiply.
+    pub inverse: bool,
+}
+
+/// The pairs through which one asset is valued in another; empty when they are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PricePath(pub Vec<Hop>);
+
+/// The shortest price path from `asset` to `currency`: direct, inverse, or through one asset in between.
+///
+/// # Errors
+/// [`PriceError::NoPath`], whose text names the ways out; a configuration with such a symbol is refused at start.
+pub fn price_path<'a>(
+    asset: &Asset,
+    currency: &Asset,
+    symbols: impl IntoIterator<Item = &'a Symbol>,
+) -> Result<PricePath, PriceError> {
+    let symbols: Vec<&Symbol> = symbols.into_iter().collect();
+    paths(asset, currency, &symbols)
+        .into_iter()
+        .next()
+        .ok_or_else(|| PriceError::NoPath { from: asset.clone(), to: currency.clone() })
+}
+
+/// All paths of at most two hops, shortest first, then in the order of `symbols`.
+fn paths(from: &Asset, to: &Asset, symbols: &[&Symbol]) -> Vec<PricePath> {
+    if from == to {
+        return vec![PricePath(Vec::new())];
+    }
+    let hops_from = |asset: &Asset| -> Vec<(Hop, Asset)> {
+        symbols.iter().filter_map(|symbol| step(asset, symbol)).collect()
+    };
+    let first = hops_from(from);
+    let mut found: Vec<PricePath> =
+        first.iter().filter(|(_, end)| end == to).map(|(hop, _)| PricePath(vec![hop.clone()])).collect();
+    for (hop, between) in first.iter().filter(|(_, end)| end != to) {
+        let second = hops_from(between).into_iter().filter(|(_, end)| end == to);
+        found.extend(second.map(|(last, _)| PricePath(vec![hop.clone(), last])));
+    }
+    found
+}
+
+/// Where the pair leads from `asset`, if it touches it.
+fn step(asset: &Asset, symbol: &Symbol) -> Option<(Hop, Asset)> {
+    let hop = |inverse| Hop { symbol: symbol.clone(), inverse };
+    if symbol.base() == asset {
+        Some((hop(false), symbol.quote().clone()))
+    } else if symbol.quote() == asset {
+        Some((hop(true), symbol.base().clone()))
+    } else {
+        None
+    }
+}
+
+/// The last price of every pair.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Prices {
+    marks: BTreeMap<Symbol, Option<Mark>>,
+}
+
+impl Prices {
+    /// No prices yet, for these pairs.
+    pub fn new(symbols: impl IntoIterator<Item = Symbol>) -> Self {
+        Self { marks: symbols.into_iter().map(|symbol| (symbol, None)).collect() }
+    }
+
+    /// Takes the close of a candle. An older candle than the last, or one without a positive close, changes nothing;
+    /// returns whether it was taken.
+    pub fn update(&mut self, candle: &Candle) -> bool {
+        let mark = Mark { price: candle.close, at: candle.close_time() };
+        let last = self.mark(&candle.symbol);
+        if mark.price <= Decimal::ZERO || last.is_some_and(|last| last.at > mark.at) {
+            return false;
+        }
+        self.marks.insert(candle.symbol.clone(), Some(mark));
+        true
+    }
+
+    /// The last price, however old.
+    pub fn mark(&self, symbol: &Symbol) -> Option<Mark> {
+        self.marks.get(symbol).copied().flatten()
+    }
+
+    /// The last price, if it is at most `max_age` away from `now`: a price from the future would stay fresh for ever.
+    pub fn fresh(&self, symbol: &Symbol, now: Timestamp, max_age: Duration) -> Result<Decimal, PriceError> {
+        let mark = self.mark(symbol).ok_or_else(|| PriceError::Missing(symbol.clone()))?;
+        let age = now.since(mark.at);
+        if age > max_age {
+            return Err(PriceError::Stale { symbol: symbol.clone(), age, max_age });
+        }
+        let ahead = mark.at.since(now);
+        if ahead > max_age {
+            return Err(PriceError::Ahead { symbol: symbol.clone(), ahead });
+        }
+        Ok(mark.price)
+    }
+
+    /// What `amount` of `from` is worth in `to`, at prices at most `max_age` old.
+    ///
+    /// # Errors
+    /// The first pair on the way that has no fresh price, or that there is no way.
+    pub fn convert(
+        &self,
+        amount: Decimal,
+        from: &Asset,
+        to: &Asset,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<Decimal, PriceError> {
+        if from == to {
+            return Ok(amount);
+        }
+        let symbols: Vec<&Symbol> = self.marks.keys().collect();
+        let mut first_error = None;
+        for path in paths(from, to, &symbols) {
+            match self.walk(amount, &path, now, max_age) {
+                Ok(worth) => return Ok(worth),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| PriceError::NoPath { from: from.clone(), to: to.clone() }))
+    }
+
+    fn walk(
+        &self,
+        amount: Decimal,
+        path: &PricePath,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<Decimal, PriceError> {
+        path.0.iter().try_fold(amount, |amount, Hop { symbol, inverse }| {
+            let price = self.fresh(symbol, now, max_age)?;
+            let worth = if *inverse { checked_div(amount, price) } else { checked_mul(amount, price) };
+            worth.map_err(|error| PriceError::Arithmetic { symbol: symbol.clone(), error })
+        })
+    }
+
+    /// The prices as they may be used at `now`.
+    pub const fn at(&self, now: Timestamp, max_age: Duration) -> FreshPrices<'_> {
+        FreshPrices { prices: self, now, max_age }
+    }
+
+    /// The pairs that are known, priced or not.
+    pub fn symbols(&self) -> impl Iterator<Item = &Symbol> {
+        self.marks.keys()
+    }
+}
+
+/// Prices at one instant, none older than allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct FreshPrices<'a> {
+    prices: &'a Prices,
+    now: Timestamp,
+    max_age: Duration,
+}
+
+impl FreshPrices<'_> {
+    /// The fresh price of a pair, quote units per base unit.
+    pub fn price(&self, symbol: &Symbol) -> Result<Decimal, PriceError> {
+        self.prices.fresh(symbol, self.now, self.max_age)
+    }
+
+    /// What `amount` of `from` is worth in `to`.
+    pub fn convert(&self, amount: Decimal, from: &Asset, to: &Asset) -> Result<Decimal, PriceError> {
+        self.prices.convert(amount, from, to, self.now, self.max_age)
+    }
+
+    /// What one unit of `from` is worth in `to`.
+    pub fn rate(&self, from: &Asset, to: &Asset) -> Result<Decimal, PriceError> {
+        self.convert(Decimal::ONE, from, to)
+    }
+
+    /// Whether the pair is known, priced or not.
+    pub fn knows(&self, symbol: &Symbol) -> bool {
+        self.prices.marks.contains_key(symbol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_AGE: Duration = Duration::from_secs(90);
+
+    fn symbol(text: &str) -> Symbol {
+        Symbol::new(text).unwrap()
+    }
+
+    fn asset(text: &str) -> Asset {
+        Asset::new(text).unwrap()
+    }
+
+    fn candle(text: &str, close: &str, open_secs: i64) -> Candle {
+        let close: Decimal = close.parse().unwrap();
+        Candle {
+            symbol: symbol(text),
+            open_time: Timestamp::from_secs(open_secs),
+            interval_secs: 60,
+            open: close,
+            high: close,
+            low: close,
+            close,
+            volume: Decimal::ONE,
+        }
+    }
+
+    fn prices() -> Prices {
+        let mut prices = Prices::new(["BTC/USDT", "XRP/BTC", "ETH/USDT"].map(symbol));
+        assert!(prices.update(&candle("BTC/USDT", "40000", 0)));
+        assert!(prices.update(&candle("XRP/BTC", "0.0000125", 0)));
+        prices
+    }
+
+    fn converted(amount: i64, from: &str, to: &str, now: i64) -> Result<Decimal, PriceError> {
+        prices().convert(amount.into(), &asset(from), &asset(to), Timestamp::from_secs(now), MAX_AGE)
+    }
+
+    #[test]
+    fn amounts_convert_directly_inversely_and_through_one_asset_between() {
+        for (amount, from, to, worth) in [
+            (2, "BTC", "USDT", "80000"),
+            (80_000, "USDT", "BTC", "2"),
+            (100, "XRP", "USDT", "50"),
+            (50, "USDT", "XRP", "100"),
+            (7, "USDT", "USDT", "7"),
+        ] {
+            assert_eq!(converted(amount, from, to, 60).unwrap(), worth.parse().unwrap(), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn an_old_or_missing_price_is_an_error_that_names_the_pair() {
+        let stale = converted(1, "BTC", "USDT", 151).unwrap_err();
+        assert_eq!(stale.to_string(), "the price of BTC/USDT is 91s old (at most 90s): check the feed");
+        let ahead = converted(1, "BTC", "USDT", -31).unwrap_err();
+        assert_eq!(
+            ahead.to_string(),
+            "the price of BTC/USDT is 91s ahead of the clock: check the clock and the feed"
+        );
+        assert_eq!(converted(1, "ETH", "USDT", 60), Err(PriceError::Missing(symbol("ETH/USDT"))));
+        let no_path = PriceError::NoPath { from: asset("DOGE"), to: asset("USDT") };
+        assert_eq!(converted(1, "DOGE", "USDT", 60), Err(no_path));
+    }
+
+    #[test]
+    fn a_stale_direct_pair_is_replaced_by_a_fresh_way_round() {
+        let mut prices = prices();
+        prices.update(&candle("XRP/USDT", "9", -600));
+        let worth =
+            prices.convert(100.into(), &asset("XRP"), &asset("USDT"), Timestamp::from_secs(60), MAX_AGE);
+        assert_eq!(worth, Ok(50.into()));
+    }
+
+    #[test]
+    fn an_older_candle_never_replaces_a_newer_one() {
+        let mut prices = prices();
+        assert!(!prices.update(&candle("BTC/USDT", "1", -60)));
+        assert_eq!(prices.mark(&symbol("BTC/USDT")).unwrap().price, 40_000.into());
+    }
+
+    #[test]
+    fn a_pair_without_a_path_to_the_currency_is_found_at_start() {
+        let symbols = ["BTC/USDT", "XRP/BTC", "ADA/EUR"].map(symbol);
+        assert_eq!(price_path(&asset("XRP"), &asset("USDT"), &symbols).unwrap().0.len(), 2);
+        let refused = price_path(&asset("EUR"), &asset("USDT"), &symbols).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "EUR has no price path to USDT: add a pair such as EUR/USDT, or change account.currency"
+        );
+    }
+}

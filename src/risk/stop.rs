@@ -1,0 +1,36 @@
+//! Rule 2: every entry has a stop on the losing side, neither too near nor too far, and a target worth the risk.
+
+use rust_decimal::Decimal;
+
+use super::numbers::{EntryNumbers, pct_of, short};
+use super::view::Rejection;
+use crate::config;
+use crate::domain::{ReasonCode, Symbol, checked_div, checked_sub};
+
+/// `STOP_LOSS_REQUIRED`, `STOP_WRONG_SIDE`, `STOP_TOO_TIGHT`, `STOP_TOO_WIDE`, `LOW_RR`. Gives the distance of the
+/// stop in percent of the entry. The side comes before the distance, which means nothing on the wrong side.
+pub(super) fn check(symbol: &Symbol, n: &EntryNumbers, config: &config::Stop) -> Result<Decimal, Rejection> {
+    let stop =
+        n.stop.ok_or_else(|| Rejection::new(ReasonCode::StopLossRequired, "the signal has no stop"))?;
+    if stop > n.entry {
+        return Rejection::no(ReasonCode::StopWrongSide, format!("stop {stop} above entry {}", n.entry));
+    }
+    let risk = checked_sub(n.entry, stop)?;
+    let distance_pct = pct_of(risk, n.entry)?;
+    let (least, most) = (config.distance_min_pct.value(), config.distance_max(symbol).value());
+    if distance_pct < least || risk.is_zero() {
+        let detail = format!("{} % < {least} %", short(distance_pct));
+        return Rejection::no(ReasonCode::StopTooTight, detail);
+    }
+    if distance_pct > most {
+        return Rejection::no(ReasonCode::StopTooWide, format!("{} % > {most} %", short(distance_pct)));
+    }
+    let target =
+        n.take_profit.ok_or_else(|| Rejection::new(ReasonCode::LowRr, "the signal has no target"))?;
+    let reward_risk = checked_div(checked_sub(target, n.entry)?, risk)?;
+    if reward_risk < config.reward_risk_min || reward_risk <= Decimal::ZERO {
+        let detail = format!("{} < {}", short(reward_risk), config.reward_risk_min);
+        return Rejection::no(ReasonCode::LowRr, detail);
+    }
+    Ok(distance_pct)
+}
