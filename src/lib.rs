@@ -39,6 +39,7 @@ pub mod account;
 pub mod alarm;
 pub mod bus;
 pub mod config;
+pub mod coordinator;
 pub mod domain;
 pub mod gate;
 pub mod risk;

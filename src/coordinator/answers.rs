@@ -1,0 +1,120 @@
+//! Answers that the venue owes: what is not answered in time becomes Unknown and is asked for, never sent again on a
+//! guess.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::effect::Effect;
+use super::{Coordinator, Cx};
+use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::domain::{ClientOrderId, OrderStatus, SafeText, Timestamp, TradingState, Untrusted, VenueEvent};
+
+/// An Unknown order is asked for again after this, operator time.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Whether the answer to the hand-over is still owed.
+pub(super) fn is_unanswered(status: OrderStatus) -> bool {
+    match status {
+        OrderStatus::Intent | OrderStatus::Sent => true,
+        OrderStatus::Accepted
+        | OrderStatus::Filled
+        | OrderStatus::Cancelled
+        | OrderStatus::Rejected
+        | OrderStatus::Unknown => false,
+    }
+}
+
+impl Coordinator {
+    /// Asks the venue what it knows of an order.
+    pub(super) fn ask(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
+        self.live.waiting.insert(client_id, cx.now.operator);
+        cx.effects.push(Effect::Query { client_id });
+    }
+
+    /// No clear answer: the order is Unknown, and the venue is asked.
+    pub(super) fn unknown(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, detail: &Untrusted) {
+        let status = self.durable.orders.get(&client_id).map(|tracked| tracked.status);
+        if status.is_none_or(OrderStatus::is_terminal) && !self.is_asked_leg(client_id) {
+            return;
+        }
+        if status.is_some_and(|status| !status.is_terminal() && status != OrderStatus::Unknown) {
+            self.executed(cx, false);
+            self.order_status(cx, client_id, OrderStatus::Unknown, detail.sanitize(120).as_str());
+            self.raise_unknown(cx, client_id);
+            self.ask_for_legs(cx);
+            self.ask(cx, client_id);
+        } else {
+            // It was a question that has gone unanswered: asked again, but not at once.
+            self.live.waiting.insert(client_id, cx.now.operator);
+        }
+        if self.live.reconciling.remove(&client_id) && self.durable.control.state != TradingState::Halted {
+            let leg = self.durable.plans.leg_of(client_id).map(|(id, _)| id.to_string()).unwrap_or_default();
+            let reason = SafeText::ours(format!("leg {leg} is still Unknown after reconciliation"));
+            self.come_up_halted(cx, &reason);
+        }
+    }
+
+    fn raise_unknown(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
+        let Some(order) = self.durable.orders.get(&client_id).map(|tracked| &tracked.order) else {
+            return;
+        };
+        let what = format!("{}: {}", order.symbol, super::routing::order_text(order));
+        self.raise(cx, unknown_alarm(client_id), "no answer from the venue", what);
+    }
+
+    /// The venue has given a clear word: nothing is owed any more, and the alarm of an Unknown order is over.
+    pub(super) fn answered(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
+        self.live.waiting.remove(&client_id);
+        self.live.reconciling.remove(&client_id);
+        self.clear(cx, unknown_alarm(client_id));
+    }
+
+    /// Orders whose answer is overdue become Unknown; what is Unknown is asked for again.
+    pub(super) fn orders_without_answer(&mut self, cx: &mut Cx<'_>) {
+        if self.next_answer_due().is_none_or(|at| at > cx.now.operator) {
+            return;
+        }
+        let overdue: BTreeSet<ClientOrderId> =
+            self.owed().filter(|(_, due)| *due <= cx.now.operator).map(|(client_id, _)| client_id).collect();
+        for client_id in overdue {
+            let status = self.durable.orders.get(&client_id).map(|tracked| tracked.status);
+            if status.is_some_and(is_unanswered) || self.live.reconciling.contains(&client_id) {
+                let event = VenueEvent::NoAnswer { client_id, detail: Untrusted::new("no answer in time") };
+                self.venue_event(cx, event);
+            } else {
+                self.ask(cx, client_id);
+            }
+        }
+    }
+
+    /// When the next answer is overdue, operator time.
+    pub(super) fn next_answer_due(&self) -> Option<Timestamp> {
+        self.owed().map(|(_, due)| due).min()
+    }
+
+    /// Everything that an answer is owed for, and until when; an order that is a leg too may be in it twice.
+    fn owed(&self) -> impl Iterator<Item = (ClientOrderId, Timestamp)> {
+        let orders = self
+            .durable
+            .open_orders()
+            .filter(|tracked| is_unanswered(tracked.status) || tracked.status == OrderStatus::Unknown)
+            .map(|tracked| tracked.order.client_id);
+        let legs = self.durable.plans.questions().map(|(_, client_id)| client_id);
+        orders.chain(legs).map(|client_id| (client_id, self.owed_until(client_id)))
+    }
+
+    fn owed_until(&self, client_id: ClientOrderId) -> Timestamp {
+        let since = self.live.waiting.get(&client_id).copied().unwrap_or(self.live.started_at.operator);
+        let status = self.durable.orders.get(&client_id).map(|tracked| tracked.status);
+        let first_answer = status.is_some_and(is_unanswered) || self.live.reconciling.contains(&client_id);
+        since.plus(if first_answer { self.config.execution.execution.answer_within } else { ASK_AGAIN })
+    }
+
+    fn is_asked_leg(&self, client_id: ClientOrderId) -> bool {
+        self.durable.plans.leg_of(client_id).is_some_and(|(_, leg)| leg.asked)
+    }
+}
+
+fn unknown_alarm(client_id: ClientOrderId) -> AlarmKey {
+    AlarmKey::about(AlarmSource::LegUnknown, Subject::Order(client_id))
+}

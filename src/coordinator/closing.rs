@@ -1,0 +1,223 @@
+//! Closing and reducing by order of an emergency or the operator: tried again until nothing is left.
+
+use std::time::Duration;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+use super::input::Confirmation;
+use super::record::RecordKind;
+use super::{Coordinator, Cx};
+use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::domain::{
+    Actor, ClientOrderId, CommandOutcome, Now, Order, OrderKind, Purpose, SafeText, Side, Symbol, Timestamp,
+    checked_add,
+};
+
+/// Tries that sold nothing before a closing is reported by name.
+const CLOSING_TRIES: u32 = 3;
+/// A closing that sold nothing rests for this long, market time: the venue's answer would be the same.
+const CLOSING_REST: Duration = Duration::from_secs(30);
+/// Quantities are sold in steps of this many decimals.
+pub(super) const QUANTITY_DECIMALS: u32 = 8;
+
+/// How much of one symbol still has to be sold, and why. While one is open, each try is an order of its own, sent
+/// only after the last one is terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Number of the emergency order within the installation; each try takes a new one.
+    pub number: u64,
+    /// Of what.
+    pub symbol: Symbol,
+    /// Base units still to sell.
+    pub remaining: Decimal,
+    /// Holdings too, not lots only.
+    pub holdings: bool,
+    /// Everything (flatten), or a share of it (reduce).
+    pub flatten: bool,
+    /// Tries so far that sold nothing.
+    pub failures: u32,
+    /// Who ordered it, and why.
+    pub reason: SafeText,
+}
+
+impl Coordinator {
+    /// Sells everything of one symbol, or of all; holdings too with `all`. Without a confirmation it only says what it
+    /// would do, and the code to type for it.
+    pub(super) fn flatten(
+        &mut self,
+        cx: &mut Cx<'_>,
+        actor: &Actor,
+        symbol: Option<&Symbol>,
+        all: bool,
+        confirmation: &Confirmation,
+    ) -> CommandOutcome {
+        if let Some(symbol) = symbol.filter(|symbol| !self.setup.symbols.contains(symbol)) {
+            return CommandOutcome::refused(format!("{symbol} is not traded here"));
+        }
+        let sales = self.flatten_sales(symbol, all);
+        if sales.is_empty() {
+            return CommandOutcome::refused("nothing is held that it could sell");
+        }
+        let list =
+            sales.iter().map(|(own, quantity)| self.sale_text(cx.now, own, *quantity)).collect::<Vec<_>>();
+        let list = list.join(", ");
+        if *confirmation == Confirmation::None {
+            return CommandOutcome::refused(format!("would sell {list}. Code: {}", self.code()));
+        }
+        if let Some(refused) = self.superseded(confirmation).or_else(|| self.wrong_code(cx.now, confirmation))
+        {
+            return refused;
+        }
+        for (own, quantity) in sales {
+            let reason = SafeText::ours(format!("flatten by {actor}"));
+            self.begin_closing(cx, actor.clone(), own, quantity, true, all, reason);
+        }
+        self.run_closings(cx);
+        CommandOutcome::done(format!("selling {list}"))
+    }
+
+    /// What a flatten would sell, base units.
+    fn flatten_sales(&self, symbol: Option<&Symbol>, all: bool) -> Vec<(Symbol, Decimal)> {
+        let mut sales = Vec::new();
+        for own in self.setup.symbols.iter().filter(|own| symbol.is_none_or(|symbol| symbol == *own)) {
+            let mut quantity = self.durable.account.held(own).unwrap_or_default();
+            if all && own.quote() == self.durable.account.currency() {
+                let holding = self.durable.account.holding(own.base()).unwrap_or_default();
+                quantity = checked_add(quantity, holding).unwrap_or(quantity);
+            }
+            if quantity > Decimal::ZERO {
+                sales.push((own.clone(), quantity));
+            }
+        }
+        sales
+    }
+
+    fn sale_text(&self, now: Now, symbol: &Symbol, quantity: Decimal) -> String {
+        let currency = self.durable.account.currency();
+        let worth = self.prices(now).convert(quantity, symbol.base(), currency);
+        let about = worth.map_or_else(
+            |_| "no fresh price".to_owned(),
+            |worth| format!("about {} {currency}", worth.round_dp(2)),
+        );
+        format!("{} {symbol} ({about})", quantity.normalize())
+    }
+
+    /// Records that so much of a symbol has to be sold. A larger order for the same symbol takes the place of a
+    /// smaller one.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
+    pub(super) fn begin_closing(
+        &mut self,
+        cx: &mut Cx<'_>,
+        actor: Actor,
+        symbol: Symbol,
+        quantity: Decimal,
+        flatten: bool,
+        holdings: bool,
+        reason: SafeText,
+    ) {
+        let standing = self.durable.closings.get(&symbol);
+        if standing.is_some_and(|closing| closing.remaining >= quantity && (closing.flatten || !flatten)) {
+            return;
+        }
+        let number = self.durable.last_closing + 1;
+        let closing = Closing { number, symbol, remaining: quantity, holdings, flatten, failures: 0, reason };
+        self.record(cx, actor, RecordKind::Closing(closing));
+    }
+
+    /// Sends the next try of every closing that has none under way.
+    pub(super) fn run_closings(&mut self, cx: &mut Cx<'_>) {
+        // A rest that is over wakes nobody any more, also while a try is under way.
+        self.live.closings_rest.retain(|_, until| *until > cx.now.market);
+        for closing in self.durable.closings.values().cloned().collect::<Vec<_>>() {
+            self.run_closing(cx, closing);
+        }
+    }
+
+    fn run_closing(&mut self, cx: &mut Cx<'_>, closing: Closing) {
+        let under_way = self.durable.open_orders().any(|tracked| {
+            tracked.order.symbol == closing.symbol
+                && matches!(tracked.order.purpose, Purpose::Reduce { .. } | Purpose::Flatten { .. })
+        });
+        if under_way || self.live.closings_rest.contains_key(&closing.symbol) {
+            return;
+        }
+        let left = closing
+            .remaining
+            .min(self.closable(&closing))
+            .round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero);
+        if left <= Decimal::ZERO {
+            let symbol = closing.symbol;
+            self.live.closings_rest.remove(&symbol);
+            self.record_own(cx, RecordKind::ClosingEnded { symbol: symbol.clone(), complete: true });
+            self.clear(cx, not_done(&symbol));
+            return;
+        }
+        if self.symbol_feed_stale(&closing.symbol, cx.now) {
+            // After a start the first price may take a while to come.
+            if cx.now.market.since(self.live.started_at.market) < self.price_max_age() {
+                return;
+            }
+            let key = not_done(&closing.symbol);
+            self.raise(cx, key, "no fresh price to sell at", format!("{left} {} not sold", closing.symbol));
+            return;
+        }
+        let number = self.durable.last_closing + 1;
+        let flatten = closing.flatten;
+        let symbol = closing.symbol.clone();
+        self.record_own(cx, RecordKind::Closing(Closing { number, ..closing }));
+        let purpose = if flatten { Purpose::Flatten { number } } else { Purpose::Reduce { number } };
+        let order = Order {
+            client_id: ClientOrderId::derive(self.durable.install, &purpose.intent()),
+            symbol,
+            side: Side::Sell,
+            quantity: left,
+            kind: OrderKind::Market { bound: None },
+            purpose,
+            protection: None,
+        };
+        self.submit(cx, order);
+    }
+
+    /// When a closing that rests is tried again, market time.
+    pub(super) fn next_closing(&self) -> Option<Timestamp> {
+        self.live.closings_rest.values().min().copied()
+    }
+
+    /// Base units that a closing may sell: lots, and holdings where it was ordered so.
+    fn closable(&self, closing: &Closing) -> Decimal {
+        let free = self.held_free(&closing.symbol);
+        if !closing.holdings {
+            return free;
+        }
+        let holding = self.spendable(closing.symbol.base());
+        checked_add(free, holding).unwrap_or(free)
+    }
+
+    /// A try of a closing is terminal; the next one follows at the next candle if anything is left.
+    pub(super) fn closing_try_ended(&mut self, cx: &mut Cx<'_>, symbol: &Symbol, filled: Decimal) {
+        let Some(closing) = self.durable.closings.get(symbol).cloned() else {
+            return;
+        };
+        if filled > Decimal::ZERO {
+            return;
+        }
+        let failures = closing.failures.saturating_add(1);
+        self.live.closings_rest.insert(symbol.clone(), cx.now.market.plus(CLOSING_REST));
+        let left = closing.remaining;
+        self.record_own(cx, RecordKind::Closing(Closing { failures, ..closing }));
+        if failures >= CLOSING_TRIES {
+            let key = not_done(symbol);
+            self.raise(
+                cx,
+                key,
+                "the venue refuses to sell",
+                format!("{left} {symbol} not sold after {failures} tries"),
+            );
+        }
+    }
+}
+
+fn not_done(symbol: &Symbol) -> AlarmKey {
+    AlarmKey::about(AlarmSource::ExitNotDone, Subject::Symbol(symbol.clone()))
+}

@@ -1,0 +1,81 @@
+//! What the operator may do to plans and legs. Every function returns steps, or a refusal that says why.
+
+use std::time::Duration;
+
+use super::{DcaRefusal, LegId, LegTransition, PlanTransition, Plans};
+use crate::domain::{PlanId, ReasonCode, Timestamp};
+
+impl Plans {
+    /// `run_leg`: the leg is due now, however early or late, if no rule speaks against it.
+    ///
+    /// # Errors
+    /// Blocked, ended, in flight, or no such leg.
+    pub fn run_leg(&self, id: LegId, blocked: Option<ReasonCode>) -> Result<PlanTransition, DcaRefusal> {
+        let run = self.by_hand(id, LegTransition::Due)?;
+        match blocked {
+            Some(reason) => Err(DcaRefusal::Blocked { id, reason }),
+            None => Ok(run),
+        }
+    }
+
+    /// `skip_leg`: the leg never runs; the others do.
+    ///
+    /// # Errors
+    /// Ended, in flight, or no such leg.
+    pub fn skip_leg(&self, id: LegId) -> Result<PlanTransition, DcaRefusal> {
+        self.by_hand(id, LegTransition::Skipped)
+    }
+
+    /// `cancel_leg`: the leg never runs.
+    ///
+    /// # Errors
+    /// Ended, in flight, or no such leg.
+    pub fn cancel_leg(&self, id: LegId) -> Result<PlanTransition, DcaRefusal> {
+        self.by_hand(id, LegTransition::Cancelled)
+    }
+
+    /// `postpone_leg`: the leg is due `by` later than it was, and at least `by` from now.
+    ///
+    /// # Errors
+    /// No span, ended, in flight, or no such leg.
+    pub fn postpone_leg(
+        &self,
+        id: LegId,
+        by: Duration,
+        now: Timestamp,
+    ) -> Result<PlanTransition, DcaRefusal> {
+        let leg = self.open_leg(id)?;
+        if by.as_millis() == 0 {
+            return Err(DcaRefusal::NoSpan(id));
+        }
+        self.by_hand(id, LegTransition::Postponed { due_at: leg.due_at.max(now).plus(by) })
+    }
+
+    /// `cancel_plan`: every leg that is not at the venue, or on its way there, never runs. Which are is for the caller to
+    /// name: [`super::LegState::is_in_flight`].
+    ///
+    /// # Errors
+    /// No such open plan, or every open leg of it is in flight.
+    pub fn cancel_plan(&self, id: PlanId) -> Result<Vec<PlanTransition>, DcaRefusal> {
+        let plan = self.open.get(&id).ok_or(DcaRefusal::NoOpenPlan(id))?;
+        let cancellable = plan.legs.iter().filter(|leg| leg.may(&LegTransition::Cancelled));
+        let steps: Vec<_> = cancellable
+            .map(|leg| PlanTransition::Leg { id: plan.leg_id(leg), transition: LegTransition::Cancelled })
+            .collect();
+        match plan.legs.iter().find(|leg| !leg.state.is_terminal()) {
+            Some(leg) if steps.is_empty() => {
+                Err(DcaRefusal::InFlight { id: plan.leg_id(leg), state: leg.state })
+            }
+            Some(_) | None => Ok(steps),
+        }
+    }
+
+    fn by_hand(&self, id: LegId, transition: LegTransition) -> Result<PlanTransition, DcaRefusal> {
+        let leg = self.open_leg(id)?;
+        if leg.may(&transition) {
+            Ok(PlanTransition::Leg { id, transition })
+        } else {
+            Err(DcaRefusal::InFlight { id, state: leg.state })
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One plan: the trades of a rebalance, spread over time.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::{DcaRefusal, FilledPart, Leg, LegId, LegState, split};
+use crate::config::Dca;
+use crate::coordinator::task::RebalanceTrade;
+use crate::domain::{ClientOrderId, InstallId, MoneyError, PlanId, Purpose, Side, Timestamp, checked_add};
+
+/// One plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its number; never used again.
+    pub id: PlanId,
+    /// When it was made, market time.
+    pub created_at: Timestamp,
+    /// What it carries out, sells before buys.
+    pub trades: Vec<RebalanceTrade>,
+    /// In the order of their times; at one instant sells before buys.
+    pub legs: Vec<Leg>,
+}
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanTerms<'a> {
+    /// Section `dca`.
+    pub dca: &'a Dca,
+    /// Trades below this are dropped (account currency).
+    pub trade_min: Decimal,
+    /// Names the legs at the venue.
+    pub install: InstallId,
+}
+
+impl Plan {
+    /// Spreads trades over legs: the first runs at `now`, the others `dca.spacing` apart. Trades that sum to less than
+    /// `dca.at_once_below` are one leg each.
+    pub(super) fn draft(
+        id: PlanId,
+        now: Timestamp,
+        proposed: &[RebalanceTrade],
+        terms: PlanTerms<'_>,
+    ) -> Result<Self, DcaRefusal> {
+        let worth_it =
+            |trade: &&RebalanceTrade| trade.amount > Decimal::ZERO && trade.amount >= terms.trade_min;
+        let mut trades: Vec<RebalanceTrade> = proposed.iter().filter(worth_it).cloned().collect();
+        trades.sort_by_key(|trade| trade.side == Side::Buy);
+        if trades.is_empty() {
+            return Err(DcaRefusal::NothingToTrade { trade_min: terms.trade_min });
+        }
+        let total = sum(trades.iter().map(|trade| trade.amount))?;
+        let mut drafts = Vec::new();
+        for (trade, wanted) in trades.iter().enumerate() {
+            let amounts = if total < terms.dca.at_once_below {
+                vec![wanted.amount]
+            } else {
+                split(wanted.amount, terms.dca, terms.trade_min)?
+            };
+            drafts.extend(amounts.into_iter().enumerate().map(|(slot, amount)| (slot, trade, amount)));
+        }
+        drafts.sort_by_key(|&(slot, trade, _)| (slot, trade));
+        let mut legs = Vec::with_capacity(drafts.len());
+        for (number, (slot, trade, amount)) in drafts.into_iter().enumerate() {
+            let number = u16::try_from(number).map_err(|_| DcaRefusal::TooManyLegs)?;
+            let slot = u32::try_from(slot).map_err(|_| DcaRefusal::TooManyLegs)?;
+            let spread: Duration = terms.dca.spacing.saturating_mul(slot);
+            legs.push(Leg {
+                number,
+                trade: u16::try_from(trade).map_err(|_| DcaRefusal::TooManyLegs)?,
+                symbol: trades[trade].symbol.clone(),
+                side: trades[trade].side,
+                amount,
+                due_at: now.plus(spread),
+                state: LegState::Scheduled,
+                why: None,
+                client_id: ClientOrderId::derive(
+                    terms.install,
+                    &Purpose::Leg { plan: id, leg: number }.intent(),
+                ),
+                intent: None,
+                sends: 0,
+                asked: false,
+                filled: FilledPart::default(),
+            });
+        }
+        Ok(Self { id, created_at: now, trades, legs })
+    }
+
+    /// The name of one of its legs.
+    pub fn leg_id(&self, leg: &Leg) -> LegId {
+        LegId { plan: self.id, leg: leg.number }
+    }
+
+    /// Whether nothing more can happen to any of its legs.
+    pub fn is_finished(&self) -> bool {
+        self.legs.iter().all(|leg| leg.state.is_terminal())
+    }
+
+    /// Sum of the legs that are filled, in the account currency.
+    ///
+    /// # Errors
+    /// The sum overflows.
+    pub fn amount_done(&self) -> Result<Decimal, MoneyError> {
+        sum(self.legs.iter().filter(|leg| leg.state == LegState::Filled).map(|leg| leg.amount))
+    }
+
+    /// Sum of the legs that may still run, in the account currency.
+    ///
+    /// # Errors
+    /// The sum overflows.
+    pub fn amount_left(&self) -> Result<Decimal, MoneyError> {
+        sum(self.legs.iter().filter(|leg| !leg.state.is_terminal()).map(|leg| leg.amount))
+    }
+
+    /// Whether it could have been made just now: legs numbered from 0, none begun, and each trade's legs sum to it.
+    pub(super) fn is_fresh(&self) -> bool {
+        let untouched = self.legs.iter().enumerate().all(|(number, leg)| {
+            usize::from(leg.number) == number
+                && usize::from(leg.trade) < self.trades.len()
+                && leg.state == LegState::Scheduled
+                && leg.intent.is_none()
+                && leg.sends == 0
+        });
+        let exact = self.trades.iter().enumerate().all(|(index, trade)| {
+            let own = self.legs.iter().filter(|leg| usize::from(leg.trade) == index);
+            sum(own.map(|leg| leg.amount)) == Ok(trade.amount)
+        });
+        !self.legs.is_empty() && untouched && exact
+    }
+}
+
+fn sum(mut amounts: impl Iterator<Item = Decimal>) -> Result<Decimal, MoneyError> {
+    amounts.try_fold(Decimal::ZERO, checked_add)
+}

@@ -1,0 +1,160 @@
+//! How much of the system is trusted: failure counters, the level that follows from them, and the operator's floor.
+//!
+//! The level is a function of the counters and the forced level, never a state of its own, so it cannot drift from
+//! them; hysteresis lies in the counters (one failure in a minute counts, three successes in a row take one off).
+//! The forced level only tightens. Automatic recovery of the level is the one thing in the house that loosens by
+//! itself; it never changes the trading state. Locks of symbols stay until somebody unlocks them.
+
+mod counter;
+mod event;
+mod forced;
+mod level_table;
+mod step;
+mod task_run;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use counter::{Component, ComponentError, Counter};
+pub use event::{DegradationEvent, DegradationRefusal, DegradationTransition, LevelChange, RunResult};
+pub use forced::{FORCED_END_WARNED_BEFORE, Forced, ForcedEnd};
+pub use level_table::{EntrySize, ModelUse, allows_legs, allows_model, entry_size, task_runs};
+pub use task_run::SymbolLock;
+
+use crate::config;
+use crate::config::TaskName;
+use crate::domain::{Level, Now, Symbol, Tier, Timestamp};
+
+/// What the level depends on besides the counters.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    /// Thresholds and spans.
+    pub config: &'a config::Degradation,
+    /// Whether rules stand in for models that do not answer: then model trouble alone stops at LIMITED.
+    pub rules_stand_in: bool,
+}
+
+/// Counters, forced level, streaks and locks: all durable.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Degradation {
+    /// Components with something to remember; one that is not here never failed.
+    counters: BTreeMap<Component, Counter>,
+    forced: Option<Forced>,
+    /// Failures in a row of one symbol of a task, where the task as a whole did not fail.
+    streaks: BTreeMap<TaskName, BTreeMap<Symbol, u32>>,
+    locks: BTreeMap<Symbol, SymbolLock>,
+    /// The effective level as last recorded; only to tell when it changes.
+    announced: Level,
+}
+
+impl Degradation {
+    /// Outstanding failures: the worst provider's plus the worst other component's.
+    pub fn failures(&self) -> u32 {
+        self.worst(Component::is_provider) + self.worst(|component| !component.is_provider())
+    }
+
+    fn worst(&self, of: impl Fn(&Component) -> bool) -> u32 {
+        let counters = self.counters.iter().filter(|(component, _)| of(component));
+        counters.map(|(_, counter)| u32::from(counter.outstanding)).max().unwrap_or(0)
+    }
+
+    /// The level that the counters ask for.
+    pub fn automatic(&self, policy: Policy<'_>) -> Level {
+        let by_models_alone = self.worst(|component| !component.is_provider()) == 0;
+        let level = level_of(self.failures(), policy.config);
+        if policy.rules_stand_in && by_models_alone { level.min(Level::Limited) } else { level }
+    }
+
+    /// The level in force: the tighter of automatic and forced.
+    pub fn effective(&self, policy: Policy<'_>) -> Level {
+        self.automatic(policy).max(self.forced_level())
+    }
+
+    /// The level that the operator forced, if any.
+    pub const fn forced(&self) -> Option<&Forced> {
+        self.forced.as_ref()
+    }
+
+    fn forced_level(&self) -> Level {
+        self.forced.as_ref().map_or(Level::Normal, |forced| forced.level)
+    }
+
+    /// Every component with something to remember, for the screen.
+    pub fn counters(&self) -> impl Iterator<Item = (&Component, &Counter)> {
+        self.counters.iter()
+    }
+
+    /// Failures in a row of `symbol` in `task`.
+    pub fn streak(&self, task: TaskName, symbol: &Symbol) -> u32 {
+        self.streaks.get(&task).and_then(|streaks| streaks.get(symbol)).copied().unwrap_or(0)
+    }
+
+    /// The lock on entries of `symbol`, if a failing task or the operator set one.
+    pub fn lock(&self, symbol: &Symbol) -> Option<&SymbolLock> {
+        self.locks.get(symbol)
+    }
+
+    /// All locked symbols.
+    pub fn locks(&self) -> impl Iterator<Item = (&Symbol, &SymbolLock)> {
+        self.locks.iter()
+    }
+
+    /// What it takes to force `level` for `until` at `now`, market time: at once when it tightens, in two steps when it
+    /// lets the system do more than the forced level that is there, now or once the new one has ended.
+    pub fn force_tier(&self, level: Level, until: Option<Duration>, now: Timestamp) -> Tier {
+        let Some(forced) = &self.forced else { return Tier::Safer };
+        let ends_earlier = match (until, forced.end) {
+            (Some(_), None) => true,
+            (Some(length), Some(end)) => now.plus(length) < end.at,
+            (None, _) => false,
+        };
+        if level < forced.level || ends_earlier { Tier::Looser } else { Tier::Safer }
+    }
+
+    /// When [`DegradationEvent::Tick`] has something to do next. Review is operator time, warning and end are market
+    /// time; each may lie in the past.
+    pub fn next_due(&self, policy: Policy<'_>) -> NextDue {
+        self.forced.as_ref().map_or_else(NextDue::default, |forced| forced.next_due(policy.config))
+    }
+
+    /// Whether the level in force differs from the one that was last recorded, and how.
+    fn level_change(&self, policy: Policy<'_>, at: Now) -> Option<DegradationTransition> {
+        let to = self.effective(policy);
+        (to != self.announced).then(|| {
+            DegradationTransition::LevelChanged(LevelChange {
+                from: self.announced,
+                to,
+                automatic: self.automatic(policy),
+                forced: self.forced.as_ref().map(|forced| forced.level),
+                failures: self.failures(),
+                at,
+            })
+        })
+    }
+}
+
+/// The next instants of the two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NextDue {
+    /// Market time.
+    pub market: Option<Timestamp>,
+    /// Operator time.
+    pub operator: Option<Timestamp>,
+}
+
+fn level_of(failures: u32, config: &config::Degradation) -> Level {
+    if failures >= u32::from(config.emergency_from) {
+        Level::Emergency
+    } else if failures >= u32::from(config.limited_from) {
+        Level::Limited
+    } else if failures >= u32::from(config.reduced_from) {
+        Level::Reduced
+    } else {
+        Level::Normal
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! A cycle of a per-symbol task: does the task fail as a whole, or one of its symbols alone?
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{DegradationRefusal, DegradationTransition, RunResult};
+use super::{Component, Degradation, Policy};
+use crate::config::TaskName;
+use crate::domain::{Actor, Now, Symbol};
+
+/// Why a symbol takes no entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SymbolLock {
+    /// Who locked it.
+    pub by: Actor,
+    /// The task that failed for it; none if the operator locked it.
+    pub task: Option<TaskName>,
+    /// Since when.
+    pub at: Now,
+}
+
+impl Degradation {
+    /// The whole task fails when at least half of all its symbols failed in the cycle. It succeeds when fewer than
+    /// half of those that ran failed; one symbol that was run by itself and failed is neither.
+    pub(super) fn task_ran(
+        &self,
+        task: TaskName,
+        symbols_in_all: usize,
+        results: &BTreeMap<Symbol, RunResult>,
+        policy: Policy<'_>,
+        now: Now,
+    ) -> Vec<DegradationTransition> {
+        let failures = results.values().filter(|result| **result == RunResult::Failed).count();
+        let component = Component::Task(task);
+        let whole_failed = failures > 0 && failures * 2 >= symbols_in_all.max(results.len());
+        let whole_succeeded = failures * 2 < results.len();
+        let counted = match (whole_failed, whole_succeeded) {
+            (true, _) => self.failed(&component, policy, now),
+            (false, true) => self.succeeded(&component, policy),
+            (false, false) => None,
+        };
+        let mut transitions: Vec<_> = counted.into_iter().collect();
+        for (symbol, result) in results {
+            let streak = self.streak(task, symbol);
+            let failures = match result {
+                RunResult::Succeeded => 0,
+                // Not the symbol's own trouble.
+                RunResult::Failed if whole_failed => streak,
+                RunResult::Failed => streak.saturating_add(1),
+            };
+            if failures != streak {
+                transitions.push(DegradationTransition::Streak { task, symbol: symbol.clone(), failures });
+            }
+            let lock_now = failures > streak && failures >= u32::from(policy.config.symbol_lock_after);
+            if lock_now && !self.locks.contains_key(symbol) {
+                let lock = SymbolLock { by: Actor::Coordinator, task: Some(task), at: now };
+                transitions.push(DegradationTransition::Locked { symbol: symbol.clone(), lock });
+            }
+        }
+        transitions
+    }
+
+    /// The operator's lock; it stands over a task's, so that the name on the screen is the person's.
+    pub(super) fn lock_by(&self, symbol: &Symbol, by: &Actor, now: Now) -> Option<DegradationTransition> {
+        let own = self.locks.get(symbol).is_some_and(|lock| lock.task.is_none());
+        (!own).then(|| DegradationTransition::Locked {
+            symbol: symbol.clone(),
+            lock: SymbolLock { by: by.clone(), task: None, at: now },
+        })
+    }
+
+    pub(super) fn unlock(
+        &self,
+        symbol: &Symbol,
+        by: &Actor,
+    ) -> Result<DegradationTransition, DegradationRefusal> {
+        if self.locks.contains_key(symbol) {
+            Ok(DegradationTransition::Unlocked { symbol: symbol.clone(), by: by.clone() })
+        } else {
+            Err(DegradationRefusal::NotLocked(symbol.clone()))
+        }
+    }
+
+    pub(super) fn set_streak(&mut self, task: TaskName, symbol: &Symbol, failures: u32) {
+        let streaks = self.streaks.entry(task).or_default();
+        if failures == 0 {
+            streaks.remove(symbol);
+        } else {
+            streaks.insert(symbol.clone(), failures);
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The durable state: what survives a restart. It changes only in [`Durable::apply`], by records; so what runs and
+//! what is recovered cannot differ.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::closing::Closing;
+use super::dca::{PlanTransition, Plans};
+use super::degradation::{Degradation, DegradationTransition};
+use super::record::{Record, RecordKind};
+use super::snapshot::HaltReason;
+use crate::account::{Account, Applied, Posting};
+use crate::alarm::Alarms;
+use crate::config::{Config, TaskName};
+use crate::domain::{
+    Actor, ClientOrderId, CommandId, Decision, DecisionId, Fill, FillRole, InstallId, MoneyError, Now, Order,
+    OrderStatus, Outcome, Purpose, SafeText, Seq, SignalId, Symbol, Timestamp, TradingState, VenueEvent,
+    checked_add, checked_div, checked_mul, checked_sub,
+};
+use crate::risk::{Breakers, RecentOrders, SentOrder, Streak};
+
+/// Decisions kept in the state; older ones are in the journal.
+const DECISIONS_KEPT: usize = 100;
+/// Ended orders kept to recognise late words about them.
+const ORDERS_ENDED_KEPT: usize = 64;
+/// Signal ids kept to recognise a second delivery. At one signal an hour and symbol, days.
+const SIGNALS_KEPT: usize = 256;
+/// How much of the equity history is kept for the chart.
+const MARKS_KEPT: Duration = Duration::from_secs(86_400);
+
+/// Trading state, and how it came about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControlState {
+    /// Which.
+    pub state: TradingState,
+    /// Since when, both clocks.
+    pub since: Now,
+    /// By whom.
+    pub by: Actor,
+    /// Why.
+    pub reason: SafeText,
+    /// One per halt; empty unless HALTED.
+    pub halt_reasons: Vec<HaltReason>,
+}
+
+/// An order and where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrackedOrder {
+    /// As it was handed over.
+    pub order: Order,
+    /// As far as we know.
+    pub status: OrderStatus,
+    /// Base units.
+    pub filled: Decimal,
+    /// When it was made, both clocks.
+    pub at: Now,
+}
+
+/// Everything that survives a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Durable {
+    /// Last record applied.
+    pub seq: Seq,
+    /// Its market time.
+    pub at: Timestamp,
+    /// The last full state record.
+    pub segment_at: Seq,
+    /// Number of the process run.
+    pub run: u16,
+    /// The last run ended with its end record.
+    pub ended_cleanly: bool,
+    /// Fingerprint of the configuration of the last run.
+    pub config_fingerprint: String,
+    /// Names this installation.
+    pub install: InstallId,
+    /// Trading state.
+    pub control: ControlState,
+    /// Failure counters, forced level, symbol streaks.
+    pub degradation: Degradation,
+    /// Balances and lots.
+    pub account: Account,
+    /// Circuit breakers.
+    pub breakers: Breakers,
+    /// Losses in a row, cooldowns.
+    pub streak: Streak,
+    /// Alarms.
+    pub alarms: Alarms,
+    /// DCA plans.
+    pub plans: Plans,
+    /// When the last plan was made.
+    pub last_rebalance: Option<Timestamp>,
+    /// Orders that have not ended, and the last that have.
+    pub orders: BTreeMap<ClientOrderId, TrackedOrder>,
+    /// Ended orders, oldest first.
+    pub orders_ended: VecDeque<ClientOrderId>,
+    /// Sales ordered by an emergency or the operator.
+    pub closings: BTreeMap<Symbol, Closing>,
+    /// The last decisions, oldest first.
+    pub decisions: VecDeque<Decision>,
+    /// Outcomes of the present day, and the day.
+    pub outcomes_today: (Timestamp, BTreeMap<Outcome, u64>),
+    /// Ids of the last signals.
+    pub signals: VecDeque<SignalId>,
+    /// Tasks that the operator switched off.
+    pub tasks_disabled: BTreeSet<TaskName>,
+    /// The orders of the last minutes, for duplicates and rate.
+    pub recent_orders: RecentOrders,
+    /// Equity of the last day.
+    pub marks: VecDeque<(Timestamp, Decimal)>,
+    /// Level and state changes of the last day.
+    pub changes: VecDeque<(Timestamp, SafeText)>,
+    /// When the last order was made, operator time.
+    pub last_order_at: Option<Timestamp>,
+    /// Counters for ids.
+    pub last_decision: DecisionId,
+    /// See `last_decision`.
+    pub last_command: CommandId,
+    /// See `last_decision`.
+    pub last_closing: u64,
+}
+
+impl Durable {
+    /// The state of a fresh installation.
+    pub fn fresh(install: InstallId, config: &Config, now: Now) -> Self {
+        Self {
+            seq: Seq(0),
+            at: now.market,
+            segment_at: Seq(0),
+            run: 0,
+            ended_cleanly: true,
+            config_fingerprint: String::new(),
+            install,
+            control: ControlState {
+                state: TradingState::Running,
+                since: now,
+                by: Actor::Runtime,
+                reason: SafeText::ours("fresh start"),
+                halt_reasons: Vec::new(),
+            },
+            degradation: Degradation::default(),
+            account: Account::new(
+                config.execution.account.currency.clone(),
+                config.execution.account.start.clone(),
+            ),
+            breakers: Breakers::default(),
+            streak: Streak::default(),
+            alarms: Alarms::default(),
+            plans: Plans::default(),
+            last_rebalance: None,
+            orders: BTreeMap::new(),
+            orders_ended: VecDeque::new(),
+            closings: BTreeMap::new(),
+            decisions: VecDeque::new(),
+            outcomes_today: (now.market.day_start(), BTreeMap::new()),
+            signals: VecDeque::new(),
+            tasks_disabled: BTreeSet::new(),
+            recent_orders: RecentOrders::default(),
+            marks: VecDeque::new(),
+            changes: VecDeque::new(),
+            last_order_at: None,
+            last_decision: DecisionId(0),
+            last_command: CommandId(0),
+            last_closing: 0,
+        }
+    }
+
+    /// Applies one record. Total and deterministic: the only way in which anything here changes.
+    pub fn apply(&mut self, record: &Record) {
+        let operator = record.wall.unwrap_or(record.at);
+        let at = Now { market: record.at, operator };
+        match &record.kind {
+            RecordKind::State(state) => {
+                *self = (**state).clone();
+                self.segment_at = record.seq;
+            }
+            RecordKind::RunStarted { config_fingerprint, .. } => {
+                self.run = record.run;
+                self.ended_cleanly = false;
+                self.config_fingerprint.clone_from(config_fingerprint);
+            }
+            RecordKind::RunEnded { .. } => self.ended_cleanly = true,
+            RecordKind::CommandRequested { id, .. } => self.last_command = self.last_command.max(*id),
+            RecordKind::CommandEnded { .. } | RecordKind::Note { .. } => {}
+            RecordKind::StateChanged { to, reason, .. } => self.apply_state(*to, reason, &record.actor, at),
+            RecordKind::Degradation(transition) => {
+                self.degradation.apply(transition);
+                if let DegradationTransition::LevelChanged(change) = transition {
+                    self.mark_change(at.market, SafeText::ours(format!("LEVEL {}", change.to)));
+                }
+            }
+            RecordKind::Decision(decision) => self.apply_decision(decision),
+            RecordKind::DecisionEnded { id, outcome, reasons, detail } => {
+                self.count_outcome(*outcome, at.market);
+                if let Some(decision) = self.decision_mut(*id) {
+                    decision.outcome = Some(*outcome);
+                    decision.ended_at = Some(at.market);
+                    decision.reasons.extend(reasons);
+                    decision.detail.clone_from(detail);
+                }
+            }
+            RecordKind::OrderIntended(order) => {
+                self.last_order_at = Some(operator);
+                self.recent_orders.apply(&SentOrder {
+                    at: at.market,
+                    symbol: order.symbol.clone(),
+                    side: order.side,
+                    quantity: order.quantity,
+                });
+                let tracked = TrackedOrder {
+                    order: (**order).clone(),
+                    status: OrderStatus::Intent,
+                    filled: Decimal::ZERO,
+                    at,
+                };
+                // A leg that the venue never saw is sent again under its one name.
+                self.orders_ended.retain(|ended| *ended != order.client_id);
+                self.orders.insert(order.client_id, tracked);
+            }
+            RecordKind::OrderStatus { client_id, status, .. } => self.apply_order_status(*client_id, *status),
+            RecordKind::Fill { posting, done } => self.apply_fill(posting, *done, at.market),
+            RecordKind::Breaker(transition) => self.breakers.apply(transition),
+            RecordKind::Streak(transition) => self.streak.apply(transition),
+            RecordKind::Closing(closing) => {
+                self.last_closing = self.last_closing.max(closing.number);
+                self.closings.insert(closing.symbol.clone(), closing.clone());
+            }
+            RecordKind::ClosingEnded { symbol, .. } => {
+                self.closings.remove(symbol);
+            }
+            RecordKind::Plan(transition) => self.apply_plan(transition, at.market),
+            RecordKind::Alarm(transition) => self.alarms.apply(transition),
+            RecordKind::TaskEnabled { task, enabled: true } => {
+                self.tasks_disabled.remove(task);
+            }
+            RecordKind::TaskEnabled { task, enabled: false } => {
+                self.tasks_disabled.insert(*task);
+            }
+            RecordKind::Mark { equity } => {
+                self.marks.push_back((at.market, *equity));
+                let oldest = at.market.minus(MARKS_KEPT);
+                while self.marks.front().is_some_and(|(at, _)| *at < oldest) {
+                    self.marks.pop_front();
+                }
+            }
+        }
+        self.seq = record.seq;
+        self.at = record.at;
+    }
+
+    fn apply_state(&mut self, to: TradingState, reason: &SafeText, by: &Actor, at: Now) {
+        let before = self.control.state;
+        match to {
+            TradingState::Halted => {
+                let (by, reason) = (by.to_string(), reason.clone());
+                self.control.halt_reasons.push(HaltReason { at: at.market, by, reason });
+            }
+            TradingState::Running | TradingState::Paused => self.control.halt_reasons.clear(),
+        }
+        self.control.state = to;
+        self.control.by = by.clone();
+        self.control.reason = reason.clone();
+        if before != to {
+            self.control.since = at;
+            self.mark_change(at.market, SafeText::ours(to));
+        }
+    }
+
+    fn mark_change(&mut self, at: Timestamp, what: SafeText) {
+        self.changes.push_back((at, what));
+        let oldest = at.minus(MARKS_KEPT);
+        while self.changes.front().is_some_and(|(at, _)| *at < oldest) {
+            self.changes.pop_front();
+        }
+    }
+
+    fn apply_decision(&mut self, decision: &Decision) {
+        self.last_decision = self.last_decision.max(decision.id);
+        self.signals.push_back(decision.signal.id);
+        if self.signals.len() > SIGNALS_KEPT {
+            self.signals.pop_front();
+        }
+        if let Some(outcome) = decision.outcome {
+            self.count_outcome(outcome, decision.at);
+        }
+        self.decisions.push_back(decision.clone());
+        if self.decisions.len() > DECISIONS_KEPT {
+            // An open decision stays, however old: its order may still fill.
+            if let Some(at) = self.decisions.iter().position(|decision| decision.outcome.is_some()) {
+                self.decisions.remove(at);
+            }
+        }
+    }
+
+    fn count_outcome(&mut self, outcome: Outcome, at: Timestamp) {
+        let day = at.day_start();
+        if self.outcomes_today.0 != day {
+            self.outcomes_today = (day, BTreeMap::new());
+        }
+        *self.outcomes_today.1.entry(outcome).or_default() += 1;
+    }
+
+    fn apply_order_status(&mut self, client_id: ClientOrderId, status: OrderStatus) {
+        let Some(tracked) = self.orders.get_mut(&client_id) else {
+            return;
+        };
+        let ended_now = status.is_terminal() && !tracked.status.is_terminal();
+        tracked.status = status;
+        if ended_now {
+            self.orders_ended.push_back(client_id);
+            if self.orders_ended.len() > ORDERS_ENDED_KEPT
+                && let Some(oldest) = self.orders_ended.pop_front()
+            {
+                self.orders.remove(&oldest);
+            }
+        }
+    }
+
+    fn apply_fill(&mut self, posting: &Posting, done: bool, at: Timestamp) {
+        // The step that made this record has tried the posting on a copy; an error here is the same live and in
+        // recovery, and leaves the account as it was.
+        let Ok(Applied::Booked(_)) = self.account.apply(posting) else {
+            return;
+        };
+        let fill = &posting.fill;
+        if fill.role == FillRole::Order {
+            if let Some(tracked) = self.orders.get_mut(&fill.client_id) {
+                tracked.filled = checked_add(tracked.filled, fill.quantity).unwrap_or(tracked.filled);
+            }
+            if let Purpose::Entry { decision } | Purpose::Exit { decision } = posting.purpose
+                && let Some(decision) = self.decision_mut(decision)
+            {
+                add_execution(decision, fill);
+            }
+            if let Purpose::Reduce { number } | Purpose::Flatten { number } = posting.purpose
+                && let Some(closing) = self.closings.values_mut().find(|closing| closing.number == number)
+            {
+                closing.remaining = checked_sub(closing.remaining, fill.quantity).unwrap_or_default();
+            }
+        }
+        if let Purpose::Leg { .. } = posting.purpose {
+            let told = VenueEvent::Filled { fill: fill.clone(), done };
+            // What does not fit the leg has raised its alarm when it was told; the cash has moved all the same.
+            for step in self.plans.venue(&told).unwrap_or_default() {
+                self.apply_plan(&step, at);
+            }
+        }
+        if done && fill.role == FillRole::Order {
+            self.apply_order_status(fill.client_id, OrderStatus::Filled);
+        }
+    }
+
+    fn apply_plan(&mut self, transition: &PlanTransition, at: Timestamp) {
+        // The step that made this record took it from `Plans` itself; one that does not fit changes nothing, live and
+        // in recovery alike.
+        if self.plans.apply(transition).is_ok() && matches!(transition, PlanTransition::Created { .. }) {
+            self.last_rebalance = Some(at);
+        }
+    }
+
+    fn decision_mut(&mut self, id: DecisionId) -> Option<&mut Decision> {
+        self.decisions.iter_mut().rev().find(|decision| decision.id == id)
+    }
+
+    /// A decision that is still known here.
+    pub fn decision(&self, id: DecisionId) -> Option<&Decision> {
+        self.decisions.iter().rev().find(|decision| decision.id == id)
+    }
+
+    /// Orders that have not ended.
+    pub fn open_orders(&self) -> impl Iterator<Item = &TrackedOrder> {
+        self.orders.values().filter(|tracked| !tracked.status.is_terminal())
+    }
+}
+
+fn add_execution(decision: &mut Decision, fill: &Fill) {
+    let total = || {
+        let before = checked_mul(decision.average_price.unwrap_or_default(), decision.filled)?;
+        let filled = checked_add(decision.filled, fill.quantity)?;
+        let average = checked_div(checked_add(before, checked_mul(fill.price, fill.quantity)?)?, filled)?;
+        Ok::<_, MoneyError>((filled, average))
+    };
+    if let Ok((filled, average)) = total() {
+        decision.filled = filled;
+        decision.average_price = Some(average);
+    }
+}

@@ -1,0 +1,111 @@
+//! What the runtime must do next. Effects come in order; everything behind a record waits until that record is on
+//! disk, except what is marked as immediate.
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::record::Record;
+use super::task::TaskRun;
+use crate::domain::{
+    ClientOrderId, CommandId, CommandOutcome, Epoch, Message, Order, RunId, SafeText, Seq, TradingState,
+};
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Write to the journal.
+    Record(Box<Record>),
+    /// Put on the bus. Waits for the records before it.
+    Publish(Arc<Message>),
+    /// Hand an order to the venue, if the gate gives the permit of its purpose. Waits for the records before it.
+    Submit {
+        /// The order.
+        order: Box<Order>,
+        /// Epoch of the gate in which it was approved: an entry or leg passes in no other.
+        approved: Epoch,
+        /// The record that ordered it.
+        recorded: Seq,
+    },
+    /// Ask the venue to cancel an order. Waits for the records before it.
+    Cancel {
+        /// Which.
+        client_id: ClientOrderId,
+    },
+    /// Ask the venue to cancel every order but the protective ones. Immediate.
+    CancelAll,
+    /// Tell the venue how much of an entry's fills its stops may still sell: the lot shrank by other means. Waits
+    /// for the records before it.
+    ShrinkProtection {
+        /// The entry.
+        client_id: ClientOrderId,
+        /// Base units that are left to protect.
+        quantity: Decimal,
+    },
+    /// Ask the venue what it knows of an order. Waits for the records before it.
+    Query {
+        /// Which.
+        client_id: ClientOrderId,
+    },
+    /// Start a task run. Immediate.
+    RunTask(Box<TaskRun>),
+    /// Nobody waits for this run any more. Immediate.
+    AbandonTask(RunId),
+    /// Tell the one who asked. Waits for the records before it.
+    Reply {
+        /// Which command.
+        command: CommandId,
+        /// How it ended.
+        outcome: CommandOutcome,
+    },
+    /// Shut the gate, and wait until no permit is in use. Immediate; answered by `GateShut`.
+    ShutGate {
+        /// How tight.
+        to: TradingState,
+        /// Why.
+        reason: SafeText,
+    },
+    /// Loosen the gate if nobody shut it since. Waits for the records before it; answered by `GateOpened` or
+    /// `GateNotOpened`.
+    OpenGate {
+        /// The epoch the core saw last.
+        seen: Epoch,
+        /// How far.
+        to: TradingState,
+        /// The command that asked for it.
+        command: CommandId,
+    },
+    /// Put the HALT latch on disk. Immediate.
+    SetLatch {
+        /// The reason line.
+        reason: SafeText,
+    },
+    /// Take the HALT latch away. Waits for the records before it.
+    ReleaseLatch,
+}
+
+/// The effects of one step, in order. Reused between steps.
+#[derive(Debug, Default)]
+pub struct Effects(Vec<Effect>);
+
+impl Effects {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more.
+    pub fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+
+    /// Takes all out, in order; the room is kept for the next step.
+    pub fn drain(&mut self) -> impl Iterator<Item = Effect> + '_ {
+        self.0.drain(..)
+    }
+
+    /// All so far.
+    pub fn as_slice(&self) -> &[Effect] {
+        &self.0
+    }
+}

@@ -1,0 +1,187 @@
+//! Breakers and what they do: pause, reduce, halt, close. Each trips once and acts once.
+
+use rust_decimal::Decimal;
+
+use super::closing::QUANTITY_DECIMALS;
+use super::record::RecordKind;
+use super::{Coordinator, Cx};
+use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::config::{EmergencyAction, EmergencyVerb};
+use crate::domain::{
+    Actor, CommandOutcome, Now, Payload, Pct, Priority, RiskAlert, SafeText, Severity, Timestamp,
+    TradingState, checked_sub,
+};
+use crate::risk::{BreakerName, BreakerTransition, Trip};
+
+/// How long a breaker's alert stays in force.
+const ALERT_TTL: std::time::Duration = std::time::Duration::from_secs(3_600);
+
+impl Coordinator {
+    /// A breaker moved. A trip acts at once, by config.
+    pub(super) fn breaker_changed(&mut self, cx: &mut Cx<'_>, transition: &BreakerTransition) {
+        self.live.dirty.control = true;
+        self.record(cx, Actor::Breaker, RecordKind::Breaker(transition.clone()));
+        match *transition {
+            BreakerTransition::Tripped { name, trip, limit_pct, .. } => {
+                self.tripped(cx, name, trip, limit_pct);
+            }
+            BreakerTransition::Baseline { name, rearmed: true, .. }
+            | BreakerTransition::Rearmed { name, .. } => {
+                self.clear(cx, breaker_alarm(name));
+            }
+            BreakerTransition::Baseline { rearmed: false, .. } | BreakerTransition::Peak { .. } => {}
+        }
+    }
+
+    fn tripped(&mut self, cx: &mut Cx<'_>, name: BreakerName, trip: Trip, limit_pct: Pct) {
+        let said = format!("{name} {}% >= {limit_pct}", trip.loss_pct.round_dp(1));
+        tracing::warn!(breaker = %name, loss_pct = %trip.loss_pct, %limit_pct, "breaker tripped");
+        let alert = RiskAlert {
+            symbol: None,
+            kind: "circuit_breaker".to_owned(),
+            severity: Severity::Critical,
+            detail: SafeText::ours(&said),
+        };
+        let source = self.live.sources.risk.clone();
+        self.publish(cx, source, Priority::Urgent, Some(ALERT_TTL), Payload::Risk(alert.clone()));
+        self.live.alerts.add(&alert, cx.now.market.plus(ALERT_TTL), cx.now.market);
+        let done = self.act_on_breach(cx, &name.to_string(), Severity::Critical, &said);
+        self.raise(cx, breaker_alarm(name), &said, done);
+    }
+
+    /// Carries out what the config orders for a breach, and says what was done.
+    fn act_on_breach(&mut self, cx: &mut Cx<'_>, breach: &str, severity: Severity, said: &str) -> String {
+        let configured = self.config.orchestration.emergency.actions.get(breach).copied();
+        let action = configured.unwrap_or(EmergencyAction {
+            action: if severity >= Severity::High {
+                EmergencyVerb::HaltAll
+            } else {
+                EmergencyVerb::PauseTrading
+            },
+            reduce_pct: None,
+            close_positions: false,
+        });
+        let reason = SafeText::ours(said);
+        match action.action {
+            EmergencyVerb::PauseTrading => {
+                self.pause(cx, Actor::Breaker, reason);
+                "trading paused".to_owned()
+            }
+            EmergencyVerb::ReducePositions => {
+                let pct = action.reduce_pct.unwrap_or(Pct::HUNDRED);
+                self.pause(cx, Actor::Breaker, reason.clone());
+                let symbols = self.close_share(cx, pct, false, &reason);
+                format!("trading paused, {pct} of {symbols} positions being sold")
+            }
+            EmergencyVerb::HaltAll => {
+                self.halt(cx, Actor::Breaker, reason.clone());
+                if action.close_positions {
+                    let symbols = self.close_share(cx, Pct::HUNDRED, true, &reason);
+                    format!("halted, {symbols} positions being closed")
+                } else {
+                    "halted".to_owned()
+                }
+            }
+        }
+    }
+
+    /// Orders `pct` of the lots of every symbol to be sold; gives the number of symbols.
+    fn close_share(&mut self, cx: &mut Cx<'_>, pct: Pct, flatten: bool, reason: &SafeText) -> usize {
+        let mut count = 0;
+        for symbol in self.setup.symbols.clone() {
+            let held = self.durable.account.held(&symbol).unwrap_or_default();
+            let quantity = pct.of(held).unwrap_or(held).round_dp(QUANTITY_DECIMALS);
+            if quantity > Decimal::ZERO {
+                self.begin_closing(cx, Actor::Breaker, symbol, quantity, flatten, false, reason.clone());
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Arms a tripped breaker with the present equity.
+    pub(super) fn rearm_breaker(
+        &mut self,
+        cx: &mut Cx<'_>,
+        actor: &Actor,
+        name: &str,
+        reason: &str,
+    ) -> CommandOutcome {
+        if reason.trim().is_empty() {
+            return CommandOutcome::refused("arming a breaker wants a reason");
+        }
+        let names: Vec<BreakerName> = if name == "all" {
+            self.durable.breakers.tripped().map(|(name, _)| name).collect()
+        } else {
+            match name.parse() {
+                Ok(name) => vec![name],
+                Err(error) => return CommandOutcome::refused(error),
+            }
+        };
+        if names.is_empty() {
+            return CommandOutcome::refused("no breaker is tripped: nothing to arm");
+        }
+        let Some(equity) = self.equity(cx.now) else {
+            return CommandOutcome::refused("equity is unknown, a price is missing: no baseline to arm with");
+        };
+        for name in names {
+            match self.durable.breakers.rearm(name, cx.now.market, equity) {
+                Ok(transition) => {
+                    tracing::info!(breaker = %name, %equity, reason, "breaker armed again");
+                    self.record(cx, actor.clone(), RecordKind::Breaker(transition));
+                    self.clear(cx, breaker_alarm(name));
+                    self.live.dirty.control = true;
+                }
+                Err(error) => return CommandOutcome::refused(error),
+            }
+        }
+        CommandOutcome::done(format!("armed at {}", equity.round_dp(2)))
+    }
+
+    /// Half of the drawdown's limit is worth an alarm of its own.
+    pub(super) fn watch_drawdown(&mut self, cx: &mut Cx<'_>, equity: Decimal) {
+        let drawdown = self.durable.breakers.drawdown_pct(equity);
+        let limit = self.config.risk.breakers.max_drawdown_pct.value();
+        let doubled = crate::domain::checked_add(drawdown, drawdown).unwrap_or(Decimal::MAX);
+        let over_half = doubled > limit;
+        // Cleared only well below, so that it does not flap around the half.
+        let well_below = checked_sub(limit, doubled).is_ok_and(|room| room > Decimal::ONE);
+        let key = AlarmKey::of(AlarmSource::DrawdownHalf);
+        if over_half {
+            let detail = format!("{}% of {limit}%", drawdown.round_dp(1));
+            self.raise(cx, key, "drawdown over half its limit", detail);
+        } else if well_below {
+            self.clear(cx, key);
+        }
+    }
+
+    /// When a tripped breaker arms itself again, if ever.
+    pub(super) fn rearms_at(name: BreakerName, now: Now) -> Option<Timestamp> {
+        const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+        match name {
+            BreakerName::DailyLoss => Some(now.market.day_start().plus(DAY)),
+            BreakerName::WeeklyLoss => Some(now.market.week_start().plus(DAY * 7)),
+            BreakerName::MaxDrawdown => None,
+        }
+    }
+
+    /// A task of the runtime panicked: the runtime has shut the gate already.
+    pub(super) fn panicked(&mut self, cx: &mut Cx<'_>, what: &SafeText) {
+        self.pause(cx, Actor::Runtime, SafeText::ours(format!("{what} panicked")));
+        let key = AlarmKey::about(AlarmSource::TaskPanicked, Subject::Component(what.to_string()));
+        self.raise_moment(cx, key, "panic", what);
+    }
+
+    /// The journal cannot be written: nothing may be traded that nobody could prove.
+    pub(super) fn store_failed(&mut self, cx: &mut Cx<'_>, error: &SafeText) {
+        self.live.health.store_failed = Some(error.clone());
+        if self.durable.control.state != TradingState::Halted {
+            self.halt(cx, Actor::Runtime, SafeText::ours(format!("journal cannot be written: {error}")));
+        }
+        self.raise(cx, AlarmKey::of(AlarmSource::JournalFault), "journal cannot be written", error);
+    }
+}
+
+fn breaker_alarm(name: BreakerName) -> AlarmKey {
+    AlarmKey::about(AlarmSource::BreakerTripped, Subject::Breaker(name.to_string()))
+}

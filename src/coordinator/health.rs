@@ -1,0 +1,237 @@
+//! The health check: everything that must work, looked at every minute of operator time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::degradation::{Component, DegradationEvent};
+use super::input::Probe;
+use super::snapshot::{HealthRow, HealthStatus};
+use super::{Coordinator, Cx};
+use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::config::{self, TaskName};
+use crate::domain::{Priority, SafeText, Symbol, SystemEventKind, Timestamp, VoiceKind, short_span};
+
+/// What the health checks remember.
+#[derive(Debug, Default)]
+pub(super) struct HealthState {
+    /// Operator time of the next check.
+    pub next_check: Timestamp,
+    /// The runtime's last measurements.
+    pub probe: Option<Probe>,
+    /// Records that wait for the disk, and how long the oldest has waited.
+    pub lag: (u64, Duration),
+    /// The journal cannot be written.
+    pub store_failed: Option<SafeText>,
+    /// Messages dropped at the last check.
+    pub dropped: u64,
+    /// Result of the last check.
+    pub rows: Vec<HealthRow>,
+}
+
+impl HealthState {
+    /// The disk is so far behind that no entry may go out.
+    pub fn store_slow(&self, config: &config::Store) -> bool {
+        self.store_failed.is_some()
+            || self.lag.0 > config.outbox_records_max
+            || self.lag.1 > config.outbox_wait_max
+    }
+
+    /// What keeps the store from being trusted.
+    pub fn store_problem(&self) -> Option<String> {
+        if let Some(error) = &self.store_failed {
+            return Some(error.to_string());
+        }
+        self.probe.as_ref().and_then(|probe| probe.store.as_ref().err().map(ToString::to_string))
+    }
+}
+
+/// One result before its since-time is known.
+struct Finding {
+    what: &'static str,
+    status: HealthStatus,
+    detail: String,
+}
+
+impl Finding {
+    fn new(what: &'static str, status: HealthStatus, detail: impl Into<String>) -> Self {
+        Self { what, status, detail: detail.into() }
+    }
+}
+
+impl Coordinator {
+    /// How far the disk is behind; blocks entries at once when it is too far.
+    pub(super) fn store_lag(&mut self, cx: &mut Cx<'_>, waiting: u64, oldest: Duration) {
+        self.live.health.lag = (waiting, oldest);
+        let slow = self.live.health.store_slow(&self.config.orchestration.store);
+        self.live.dirty.control = true;
+        let detail = format!("{waiting} records wait, the oldest {}", short_span(oldest));
+        self.raise_while(cx, slow, AlarmKey::of(AlarmSource::StoreSlow), "records wait for the disk", detail);
+    }
+
+    /// Once a minute.
+    pub(super) fn check_health(&mut self, cx: &mut Cx<'_>) {
+        if cx.now.operator < self.live.health.next_check {
+            return;
+        }
+        self.live.health.next_check = cx.now.operator.plus(self.config.orchestration.health.every);
+        let findings = [
+            self.check_agents(cx),
+            self.check_tasks(cx),
+            self.check_risk(cx),
+            self.check_feed(cx),
+            Finding::new("models", HealthStatus::Ok, "none configured: rules"),
+            self.check_store(cx),
+            Finding::new("journal", HealthStatus::Ok, self.durable.seq.to_string()),
+            self.check_clock(cx),
+            self.check_mailboxes(cx),
+            self.check_disk(cx),
+        ];
+        let before = std::mem::take(&mut self.live.health.rows);
+        for finding in findings {
+            let old = before.iter().find(|row| row.what == finding.what);
+            let since =
+                old.filter(|row| row.status == finding.status).map_or(cx.now.operator, |row| row.since);
+            if old.is_some_and(|row| row.status != finding.status) {
+                let said = format!("{} {:?}: {}", finding.what, finding.status, finding.detail);
+                self.announce(cx, SystemEventKind::Health, Priority::Normal, said);
+            }
+            self.live.health.rows.push(HealthRow {
+                what: finding.what.to_owned(),
+                status: finding.status,
+                detail: SafeText::ours(finding.detail),
+                since,
+            });
+        }
+        self.live.dirty.health = true;
+        self.live.revision += 1;
+    }
+
+    /// The required agents have spoken of every symbol lately.
+    fn check_agents(&self, cx: &Cx<'_>) -> Finding {
+        let mut silent = Vec::new();
+        for symbol in &self.setup.symbols {
+            let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.freshness);
+            let missing = [
+                fresh.technical.is_none().then_some(VoiceKind::Technical),
+                fresh.regime.is_none().then_some(VoiceKind::Regime),
+            ];
+            silent.extend(missing.into_iter().flatten().map(|voice| format!("{voice} {symbol}")));
+        }
+        match silent.len() {
+            0 => Finding::new("agents", HealthStatus::Ok, "technical and regime fresh"),
+            _ if self.live.feed_ended => Finding::new("agents", HealthStatus::Ok, "feed ended"),
+            count => {
+                let first = silent.into_iter().next().unwrap_or_default();
+                let status =
+                    if count < self.setup.symbols.len() { HealthStatus::Warn } else { HealthStatus::Failed };
+                Finding::new("agents", status, format!("silent: {first}{}", more(count)))
+            }
+        }
+    }
+
+    /// Tasks that have missed a whole cycle.
+    fn check_tasks(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let mut late: BTreeMap<TaskName, u32> = TaskName::ALL.into_iter().map(|task| (task, 0)).collect();
+        for row in self.live.schedule.view(cx.now) {
+            late.entry(row.task).and_modify(|cycles| *cycles = (*cycles).max(row.late_cycles));
+        }
+        let mut named = Vec::new();
+        for (task, cycles) in late {
+            let key = AlarmKey::about(AlarmSource::TaskLate, Subject::Task(task));
+            let is_late = cycles > 0 && !self.live.feed_ended;
+            self.raise_while(cx, is_late, key, "late by a cycle", format!("{task}: {cycles} cycles"));
+            if is_late {
+                named.push(format!("{task} by {cycles}"));
+            }
+        }
+        if named.is_empty() {
+            return Finding::new("tasks", HealthStatus::Ok, "none late");
+        }
+        self.live.dirty.schedule = true;
+        Finding::new("tasks", HealthStatus::Warn, format!("late: {}", named.join(", ")))
+    }
+
+    fn check_risk(&self, cx: &Cx<'_>) -> Finding {
+        match self.equity(cx.now) {
+            Some(equity) => Finding::new("risk", HealthStatus::Ok, format!("equity {}", equity.round_dp(2))),
+            None => Finding::new("risk", HealthStatus::Failed, "equity unknown: nothing passes"),
+        }
+    }
+
+    /// Stale prices are one alarm, however many symbols they concern.
+    fn check_feed(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let stale: Vec<Symbol> = self
+            .setup
+            .symbols
+            .iter()
+            .filter(|symbol| self.symbol_feed_stale(symbol, cx.now))
+            .cloned()
+            .collect();
+        // A feed whose first candle is not due yet is waited for, not stale.
+        let is_waiting =
+            self.live.feed_at.is_none() && cx.now.market.since(self.live.begun_at) < self.price_max_age();
+        let is_stale = !stale.is_empty() && !self.live.feed_ended && !is_waiting;
+        let first = stale.first().map(ToString::to_string).unwrap_or_default();
+        let detail = format!("no fresh price: {first}{}", more(stale.len()));
+        self.raise_while(cx, is_stale, AlarmKey::of(AlarmSource::FeedStale), "feed stale", &detail);
+        let event = if is_stale {
+            DegradationEvent::Failed(Component::Feed)
+        } else {
+            DegradationEvent::Succeeded(Component::Feed)
+        };
+        self.degradation_event(cx, &event);
+        if self.live.feed_ended {
+            Finding::new("feed", HealthStatus::Ok, "ended")
+        } else if is_stale {
+            Finding::new("feed", HealthStatus::Failed, detail)
+        } else if let Some(at) = self.live.feed_at {
+            let age = cx.now.operator.since(at);
+            let detail = format!("{}.{} s", age.as_secs(), age.subsec_millis() / 100);
+            Finding::new("feed", HealthStatus::Ok, detail)
+        } else {
+            Finding::new("feed", HealthStatus::Ok, "waiting for the first candle")
+        }
+    }
+
+    fn check_store(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let problem = self.live.health.store_problem();
+        let failed = problem.is_some();
+        let detail =
+            problem.unwrap_or_else(|| match self.live.health.probe.as_ref().map(|probe| &probe.store) {
+                Some(Ok(took)) => format!("test write {} ms", took.as_millis()),
+                Some(Err(_)) | None => format!("{} records wait", self.live.health.lag.0),
+            });
+        self.raise_while(cx, failed, AlarmKey::of(AlarmSource::StoreFault), "test write failed", &detail);
+        Finding::new("store", if failed { HealthStatus::Failed } else { HealthStatus::Ok }, detail)
+    }
+
+    fn check_clock(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let drift = self.live.health.probe.as_ref().map_or(Duration::ZERO, |probe| probe.clock_drift);
+        let drifts = drift > self.config.orchestration.health.clock_drift_max;
+        let detail = format!("{} ms from the wall clock", drift.as_millis());
+        self.raise_while(cx, drifts, AlarmKey::of(AlarmSource::ClockDrift), "clocks disagree", &detail);
+        Finding::new("clock", if drifts { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
+    }
+
+    fn check_mailboxes(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let dropped = self.live.health.probe.as_ref().map_or(0, |probe| probe.dropped);
+        let new = dropped.saturating_sub(self.live.health.dropped);
+        self.live.health.dropped = dropped;
+        let detail = format!("{dropped} dropped, {new} of them lately");
+        self.raise_while(cx, new > 0, AlarmKey::of(AlarmSource::MailboxDrops), "messages dropped", &detail);
+        Finding::new("mailboxes", if new > 0 { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
+    }
+
+    fn check_disk(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let min = self.config.orchestration.health.disk_free_min_mib;
+        let free = self.live.health.probe.as_ref().and_then(|probe| probe.disk_free_mib);
+        let low = free.is_some_and(|free| free < min);
+        let detail = free.map_or_else(|| "not measured".to_owned(), |free| format!("{free} MiB free"));
+        self.raise_while(cx, low, AlarmKey::of(AlarmSource::DiskLow), "disk nearly full", &detail);
+        Finding::new("disk", if low { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
+    }
+}
+
+fn more(count: usize) -> String {
+    if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
+}

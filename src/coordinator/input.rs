@@ -1,0 +1,160 @@
+//! Everything that can happen to the core. The runtime turns the world into these, one at a time.
+
+use std::time::Duration;
+
+use super::task::{TaskFailure, TaskOutput};
+use crate::domain::{
+    Actor, Candle, ClientOrderId, Command, CommandId, Epoch, RunId, SafeText, Symbol, Timestamp,
+    TradingState, VenueEvent,
+};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The process runs; the first input of every run.
+    Started(Box<Started>),
+    /// An instant that the core asked for has come.
+    Tick,
+    /// A candle closed.
+    Candle(Candle),
+    /// The feed has a hole.
+    FeedGap {
+        /// Whose.
+        symbol: Symbol,
+        /// First missing instant.
+        from: Timestamp,
+        /// First instant that is there again.
+        until: Timestamp,
+    },
+    /// The feed has come to its end.
+    FeedEnded,
+    /// A task run ended.
+    TaskFinished {
+        /// Which.
+        run: RunId,
+        /// How.
+        result: Result<TaskOutput, TaskFailure>,
+    },
+    /// Somebody asks for something.
+    Command {
+        /// Given by the runtime, to tell the answers apart.
+        id: CommandId,
+        /// Who.
+        actor: Actor,
+        /// What.
+        command: Command,
+        /// How it was confirmed.
+        confirmation: Confirmation,
+    },
+    /// The venue says something.
+    Venue(VenueEvent),
+    /// The gate did not let an order through; the venue never saw it.
+    RefusedByGate {
+        /// Which.
+        client_id: ClientOrderId,
+    },
+    /// The gate was shut, by the core's own effect or by somebody who could not wait for it.
+    GateShut {
+        /// The epoch that began with it.
+        epoch: Epoch,
+        /// How tight.
+        to: TradingState,
+        /// By whom.
+        by: Actor,
+        /// Why.
+        reason: SafeText,
+    },
+    /// The gate was loosened as the core asked.
+    GateOpened {
+        /// Epoch in force.
+        epoch: Epoch,
+        /// The command that asked for it.
+        command: CommandId,
+    },
+    /// The gate was not loosened, because somebody shut it since.
+    GateNotOpened {
+        /// The command that asked for it.
+        command: CommandId,
+    },
+    /// How far the disk is behind.
+    StoreLag {
+        /// Records that wait.
+        waiting: u64,
+        /// How long the oldest has waited, operator time.
+        oldest: Duration,
+    },
+    /// The journal cannot be written any more.
+    StoreFailed {
+        /// Why.
+        error: SafeText,
+    },
+    /// Result of the runtime's own checks (disk, clock, mailboxes).
+    Probe(Probe),
+    /// A task of the runtime panicked.
+    Panicked {
+        /// Which.
+        what: SafeText,
+    },
+    /// The process did not run for a while (suspended, machine asleep); whoever noticed has shut the gate.
+    ProcessGap {
+        /// For how long, operator time.
+        length: Duration,
+    },
+    /// The process is about to end.
+    Stop {
+        /// Why.
+        reason: SafeText,
+    },
+}
+
+/// What the runtime found when it started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Number of this process run, from 1.
+    pub run: u16,
+    /// Version of the program.
+    pub version: String,
+    /// BLAKE3 of the configuration in force.
+    pub config_fingerprint: String,
+    /// The HALT latch: its reason, if it is set or unreadable.
+    pub latched: Option<SafeText>,
+    /// The journal lost records or is damaged: what was found.
+    pub journal_fault: Option<SafeText>,
+    /// The last line of the journal was torn and moved aside: where to.
+    pub torn: Option<SafeText>,
+    /// The checkpoint was damaged and moved aside: where to.
+    pub checkpoint_rebuilt: Option<SafeText>,
+    /// Keep RUNNING over the restart (simulated and replayed markets only).
+    pub keep_running: bool,
+}
+
+/// How a command that loosens was confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Not at all: enough for what makes things safer.
+    None,
+    /// Shown and confirmed at the console or by `--confirm`.
+    Given {
+        /// The gate's epoch that the preview showed.
+        epoch: Epoch,
+        /// Operator time at which the preview was shown.
+        shown_at: Timestamp,
+        /// The code that was typed, where one is wanted.
+        code: Option<String>,
+    },
+    /// An operator script of a simulated or replayed run confirms itself.
+    Script,
+}
+
+/// What the runtime measured of its surroundings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// How long a test write with fsync took, or why it failed.
+    pub store: Result<Duration, SafeText>,
+    /// Free space in the data directory, MiB; none when it cannot be told.
+    pub disk_free_mib: Option<u64>,
+    /// Difference between the process clock and the wall clock.
+    pub clock_drift: Duration,
+    /// Messages that lossy mailboxes have dropped so far.
+    pub dropped: u64,
+}

@@ -1,0 +1,198 @@
+//! The degradation level in the core: what counts as a failure, and what a change of the level sets going.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::degradation::{Component, DegradationEvent, DegradationTransition, Policy, RunResult};
+use super::record::RecordKind;
+use super::{Coordinator, Cx, Due};
+use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::config::{Config, TaskName};
+use crate::domain::{Actor, CommandOutcome, Level, Priority, SafeText, Symbol, SystemEventKind, days_hms};
+
+/// Rules stand in for every model.
+pub(super) fn policy(config: &Config) -> Policy<'_> {
+    Policy { config: &config.orchestration.degradation, rules_stand_in: true }
+}
+
+impl Coordinator {
+    pub(super) fn policy(&self) -> Policy<'_> {
+        policy(&self.config)
+    }
+
+    /// Takes in what cannot be refused: outcomes, time, restart.
+    pub(super) fn degradation_event(&mut self, cx: &mut Cx<'_>, event: &DegradationEvent) {
+        for transition in self.durable.degradation.step(self.policy(), event, cx.now).unwrap_or_default() {
+            self.degradation_moved(cx, Actor::Coordinator, transition);
+        }
+    }
+
+    fn degradation_command(
+        &mut self,
+        cx: &mut Cx<'_>,
+        actor: &Actor,
+        event: &DegradationEvent,
+        done: impl fmt::Display,
+    ) -> CommandOutcome {
+        match self.durable.degradation.step(self.policy(), event, cx.now) {
+            Ok(transitions) => {
+                for transition in transitions {
+                    self.degradation_moved(cx, actor.clone(), transition);
+                }
+                CommandOutcome::done(format!("{done}; LEVEL {}", self.live.level))
+            }
+            Err(refusal) => CommandOutcome::refused(refusal),
+        }
+    }
+
+    fn degradation_moved(&mut self, cx: &mut Cx<'_>, actor: Actor, transition: DegradationTransition) {
+        self.live.dirty.level = true;
+        self.record(cx, actor, RecordKind::Degradation(transition.clone()));
+        match transition {
+            DegradationTransition::LevelChanged(change) => {
+                self.live.level = change.to;
+                self.live.level_since = cx.now.operator;
+                let said = format!("LEVEL {} (was {}, {} failures)", change.to, change.from, change.failures);
+                self.announce(cx, SystemEventKind::LevelChanged, Priority::Urgent, &said);
+                let key = AlarmKey::of(AlarmSource::LevelLimited);
+                self.raise_while(cx, change.to >= Level::Limited, key, &format!("LEVEL {}", change.to), said);
+            }
+            DegradationTransition::Locked { symbol, lock } => {
+                let key = AlarmKey::about(AlarmSource::SymbolLocked, Subject::Symbol(symbol.clone()));
+                if let Some(task) = lock.task {
+                    self.raise(cx, key, "failures in a row", format!("{symbol}: {task} keeps failing"));
+                }
+            }
+            DegradationTransition::Unlocked { symbol, .. } => {
+                self.clear(cx, AlarmKey::about(AlarmSource::SymbolLocked, Subject::Symbol(symbol)));
+            }
+            DegradationTransition::ReviewDue { level, since } => {
+                let key = AlarmKey::of(AlarmSource::ForcedLevelReview);
+                let age = days_hms(cx.now.operator.since(since.operator));
+                self.raise(cx, key, "forced level due for review", format!("{level} forced for {age}"));
+            }
+            DegradationTransition::EndNear { level, end } => {
+                let left = days_hms(end.at.since(cx.now.market));
+                let key = AlarmKey::of(AlarmSource::ForcedLevelEnding);
+                self.raise(cx, key, "forced level ends soon", format!("{level} ends in {left}"));
+            }
+            DegradationTransition::Forced { .. }
+            | DegradationTransition::ForcedCleared { .. }
+            | DegradationTransition::ForcedEnded { .. } => {
+                self.clear(cx, AlarmKey::of(AlarmSource::ForcedLevelReview));
+                self.clear(cx, AlarmKey::of(AlarmSource::ForcedLevelEnding));
+            }
+            DegradationTransition::Counted { .. }
+            | DegradationTransition::Forgotten { .. }
+            | DegradationTransition::FailuresReset { .. }
+            | DegradationTransition::Streak { .. } => {}
+        }
+    }
+
+    /// One run ended. The cycle of a per-symbol task counts once all its runs are in.
+    pub(super) fn count_task_outcome(
+        &mut self,
+        cx: &mut Cx<'_>,
+        task: TaskName,
+        symbol: Option<&Symbol>,
+        worked: bool,
+    ) {
+        let Some(symbol) = symbol else {
+            let component = Component::Task(task);
+            let event = if worked {
+                DegradationEvent::Succeeded(component)
+            } else {
+                DegradationEvent::Failed(component)
+            };
+            return self.degradation_event(cx, &event);
+        };
+        let result = if worked { RunResult::Succeeded } else { RunResult::Failed };
+        let cycle = self.live.cycles.entry(task).or_default();
+        let said_twice = cycle.contains_key(symbol);
+        let over = said_twice || cycle.len() + 1 >= self.setup.symbols.len();
+        if !said_twice {
+            cycle.insert(symbol.clone(), result);
+        }
+        if over {
+            let fresh = if said_twice { BTreeMap::from([(symbol.clone(), result)]) } else { BTreeMap::new() };
+            let results = std::mem::replace(cycle, fresh);
+            let symbols_in_all = self.setup.symbols.len();
+            self.degradation_event(cx, &DegradationEvent::TaskRan { task, symbols_in_all, results });
+        }
+    }
+
+    pub(super) fn count_venue_outcome(&mut self, cx: &mut Cx<'_>, worked: bool) {
+        let event = if worked {
+            DegradationEvent::Succeeded(Component::Venue)
+        } else {
+            DegradationEvent::Failed(Component::Venue)
+        };
+        self.degradation_event(cx, &event);
+    }
+
+    /// A forced level may be due for review, or end.
+    pub(super) fn forced_level_due(&mut self, cx: &mut Cx<'_>) {
+        let due = self.next_forced_level();
+        if due.has_come(cx.now) {
+            self.degradation_event(cx, &DegradationEvent::Tick);
+        }
+    }
+
+    pub(super) fn next_forced_level(&self) -> Due {
+        let next = self.durable.degradation.next_due(self.policy());
+        Due { market: next.market, operator: next.operator }
+    }
+
+    pub(super) fn force_level(
+        &mut self,
+        cx: &mut Cx<'_>,
+        actor: &Actor,
+        level: Level,
+        until: Option<Duration>,
+        reason: &str,
+    ) -> CommandOutcome {
+        let event = DegradationEvent::Force { level, until, by: actor.clone(), reason: reason.to_owned() };
+        self.degradation_command(cx, actor, &event, format!("{level} forced"))
+    }
+
+    pub(super) fn clear_level(&mut self, cx: &mut Cx<'_>, actor: &Actor, reason: &str) -> CommandOutcome {
+        let event = DegradationEvent::ClearForced { by: actor.clone(), reason: reason.to_owned() };
+        self.degradation_command(cx, actor, &event, "forced level cleared")
+    }
+
+    pub(super) fn reset_failures(&mut self, cx: &mut Cx<'_>, actor: &Actor, reason: &str) -> CommandOutcome {
+        let event = DegradationEvent::ResetFailures { by: actor.clone(), reason: reason.to_owned() };
+        self.degradation_command(cx, actor, &event, "failures reset")
+    }
+
+    pub(super) fn lock_symbol(
+        &mut self,
+        cx: &mut Cx<'_>,
+        actor: &Actor,
+        symbol: Symbol,
+        locked: bool,
+    ) -> CommandOutcome {
+        if !self.setup.symbols.contains(&symbol) {
+            let known = self.setup.symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ");
+            return CommandOutcome::refused(format!("{symbol} is not traded here: {known}"));
+        }
+        let (word, by) = (if locked { "locked" } else { "unlocked" }, actor.clone());
+        let event = if locked {
+            DegradationEvent::Lock { symbol: symbol.clone(), by }
+        } else {
+            DegradationEvent::Unlock { symbol: symbol.clone(), by }
+        };
+        let outcome = self.degradation_command(cx, actor, &event, format!("{symbol} {word} for entries"));
+        if outcome.is_done() {
+            let detail = SafeText::ours(format!("{symbol} {word} for entries"));
+            self.announce_about(cx, SystemEventKind::StateChanged, Priority::High, Some(symbol), detail);
+        }
+        outcome
+    }
+
+    /// Whether forcing this level would let the system do more than it may now.
+    pub(super) fn forcing_loosens(&self, level: Level, until: Option<Duration>, cx: &Cx<'_>) -> bool {
+        self.durable.degradation.force_tier(level, until, cx.now.market) != crate::domain::Tier::Safer
+    }
+}

@@ -1,0 +1,111 @@
+//! Candles, prices and equity: what the feed tells, and what the account is worth by it.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::record::RecordKind;
+use super::{Coordinator, Cx, MARK_EVERY};
+use crate::account::FreshPrices;
+use crate::alarm::{AlarmKey, AlarmSource};
+use crate::domain::{
+    Candle, Now, Payload, PortfolioUpdate, Priority, Symbol, SystemEventKind, Timestamp, days_hms,
+};
+
+/// Candles after which a price is stale, at least.
+const STALE_CANDLES: u32 = 3;
+/// How long a candle's message is of use.
+const CANDLE_TTL: Duration = Duration::from_secs(3_600);
+
+impl Coordinator {
+    /// How old a price may be (market time).
+    pub(super) fn price_max_age(&self) -> Duration {
+        self.config.orchestration.signals.feed_stale_after.max(self.setup.candle_interval * STALE_CANDLES)
+    }
+
+    /// The prices that are fresh now.
+    pub(super) fn prices(&self, now: Now) -> FreshPrices<'_> {
+        self.live.prices.at(now.market, self.price_max_age())
+    }
+
+    /// Everything at fresh prices, account currency; none when one is missing.
+    pub(super) fn equity(&self, now: Now) -> Option<Decimal> {
+        self.durable.account.equity(&self.prices(now)).ok()
+    }
+
+    pub(super) fn symbol_feed_stale(&self, symbol: &Symbol, now: Now) -> bool {
+        self.prices(now).price(symbol).is_err()
+    }
+
+    /// A candle of the history before the run: its close is a price, and nothing else follows from it.
+    pub fn history(&mut self, candle: &Candle) {
+        self.live.prices.update(candle);
+    }
+
+    /// A closed candle: prices, then everything that follows from what the account is worth.
+    pub(super) fn candle(&mut self, cx: &mut Cx<'_>, candle: Candle) {
+        if !self.live.prices.update(&candle) {
+            return;
+        }
+        self.live.feed_at = Some(cx.now.operator);
+        self.live.dirty.market = true;
+        self.live.revision += 1;
+        let symbol = candle.symbol.clone();
+        self.publish_about(cx, &symbol, Payload::Candle(candle));
+        self.watch_equity(cx);
+    }
+
+    fn publish_about(&mut self, cx: &mut Cx<'_>, symbol: &Symbol, payload: Payload) {
+        debug_assert_eq!(payload.symbol(), Some(symbol), "a candle is about its own symbol");
+        let source = self.live.sources.feed.clone();
+        self.publish(cx, source, Priority::Low, Some(CANDLE_TTL), payload);
+    }
+
+    /// Breakers look at every equity there is: after each candle, and after each fill.
+    pub(super) fn watch_equity(&mut self, cx: &mut Cx<'_>) {
+        let Some(equity) = self.equity(cx.now) else {
+            return;
+        };
+        for transition in self.durable.breakers.evaluate(cx.now.market, equity, &self.config.risk.breakers) {
+            self.breaker_changed(cx, &transition);
+        }
+        self.watch_drawdown(cx, equity);
+    }
+
+    /// Every five minutes: equity for the chart and for those who listen.
+    pub(super) fn mark_equity(&mut self, cx: &mut Cx<'_>) {
+        if cx.now.market < self.live.next_mark {
+            return;
+        }
+        self.live.next_mark = cx.now.market.floor_to(MARK_EVERY).plus(MARK_EVERY);
+        let Some(equity) = self.equity(cx.now) else {
+            return;
+        };
+        self.record_own(cx, RecordKind::Mark { equity });
+        let exposure_pct = self.durable.account.exposure_pct(&self.prices(cx.now)).unwrap_or_default();
+        let update = PortfolioUpdate {
+            currency: self.durable.account.currency().clone(),
+            equity,
+            exposure_pct,
+            drawdown_pct: self.durable.breakers.drawdown_pct(equity),
+            deviation_pct: self.live.deviation_pct,
+        };
+        let source = self.live.sources.coordinator.clone();
+        self.publish(cx, source, Priority::Normal, Some(MARK_EVERY * 2), Payload::Portfolio(update));
+    }
+
+    /// A hole in the feed: an event; staleness follows from the age of the last price by itself.
+    pub(super) fn feed_gap(&mut self, cx: &mut Cx<'_>, symbol: &Symbol, from: Timestamp, until: Timestamp) {
+        let detail = format!("gap of {} from {}", days_hms(until.since(from)), from);
+        self.announce_about(cx, SystemEventKind::Feed, Priority::High, Some(symbol.clone()), detail);
+    }
+
+    /// A replay is over: nothing more will come, so nothing more is traded.
+    pub(super) fn feed_ended(&mut self, cx: &mut Cx<'_>) {
+        self.live.feed_ended = true;
+        self.live.dirty.control = true;
+        self.pause(cx, crate::domain::Actor::Runtime, crate::domain::SafeText::ours("feed ended"));
+        self.clear(cx, AlarmKey::of(AlarmSource::FeedStale));
+        self.announce(cx, SystemEventKind::Feed, Priority::High, "feed ended");
+    }
+}

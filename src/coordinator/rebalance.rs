@@ -1,0 +1,356 @@
+//! Rebalance proposals, plans and their legs: when a leg goes out, and what the venue's word makes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::dca::{DcaRefusal, IntentTerms, Leg, LegId, LegState, PlanTerms, PlanTransition};
+use super::record::RecordKind;
+use super::task::RebalanceProposal;
+use super::{Coordinator, Cx};
+use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::domain::{
+    Actor, ClientOrderId, Command, CommandOutcome, Level, Now, Priority, ReasonCode, Side, SystemEventKind,
+    Timestamp, TradingState, VenueEvent, checked_add, checked_sub,
+};
+use crate::risk::{LegProposal, check_leg};
+
+/// A leg is not handed over later than this after it was decided (market time).
+const INTENT_VALID_FOR: Duration = Duration::from_secs(300);
+/// Decimals of a quantity.
+const QUANTITY_DECIMALS: u32 = 8;
+/// How long before a deferred leg is offered again while nothing else happens (market time).
+const OFFER_AGAIN: Duration = Duration::from_secs(60);
+
+impl Coordinator {
+    /// A rebalance run has an answer. Only RUNNING makes a plan of it; else it is only shown.
+    pub(super) fn rebalance(&mut self, cx: &mut Cx<'_>, proposal: &RebalanceProposal) {
+        self.live.deviation_pct = Some(proposal.deviation_pct);
+        self.live.dirty.market = true;
+        let config = Arc::clone(&self.config);
+        let rules = &config.portfolio.rebalancing;
+        let rested =
+            self.durable.last_rebalance.is_none_or(|last| cx.now.market.since(last) >= rules.every_min);
+        let wanted =
+            proposal.deviation_pct >= rules.threshold_pct.value() && !proposal.trades.is_empty() && rested;
+        let open = self.durable.plans.open().next().is_some();
+        if !wanted || open {
+            return;
+        }
+        let refused = AlarmKey::of(AlarmSource::PlanRefused);
+        if let Some(problem) = self.live.health.store_problem() {
+            // No store, no plan: a leg that is kept in memory alone would be forgotten, or sent twice.
+            self.raise(cx, refused, "a plan cannot be made durable", problem);
+            return;
+        }
+        self.clear(cx, refused);
+        if !self.global_blocks(cx.now).is_empty() {
+            return;
+        }
+        let terms = PlanTerms {
+            dca: &config.portfolio.dca,
+            trade_min: rules.trade_min,
+            install: self.durable.install,
+        };
+        match self.durable.plans.propose(&proposal.trades, cx.now.market, terms) {
+            Ok(created) => {
+                self.plan_step(cx, Actor::Coordinator, created);
+                let detail = format!(
+                    "plan made: {} trades, deviation {} points",
+                    proposal.trades.len(),
+                    proposal.deviation_pct.round_dp(1)
+                );
+                self.announce(cx, SystemEventKind::Plan, Priority::High, detail);
+            }
+            Err(refusal) => {
+                tracing::warn!(%refusal, "no plan made");
+            }
+        }
+    }
+
+    fn plan_step(&mut self, cx: &mut Cx<'_>, actor: Actor, step: PlanTransition) {
+        self.live.dirty.plans = true;
+        if let PlanTransition::Leg { id, transition } = &step {
+            let key = waiting_alarm(*id);
+            if let Some(leg) = self.durable.plans.leg(*id) {
+                tracing::info!(leg = %id, from = %leg.state, step = transition.name(), "leg");
+            }
+            self.record(cx, actor, RecordKind::Plan(step.clone()));
+            let waiting = self.durable.plans.leg(*id).is_some_and(|leg| leg.state == LegState::Waiting);
+            let why = self.leg_reason(*id);
+            self.raise_while(cx, waiting, key, "run or skip it", format!("leg {id}: {why}"));
+        } else {
+            self.record(cx, actor, RecordKind::Plan(step));
+        }
+    }
+
+    fn leg_reason(&self, id: LegId) -> String {
+        let why = self.durable.plans.leg(id).and_then(|leg| leg.why.as_ref());
+        why.map_or_else(String::new, ToString::to_string)
+    }
+
+    fn plan_steps(&mut self, cx: &mut Cx<'_>, actor: &Actor, steps: Vec<PlanTransition>) {
+        for step in steps {
+            self.plan_step(cx, actor.clone(), step);
+        }
+    }
+
+    /// Why a leg may not go out now.
+    fn leg_block(&self, now: Now, leg: &Leg) -> Option<ReasonCode> {
+        self.entries(&leg.symbol, now).first().map(|block| block.code)
+    }
+
+    /// Takes legs whose time has come as far as they can go now.
+    pub(super) fn run_legs(&mut self, cx: &mut Cx<'_>) {
+        if self.next_leg().is_none_or(|at| at > cx.now.market) {
+            return;
+        }
+        self.live.legs_offered_at = Some(cx.now.market);
+        let steps = self.durable.plans.due(cx.now.market, &self.config.portfolio.dca, |leg| {
+            // A leg that cannot be priced or paid for stays deferred, without a step each time it is offered.
+            self.leg_block(cx.now, leg).or_else(|| self.leg_terms(cx.now, leg).err())
+        });
+        self.plan_steps(cx, &Actor::Coordinator, steps);
+        for id in self.durable.plans.ready().map(|(id, _)| id).collect::<Vec<_>>() {
+            self.send_leg(cx, id);
+        }
+    }
+
+    /// When legs have to be looked at next.
+    pub(super) fn next_leg(&self) -> Option<Timestamp> {
+        let plans = &self.durable.plans;
+        let deferred = plans.count(LegState::Deferred) + plans.count(LegState::Due) > 0;
+        let again =
+            deferred.then(|| self.live.legs_offered_at.map_or(Timestamp::EPOCH, |at| at.plus(OFFER_AGAIN)));
+        [plans.next_due(), again].into_iter().flatten().min()
+    }
+
+    /// Intent on disk, then the gate, then the venue. What cannot be priced or paid for waits, with the reason shown.
+    fn send_leg(&mut self, cx: &mut Cx<'_>, id: LegId) {
+        let Some(leg) = self.durable.plans.leg(id).cloned() else {
+            return;
+        };
+        let terms = match self.leg_terms(cx.now, &leg) {
+            Ok(terms) => terms,
+            Err(code) => return self.defer_leg(cx, id, code),
+        };
+        match self.durable.plans.intend(id, terms) {
+            Ok(step) => {
+                self.plan_steps(cx, &Actor::Coordinator, step.into_iter().collect());
+                let intent = self.durable.plans.leg(id).and_then(|leg| leg.intent.clone());
+                if let Some(intent) = intent {
+                    self.submit(cx, intent.order(id));
+                }
+            }
+            Err(refusal) => self.leg_refused(cx, leg.client_id, &refusal),
+        }
+    }
+
+    fn leg_terms(&self, now: Now, leg: &Leg) -> Result<IntentTerms, ReasonCode> {
+        let prices = self.prices(now);
+        let price = prices.price(&leg.symbol).ok();
+        let asset = match leg.side {
+            Side::Buy => leg.symbol.quote(),
+            Side::Sell => leg.symbol.base(),
+        };
+        let proposal = LegProposal {
+            symbol: leg.symbol.clone(),
+            side: leg.side,
+            amount: leg.amount,
+            price,
+            quote_rate: prices.rate(leg.symbol.quote(), self.durable.account.currency()).ok(),
+            available: self.spendable(asset),
+        };
+        let quantity = check_leg(&proposal, self.equity(now), &self.venue_terms())
+            .map_err(|rejection| rejection.code)?;
+        let quantity =
+            quantity.round_dp_with_strategy(QUANTITY_DECIMALS, rust_decimal::RoundingStrategy::ToZero);
+        let price = price.ok_or(ReasonCode::FeedStale)?;
+        let collar =
+            self.config.risk.orders.price_collar_pct.of(price).map_err(|_| ReasonCode::InvalidOrder)?;
+        let price_bound = match leg.side {
+            Side::Buy => checked_add(price, collar),
+            Side::Sell => checked_sub(price, collar),
+        }
+        .map_err(|_| ReasonCode::InvalidOrder)?;
+        if quantity <= Decimal::ZERO {
+            return Err(ReasonCode::InvalidOrder);
+        }
+        Ok(IntentTerms {
+            quantity,
+            price_bound,
+            deadline: now.market.plus(INTENT_VALID_FOR),
+            epoch: self.live.epoch,
+        })
+    }
+
+    fn defer_leg(&mut self, cx: &mut Cx<'_>, id: LegId, code: ReasonCode) {
+        match self.durable.plans.defer(id, code) {
+            Ok(step) => self.plan_step(cx, Actor::Coordinator, step),
+            Err(refusal) => tracing::error!(%refusal, "leg neither sent nor deferred"),
+        }
+    }
+
+    /// The venue spoke of an order that may be a leg.
+    pub(super) fn leg_event(&mut self, cx: &mut Cx<'_>, event: &VenueEvent) {
+        let client_id = named_in(event);
+        self.leg_handed_over(cx, client_id, event);
+        match self.durable.plans.venue(event) {
+            // A fill moves the leg in the record that moves cash and position.
+            Ok(_) if matches!(event, VenueEvent::Filled { .. }) => {}
+            Ok(steps) => self.plan_steps(cx, &Actor::Coordinator, steps),
+            Err(refusal) => self.leg_refused(cx, client_id, &refusal),
+        }
+    }
+
+    /// A part of a leg was executed: it waits for nobody any more.
+    pub(super) fn leg_filled(&mut self, cx: &mut Cx<'_>, id: LegId) {
+        self.clear(cx, waiting_alarm(id));
+    }
+
+    /// A step that the leg does not allow. Where it shows that we and the venue disagree, an Emergency.
+    fn leg_refused(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, refusal: &DcaRefusal) {
+        tracing::error!(%refusal, order = %client_id, "leg step refused");
+        if refusal.is_emergency() {
+            let key = AlarmKey::about(AlarmSource::LegMismatch, Subject::Order(client_id));
+            self.raise_moment(cx, key, "leg and venue disagree", refusal);
+        }
+    }
+
+    /// Any word of the venue on a leg in Intent means that it was handed over; a question answered with "absent"
+    /// means that it was not.
+    fn leg_handed_over(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, event: &VenueEvent) {
+        let Some((id, leg)) = self.durable.plans.leg_of(client_id) else {
+            return;
+        };
+        if leg.state != LegState::Intent || leg.asked || matches!(event, VenueEvent::Absent { .. }) {
+            return;
+        }
+        let Some(digest) = leg.intent.as_ref().map(|intent| intent.digest.clone()) else {
+            return;
+        };
+        if let Ok(step) = self.durable.plans.send(id, &digest, cx.now.market) {
+            self.plan_step(cx, Actor::Coordinator, step);
+        }
+    }
+
+    pub(super) fn leg_refused_by_gate(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
+        let Some((id, _)) = self.durable.plans.leg_of(client_id) else {
+            return;
+        };
+        match self.durable.plans.withdraw(id, ReasonCode::GateShut) {
+            Ok(step) => self.plan_step(cx, Actor::Coordinator, step),
+            Err(refusal) => tracing::error!(%refusal, "a leg that the gate refused is not in Intent"),
+        }
+    }
+
+    /// An Unknown leg is about to be asked for: only then does "absent" count.
+    pub(super) fn ask_for_legs(&mut self, cx: &mut Cx<'_>) {
+        let steps = self.durable.plans.ask_unknown();
+        self.plan_steps(cx, &Actor::Coordinator, steps);
+    }
+
+    /// After a restart: what was on its way is asked for, what was due is a new decision.
+    pub(super) fn restart_legs(&mut self, cx: &mut Cx<'_>) {
+        let steps = self.durable.plans.restarted();
+        self.plan_steps(cx, &Actor::Runtime, steps);
+    }
+
+    /// After a resume, deferred legs are offered at once.
+    pub(super) fn resumed_legs(&mut self, cx: &mut Cx<'_>) {
+        self.live.legs_offered_at = None;
+        self.run_legs(cx);
+    }
+
+    /// What a resume could send within the next hour, for its dialog.
+    pub(super) fn orders_possible_within_hour(&self, now: Now) -> Vec<String> {
+        let hour = now.market.plus(Duration::from_secs(3_600));
+        let mut possible = Vec::new();
+        for plan in self.durable.plans.open() {
+            for leg in &plan.legs {
+                let soon = match leg.state {
+                    LegState::Scheduled => leg.due_at <= hour,
+                    LegState::Deferred | LegState::Due => true,
+                    LegState::Intent
+                    | LegState::Sent
+                    | LegState::Accepted
+                    | LegState::Rejected
+                    | LegState::Unknown
+                    | LegState::Filled
+                    | LegState::Skipped
+                    | LegState::Cancelled
+                    | LegState::Waiting => false,
+                };
+                if soon {
+                    let id = plan.leg_id(leg);
+                    possible.push(format!(
+                        "leg {id}: {} {} for {}",
+                        leg.side,
+                        leg.symbol,
+                        leg.amount.normalize()
+                    ));
+                }
+            }
+        }
+        let decisions = self.live.schedule.next_run_of(crate::config::TaskName::TradingDecision);
+        if decisions.is_some_and(|at| at <= hour) && self.live.level < Level::Emergency {
+            possible.push("trading decisions of all symbols".to_owned());
+        }
+        possible
+    }
+
+    /// The operator's word on a leg or plan.
+    pub(super) fn leg_command(
+        &mut self,
+        cx: &mut Cx<'_>,
+        actor: &Actor,
+        command: &Command,
+    ) -> CommandOutcome {
+        let plans = &self.durable.plans;
+        let steps = match command {
+            Command::RunLeg { plan, leg } => {
+                let id = LegId { plan: *plan, leg: *leg };
+                let blocked = plans.leg(id).and_then(|leg| self.leg_block(cx.now, leg));
+                plans.run_leg(id, blocked).map(|step| vec![step])
+            }
+            Command::SkipLeg { plan, leg } => {
+                plans.skip_leg(LegId { plan: *plan, leg: *leg }).map(|step| vec![step])
+            }
+            Command::CancelLeg { plan, leg } => {
+                plans.cancel_leg(LegId { plan: *plan, leg: *leg }).map(|step| vec![step])
+            }
+            Command::PostponeLeg { plan, leg, by } => plans
+                .postpone_leg(LegId { plan: *plan, leg: *leg }, *by, cx.now.market)
+                .map(|step| vec![step]),
+            Command::CancelPlan { plan } => plans.cancel_plan(*plan),
+            other => return CommandOutcome::refused(format!("{} is not about a leg", other.name())),
+        };
+        match steps {
+            Ok(steps) => {
+                let count = steps.len();
+                self.plan_steps(cx, actor, steps);
+                if self.durable.control.state == TradingState::Running {
+                    self.resumed_legs(cx);
+                }
+                CommandOutcome::done(format!("{count} leg{} changed", if count == 1 { "" } else { "s" }))
+            }
+            Err(refusal) => CommandOutcome::refused(refusal),
+        }
+    }
+}
+
+fn waiting_alarm(id: LegId) -> AlarmKey {
+    AlarmKey::about(AlarmSource::LegWaiting, Subject::Component(id.to_string()))
+}
+
+fn named_in(event: &VenueEvent) -> ClientOrderId {
+    match event {
+        VenueEvent::Accepted { client_id }
+        | VenueEvent::Rejected { client_id, .. }
+        | VenueEvent::Cancelled { client_id, .. }
+        | VenueEvent::Absent { client_id }
+        | VenueEvent::NoAnswer { client_id, .. } => *client_id,
+        VenueEvent::Filled { fill, .. } => fill.client_id,
+    }
+}

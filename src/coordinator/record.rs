@@ -1,0 +1,181 @@
+//! What the journal holds. Durable state changes only by applying a record, live and in recovery alike.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::closing::Closing;
+use super::dca::PlanTransition;
+use super::degradation::DegradationTransition;
+use super::durable::Durable;
+use crate::account::Posting;
+use crate::alarm::AlarmTransition;
+use crate::config::TaskName;
+use crate::domain::{
+    Actor, ClientOrderId, Command, CommandId, CommandOutcome, Decision, DecisionId, Level, Order,
+    OrderStatus, Outcome, ReasonCode, SafeText, Seq, Symbol, Timestamp, TradingState,
+};
+use crate::risk::{BreakerTransition, StreakTransition};
+
+/// One line of the journal, before the writer adds the hash chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number; the first is 1, without gaps.
+    pub seq: Seq,
+    /// Market time.
+    pub at: Timestamp,
+    /// Wall time; live runs only, so that simulated journals are reproducible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall: Option<Timestamp>,
+    /// Number of the process run.
+    pub run: u16,
+    /// Who caused it.
+    pub actor: Actor,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: RecordKind,
+}
+
+/// What happened. A closed enum; the JSON has `kind` and `data`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "data")]
+pub enum RecordKind {
+    /// The full durable state; begins every segment, so that recovery never reads more than one.
+    State(Box<Durable>),
+    /// A process run began.
+    RunStarted {
+        /// Version of the program.
+        version: String,
+        /// BLAKE3 of the configuration in force.
+        config_fingerprint: String,
+    },
+    /// A process run ended cleanly.
+    RunEnded {
+        /// Why.
+        reason: SafeText,
+    },
+    /// Somebody asked for something.
+    CommandRequested {
+        /// Which request.
+        id: CommandId,
+        /// For what.
+        command: Command,
+    },
+    /// A request was carried out or refused.
+    CommandEnded {
+        /// Which request.
+        id: CommandId,
+        /// The command's name.
+        command: String,
+        /// How.
+        outcome: CommandOutcome,
+        /// Trading state and effective level when it was asked for.
+        before: (TradingState, Level),
+        /// The same when it ended.
+        after: (TradingState, Level),
+    },
+    /// The trading state changed, or a halt was repeated with another reason.
+    StateChanged {
+        /// From.
+        from: TradingState,
+        /// To.
+        to: TradingState,
+        /// Why.
+        reason: SafeText,
+    },
+    /// Failure counters, forced level, symbol streaks.
+    Degradation(DegradationTransition),
+    /// A signal was decided, as far as it goes without an order, or up to its order.
+    Decision(Box<Decision>),
+    /// A decision with an order ended.
+    DecisionEnded {
+        /// Which.
+        id: DecisionId,
+        /// How.
+        outcome: Outcome,
+        /// Why.
+        reasons: Vec<ReasonCode>,
+        /// The numbers of the first reason.
+        detail: String,
+    },
+    /// An order is about to be handed over.
+    OrderIntended(Box<Order>),
+    /// What became of an order.
+    OrderStatus {
+        /// Which.
+        client_id: ClientOrderId,
+        /// Where it stands.
+        status: OrderStatus,
+        /// Why, in words.
+        detail: SafeText,
+    },
+    /// An execution: applied once, to cash, position, order, decision and leg together.
+    Fill {
+        /// The execution, and what is needed to book it.
+        posting: Box<Posting>,
+        /// Nothing of the order is left.
+        done: bool,
+    },
+    /// A breaker's baseline, trip or arming.
+    Breaker(BreakerTransition),
+    /// Losses in a row and cooldowns.
+    Streak(StreakTransition),
+    /// Positions are being closed or reduced by order of an emergency or the operator.
+    Closing(Closing),
+    /// That ended.
+    ClosingEnded {
+        /// Of which symbol.
+        symbol: Symbol,
+        /// Everything was sold.
+        complete: bool,
+    },
+    /// A plan was made, or one of its legs moved.
+    Plan(PlanTransition),
+    /// An alarm moved.
+    Alarm(AlarmTransition),
+    /// A task was enabled or disabled by the operator.
+    TaskEnabled {
+        /// Which.
+        task: TaskName,
+        /// On or off.
+        enabled: bool,
+    },
+    /// Equity at a regular instant, for the chart.
+    Mark {
+        /// In the account currency.
+        equity: Decimal,
+    },
+    /// A line that the operator wrote.
+    Note {
+        /// The line.
+        text: SafeText,
+    },
+}
+
+impl RecordKind {
+    /// The name under which the journal holds it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::RunStarted { .. } => "run_started",
+            Self::RunEnded { .. } => "run_ended",
+            Self::CommandRequested { .. } => "command_requested",
+            Self::CommandEnded { .. } => "command_ended",
+            Self::StateChanged { .. } => "state_changed",
+            Self::Degradation(_) => "degradation",
+            Self::Decision(_) => "decision",
+            Self::DecisionEnded { .. } => "decision_ended",
+            Self::OrderIntended(_) => "order_intended",
+            Self::OrderStatus { .. } => "order_status",
+            Self::Fill { .. } => "fill",
+            Self::Breaker(_) => "breaker",
+            Self::Streak(_) => "streak",
+            Self::Closing(_) => "closing",
+            Self::ClosingEnded { .. } => "closing_ended",
+            Self::Plan(_) => "plan",
+            Self::Alarm(_) => "alarm",
+            Self::TaskEnabled { .. } => "task_enabled",
+            Self::Mark { .. } => "mark",
+            Self::Note { .. } => "note",
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The start of a process run: what recovery left is taken over, and it is decided in which state to come up.
+//!
+//! Nothing here loosens: HALTED stays HALTED, with its latch; what the record and the latch disagree about is decided
+//! for the stricter.
+
+use std::collections::BTreeSet;
+
+use super::degradation::DegradationEvent;
+use super::effect::Effect;
+use super::input::Started;
+use super::record::RecordKind;
+use super::{Coordinator, Cx};
+use crate::alarm::{AlarmKey, AlarmSource};
+use crate::domain::{
+    Actor, ClientOrderId, DecisionId, Epoch, Outcome, Priority, SafeText, SystemEventKind, TradingState,
+};
+
+impl Coordinator {
+    /// First input of every run.
+    pub(super) fn started(&mut self, cx: &mut Cx<'_>, started: &Started) {
+        let first_run = self.durable.run == 0;
+        let unclean = !first_run && !self.durable.ended_cleanly;
+        self.live.config_changed =
+            !first_run && self.durable.config_fingerprint != started.config_fingerprint;
+        self.live.journal_fault.clone_from(&started.journal_fault);
+        if self.durable.seq.0 == 0 {
+            let state = Box::new(self.durable.clone());
+            self.record(cx, Actor::Runtime, RecordKind::State(state));
+        }
+        self.live.run = started.run;
+        self.live.epoch = Epoch { run: started.run, count: 0 };
+        let (version, config_fingerprint) = (started.version.clone(), started.config_fingerprint.clone());
+        self.record(cx, Actor::Runtime, RecordKind::RunStarted { version, config_fingerprint });
+
+        self.clear_what_is_over(cx);
+        self.alarms_restarted(cx);
+        self.come_up(cx, started, first_run);
+        self.found_at_start(cx, started, unclean);
+        // No provider is configured, so whatever one of them had failed is forgotten.
+        self.degradation_event(cx, &DegradationEvent::Restart { providers: Vec::new() });
+        self.restart_legs(cx);
+        self.reconcile_orders(cx);
+        self.end_orphaned_decisions(cx);
+        let said = format!("run {} is {}", self.live.run, self.durable.control.state);
+        self.announce(cx, SystemEventKind::Started, Priority::High, said);
+    }
+
+    /// HALTED for a halt in force, a latch, or a damaged journal; RUNNING in a fresh installation, or where a restart
+    /// keeps it; else PAUSED.
+    fn come_up(&mut self, cx: &mut Cx<'_>, started: &Started, first_run: bool) {
+        let before = self.durable.control.clone();
+        let was_halted = before.state == TradingState::Halted;
+        let latched = started.latched.as_ref().filter(|_| !was_halted);
+        if let Some(reason) = latched.or(started.journal_fault.as_ref()) {
+            self.come_up_halted(cx, reason);
+        } else if was_halted {
+            self.shut_gate(cx, TradingState::Halted, &before.reason);
+            if started.latched.is_none() {
+                // The latch is gone but nobody released: the record decides.
+                cx.effects.push(Effect::SetLatch { reason: before.reason.clone() });
+            }
+            self.cancel_all(cx);
+            let key = AlarmKey::of(AlarmSource::HaltedAtStart);
+            self.raise(cx, key, "a halt was in force", &before.reason);
+        } else if first_run || (started.keep_running && before.state == TradingState::Running) {
+            self.live.gate_confirmed = true;
+        } else {
+            let reason = SafeText::ours("paused because restarted; r resumes");
+            self.shut_gate(cx, TradingState::Paused, &reason);
+            self.change_state(cx, Actor::Runtime, TradingState::Paused, reason);
+        }
+    }
+
+    /// Halts at start, or as soon as it turns out that the start should have been one.
+    pub(super) fn come_up_halted(&mut self, cx: &mut Cx<'_>, reason: &SafeText) {
+        self.halt(cx, Actor::Runtime, reason.clone());
+        self.raise(cx, AlarmKey::of(AlarmSource::HaltedAtStart), "halted at start", reason);
+    }
+
+    /// Alarms for what recovery found.
+    fn found_at_start(&mut self, cx: &mut Cx<'_>, started: &Started, unclean: bool) {
+        if let Some(fault) = &started.journal_fault {
+            self.raise(cx, AlarmKey::of(AlarmSource::JournalFault), "journal fault found at start", fault);
+        }
+        if let Some(moved_to) = &started.checkpoint_rebuilt {
+            let key = AlarmKey::of(AlarmSource::CheckpointRebuilt);
+            self.raise_moment(cx, key, "checkpoint damaged", format!("moved to {moved_to}"));
+        }
+        if unclean || started.torn.is_some() {
+            let torn = started.torn.as_ref().map(|torn| format!("; torn last record moved to {torn}"));
+            let detail = format!("the last run left no end record{}", torn.unwrap_or_default());
+            self.raise_moment(cx, AlarmKey::of(AlarmSource::UncleanEnd), "unclean end", detail);
+        }
+        if self.live.config_changed {
+            let said = "configuration changed since the last run";
+            self.announce(cx, SystemEventKind::Started, Priority::High, said);
+        }
+    }
+
+    /// Decisions whose order is not on its way any more: the process ended between two records.
+    fn end_orphaned_decisions(&mut self, cx: &mut Cx<'_>) {
+        let is_open = |id: &ClientOrderId| {
+            self.durable.orders.get(id).is_some_and(|tracked| !tracked.status.is_terminal())
+        };
+        let orphaned: Vec<(DecisionId, Outcome)> = self
+            .durable
+            .decisions
+            .iter()
+            .filter(|decision| decision.outcome.is_none() && !decision.orders.iter().any(is_open))
+            .map(|decision| {
+                let nothing = decision.filled.is_zero();
+                (decision.id, if nothing { Outcome::Unfilled } else { Outcome::Filled })
+            })
+            .collect();
+        for (id, outcome) in orphaned {
+            self.end_decision(cx, id, outcome, vec![], "ended with the last process");
+        }
+    }
+
+    /// After a restart every order that had not ended is asked for at the venue by its name, and so are the lots, whose
+    /// stop or target may have fired while nobody listened.
+    fn reconcile_orders(&mut self, cx: &mut Cx<'_>) {
+        let orders = self.durable.open_orders().map(|tracked| tracked.order.client_id);
+        let legs = self.durable.plans.questions().map(|(_, client_id)| client_id);
+        let lots = self.durable.account.lots().iter().map(|lot| lot.client_id);
+        let asked: BTreeSet<ClientOrderId> = orders.chain(legs).chain(lots).collect();
+        self.live.reconciling = self.durable.plans.questions().map(|(_, client_id)| client_id).collect();
+        for client_id in asked {
+            self.ask(cx, client_id);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The scheduled agents: which runs begin, and what becomes of their answers.
+
+use rust_decimal::Decimal;
+
+use super::consensus::Word;
+use super::effect::Effect;
+use super::schedule::{Conditions, Finished};
+use super::task::{Allocation, AssetShare, DecisionInput, TaskFailure, TaskInput, TaskOutput, TaskRun};
+use super::{Coordinator, Cx};
+use crate::account::Holdings;
+use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::config::TaskName;
+use crate::domain::{
+    Action, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind, checked_div,
+    checked_mul,
+};
+
+/// Technical updates whose multipliers the console draws.
+const MULTIPLIERS_KEPT: usize = 30;
+/// Runs that fail in a row before a task raises its alarm.
+const FAILING_AFTER: u32 = 3;
+
+impl Coordinator {
+    /// Ends runs whose time is over and starts those that are due.
+    pub(super) fn run_tasks(&mut self, cx: &mut Cx<'_>) {
+        let due = self.live.schedule.next_due();
+        if due.operator.is_some_and(|at| at <= cx.now.operator) {
+            for expired in self.live.schedule.expired(cx.now) {
+                cx.effects.push(Effect::AbandonTask(expired.run));
+                self.task_failed(cx, expired.task, expired.symbol.as_ref(), &TaskFailure::TimedOut);
+            }
+        }
+        let conditions = Conditions { level: self.live.level, state: self.durable.control.state };
+        let last_run = &mut self.live.last_run;
+        let starts = self.live.schedule.start_due(cx.now, conditions, || {
+            *last_run = last_run.next();
+            *last_run
+        });
+        for start in starts {
+            self.live.dirty.schedule = true;
+            self.live.revision += 1;
+            let input = self.task_input(cx, start.task, start.symbol.as_ref(), start.run);
+            let run =
+                TaskRun { id: start.run, task: start.task, symbol: start.symbol, at: cx.now.market, input };
+            cx.effects.push(Effect::RunTask(Box::new(run)));
+        }
+    }
+
+    fn task_input(&self, cx: &Cx<'_>, task: TaskName, symbol: Option<&Symbol>, run: RunId) -> TaskInput {
+        match (task, symbol) {
+            (TaskName::TradingDecision, Some(symbol)) => {
+                TaskInput::Decision(Box::new(self.decision_input(cx, symbol, run)))
+            }
+            (TaskName::PortfolioRebalance, _) => TaskInput::Rebalance(Box::new(self.allocation(cx.now))),
+            (
+                TaskName::TechnicalAnalysis
+                | TaskName::RegimeDetection
+                | TaskName::SentimentAnalysis
+                | TaskName::TradingDecision,
+                _,
+            ) => TaskInput::Analysis,
+        }
+    }
+
+    fn decision_input(&self, cx: &Cx<'_>, symbol: &Symbol, run: RunId) -> DecisionInput {
+        let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.freshness);
+        let stop = &self.config.risk.stop;
+        DecisionInput {
+            signal_id: SignalId::derive(self.durable.install, self.live.run, run),
+            technical: fresh.technical.map(|heard| heard.said.clone()),
+            regime: fresh.regime.map(|heard| heard.said.clone()),
+            sentiment: fresh.sentiment.map(|heard| heard.said.clone()),
+            held: self.durable.account.held(symbol).unwrap_or_default(),
+            stop_distance_pct: (stop.distance_min_pct, stop.distance_max(symbol)),
+        }
+    }
+
+    /// The holdings against their targets; targets that cannot be priced are left out and the rest renormalised.
+    pub(super) fn allocation(&self, now: Now) -> Allocation {
+        let targets = &self.config.portfolio.target_allocation;
+        let holdings = match self.durable.account.holdings(targets.keys(), &self.prices(now)) {
+            Ok(holdings) => holdings,
+            Err(error) => {
+                tracing::error!(%error, "holdings cannot be valued");
+                let currency = self.durable.account.currency().clone();
+                Holdings { currency, total: Decimal::ZERO, shares: Vec::new(), left_out: Vec::new() }
+            }
+        };
+        let target = |asset| targets.get(asset).map_or(Decimal::ZERO, |pct| pct.value());
+        let priced: Decimal = holdings.shares.iter().map(|share| target(&share.asset)).sum();
+        let share_of = |asset| checked_div(checked_mul(target(asset), Decimal::ONE_HUNDRED)?, priced);
+        let assets = holdings.shares.iter().map(|share| AssetShare {
+            target_pct: share_of(&share.asset).unwrap_or_default(),
+            asset: share.asset.clone(),
+            value: share.value,
+            symbol: share.symbol.clone(),
+        });
+        Allocation {
+            assets: assets.collect(),
+            currency: holdings.currency.clone(),
+            total: holdings.total,
+            left_out: holdings.left_out.iter().map(|left| left.asset.clone()).collect(),
+        }
+    }
+
+    /// A run ended. Late and unknown answers are ignored.
+    pub(super) fn task_finished(
+        &mut self,
+        cx: &mut Cx<'_>,
+        run: RunId,
+        result: Result<TaskOutput, TaskFailure>,
+    ) {
+        let ended = self.live.schedule.finished(run, cx.now, result.as_ref().map(|_| ()));
+        self.live.dirty.schedule = true;
+        self.live.revision += 1;
+        let (task, symbol) = match ended {
+            Finished::InTime { task, symbol } => (task, symbol),
+            Finished::Late { task, .. } => {
+                tracing::warn!(%run, %task, "late answer ignored");
+                return;
+            }
+            Finished::Unknown => return,
+        };
+        match result {
+            Ok(output) => {
+                tracing::debug!(%run, %task, symbol = symbol.as_ref().map(Symbol::as_str), "task run succeeded");
+                self.task_outcome(cx, task, symbol.as_ref(), true);
+                self.task_output(cx, task, symbol.as_ref(), output);
+            }
+            Err(failure) => self.task_failed(cx, task, symbol.as_ref(), &failure),
+        }
+    }
+
+    /// Takes what a run returned, if it is what this task returns, for this symbol.
+    fn task_output(&mut self, cx: &mut Cx<'_>, task: TaskName, symbol: Option<&Symbol>, output: TaskOutput) {
+        if !is_answer_of(task, symbol, &output) {
+            tracing::error!(%task, "an agent answered something else than it was asked; its answer is dropped");
+            let said = format!("{task}: answer to something else, dropped");
+            self.announce_about(cx, SystemEventKind::TaskError, Priority::High, symbol.cloned(), said);
+            return;
+        }
+        let (ttl, source) = (self.live.freshness, self.live.sources.task(task));
+        let (normal, high) = (Priority::Normal, Priority::High);
+        match output {
+            TaskOutput::Ta(ta) => {
+                self.publish(cx, source, normal, Some(ttl.technical), Payload::Ta(ta.clone()));
+                let symbol = ta.symbol.clone();
+                self.live.voices.update(Word::Technical(ta), cx.now.market);
+                self.remember_multiplier(cx, symbol);
+            }
+            TaskOutput::Regime(update) => {
+                self.publish(cx, source, normal, Some(ttl.regime), Payload::Regime(update.clone()));
+                self.live.voices.update(Word::Regime(update), cx.now.market);
+            }
+            TaskOutput::Sentiment(update) => {
+                self.publish(cx, source, normal, Some(ttl.sentiment), Payload::Sentiment(update.clone()));
+                self.live.voices.update(Word::Sentiment(update), cx.now.market);
+            }
+            TaskOutput::Signal(signal) => {
+                self.publish(cx, source, high, Some(ttl.technical), Payload::Signal(signal.clone()));
+                self.signal(cx, signal);
+            }
+            TaskOutput::Rebalance(proposal) => self.rebalance(cx, &proposal),
+        }
+    }
+
+    /// The multiplier of a BUY after each technical update, for the screen.
+    fn remember_multiplier(&mut self, cx: &Cx<'_>, symbol: Symbol) {
+        let tally = self.tally(&symbol, Action::Buy, cx.now);
+        let history = self.live.multipliers.entry(symbol).or_default();
+        history.push_back(tally.multiplier);
+        if history.len() > MULTIPLIERS_KEPT {
+            history.pop_front();
+        }
+    }
+
+    fn task_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        task: TaskName,
+        symbol: Option<&Symbol>,
+        failure: &TaskFailure,
+    ) {
+        let what = match failure {
+            TaskFailure::Failed(text) => text.sanitize(120).to_string(),
+            TaskFailure::TimedOut => "timed out".to_owned(),
+            TaskFailure::Panicked(text) => format!("panicked: {}", text.sanitize(120)),
+        };
+        tracing::warn!(%task, symbol = symbol.map(Symbol::as_str), %what, "task run failed");
+        let detail = format!("{task}: {what}");
+        self.announce_about(cx, SystemEventKind::TaskError, Priority::High, symbol.cloned(), &detail);
+        self.live.problems.insert(task, crate::domain::SafeText::ours(what));
+        self.task_outcome(cx, task, symbol, false);
+    }
+
+    /// What a run's end means for the level, for the symbol, and for the alarm of a failing task.
+    fn task_outcome(&mut self, cx: &mut Cx<'_>, task: TaskName, symbol: Option<&Symbol>, worked: bool) {
+        let failed = self.live.failed_in_a_row.entry(task).or_default();
+        *failed = if worked { 0 } else { failed.saturating_add(1) };
+        let failing = *failed >= FAILING_AFTER;
+        if worked {
+            self.live.problems.remove(&task);
+        }
+        self.count_task_outcome(cx, task, symbol, worked);
+        let key = AlarmKey::about(AlarmSource::TaskFailing, Subject::Task(task));
+        self.raise_while(cx, failing, key, "several failures in a row", task);
+    }
+
+    /// The operator wants a run now.
+    pub(super) fn run_task_now(
+        &mut self,
+        task: TaskName,
+        symbol: Option<&Symbol>,
+        cx: &mut Cx<'_>,
+    ) -> CommandOutcome {
+        let conditions = Conditions { level: self.live.level, state: self.durable.control.state };
+        match self.live.schedule.run_now(task, symbol, cx.now, conditions) {
+            Ok(()) => {
+                self.run_tasks(cx);
+                CommandOutcome::done(format!("{task} asked to run"))
+            }
+            Err(refusal) => CommandOutcome::refused(refusal),
+        }
+    }
+}
+
+/// Whether `output` is what `task` returns when it is run for `symbol`.
+fn is_answer_of(task: TaskName, symbol: Option<&Symbol>, output: &TaskOutput) -> bool {
+    let (by, about) = match output {
+        TaskOutput::Ta(ta) => (TaskName::TechnicalAnalysis, Some(&ta.symbol)),
+        TaskOutput::Regime(update) => (TaskName::RegimeDetection, Some(&update.symbol)),
+        TaskOutput::Sentiment(update) => (TaskName::SentimentAnalysis, Some(&update.symbol)),
+        TaskOutput::Signal(signal) => (TaskName::TradingDecision, Some(&signal.symbol)),
+        TaskOutput::Rebalance(_) => (TaskName::PortfolioRebalance, None),
+    };
+    task == by && symbol == about
+}

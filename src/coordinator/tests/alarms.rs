@@ -1,0 +1,97 @@
+//! Alarms through the core, and what a snapshot shares.
+
+use std::sync::Arc;
+
+use super::super::input::Input;
+use super::*;
+
+#[test]
+fn an_acknowledgement_names_the_occurrence_and_an_emergency_wants_a_comment() {
+    let mut desk = Desk::new();
+    desk.tell(Input::Panicked { what: SafeText::ours("webhook") });
+    let id = desk.snapshot().alarms[0].id;
+    let ack = |comment: &str| Command::AckAlarm { target: AlarmTarget::One(id), comment: comment.to_owned() };
+    let id = desk.order(ack(""), super::super::input::Confirmation::None);
+    assert!(!desk.replies[&id].is_done());
+    let id = desk.order(ack("1"), super::super::input::Confirmation::None);
+    assert!(desk.replies[&id].is_done());
+    assert!(!desk.snapshot().alarms[0].unacknowledged);
+}
+
+#[test]
+fn an_alarm_speaks_up_again_until_it_is_seen() {
+    let mut desk = Desk::new();
+    desk.tell(Input::StoreLag { waiting: 0, oldest: secs(5) });
+    let spoken = |desk: &Desk| {
+        let annunciated =
+            |record: &&record::Record| serde_json::to_string(&record.kind).unwrap().contains("store_slow");
+        desk.records.iter().filter(annunciated).count()
+    };
+    let before = spoken(&desk);
+    desk.pass(secs(301));
+    assert_eq!(spoken(&desk), before + 1);
+    desk.acknowledge();
+    let seen = spoken(&desk);
+    desk.pass(secs(3_600));
+    assert_eq!(spoken(&desk), seen);
+}
+
+#[test]
+fn unacknowledged_alarms_are_spoken_of_again_after_a_restart() {
+    let mut desk = Desk::new();
+    desk.tell(Input::Panicked { what: SafeText::ours("webhook") });
+    desk.restart(true, |_| {});
+    let lines = desk.effects.iter().filter_map(|effect| match effect {
+        effect::Effect::Record(record) => Some(serde_json::to_string(&record.kind).unwrap()),
+        _ => None,
+    });
+    assert!(lines.into_iter().any(|line| line.contains("annunciated") && line.contains("task_panicked")));
+}
+
+#[test]
+fn a_snapshot_shares_the_sections_that_nothing_has_touched() {
+    let mut desk = Desk::new();
+    let first = desk.core.snapshot(desk.now, None);
+    desk.say("note all quiet");
+    let second = desk.core.snapshot(desk.now, Some(&first));
+    for shared in [
+        Arc::ptr_eq(&first.plans, &second.plans),
+        Arc::ptr_eq(&first.alarms, &second.alarms),
+        Arc::ptr_eq(&first.decisions, &second.decisions),
+        Arc::ptr_eq(&first.portfolio, &second.portfolio),
+        Arc::ptr_eq(&first.degradation, &second.degradation),
+    ] {
+        assert!(shared);
+    }
+    assert!(second.head > first.head);
+    desk.tell(Input::StoreLag { waiting: 0, oldest: secs(5) });
+    let third = desk.core.snapshot(desk.now, Some(&second));
+    assert!(!Arc::ptr_eq(&second.alarms, &third.alarms));
+    assert!(Arc::ptr_eq(&second.plans, &third.plans));
+    assert!(third.revision > second.revision);
+}
+
+#[test]
+fn a_day_without_trouble_is_quiet() {
+    let mut desk = Desk::new();
+    desk.pass(secs(86_400));
+    let raised = desk.records.iter().filter(|record| record.kind.name() == "alarm").count();
+    assert_eq!(raised, 0);
+    assert_eq!(desk.snapshot().degradation.effective, Level::Normal);
+}
+
+#[test]
+fn a_segment_begins_with_the_whole_state() {
+    let mut config = Config::defaults().unwrap();
+    config.orchestration.store.segment_records = 40;
+    let mut desk = Desk::with(config).with_lot(&btc());
+    desk.propose(&[(btc(), Side::Buy, "3000")]);
+    desk.pass(secs(5 * 3_600));
+    let last = desk.records.iter().rposition(|record| record.kind.name() == "state").unwrap();
+    assert!(last > 40 && desk.records.len() - last <= 41);
+    let mut recovered = durable::Durable::fresh(desk.core.durable().install, &desk.config, desk.now);
+    for record in &desk.records[last..] {
+        recovered.apply(record);
+    }
+    assert_eq!(recovered, *desk.core.durable());
+}

@@ -1,0 +1,150 @@
+//! Flatten and the closings of an emergency.
+
+use super::super::input::Confirmation;
+use super::*;
+use crate::domain::{Purpose, TradingState};
+
+fn not_done(symbol: &Symbol) -> AlarmKey {
+    AlarmKey::about(AlarmSource::ExitNotDone, Subject::Symbol(symbol.clone()))
+}
+
+#[test]
+fn flatten_works_in_every_state() {
+    for state in ["note nothing", "pause", "halt"] {
+        let mut desk = Desk::new().with_lot(&btc()).with_lot(&xrp());
+        desk.say(state);
+        assert!(desk.say("flatten").is_done(), "{state}");
+        assert_eq!((desk.held(&btc()), desk.held(&xrp())), (Decimal::ZERO, Decimal::ZERO), "{state}");
+    }
+}
+
+#[test]
+fn flatten_wants_the_code() {
+    let mut desk = Desk::new().with_lot(&btc());
+    let confirmation = match desk.confirmed() {
+        Confirmation::Given { epoch, shown_at, .. } => Confirmation::Given { epoch, shown_at, code: None },
+        other => other,
+    };
+    let id = desk.order(Command::Flatten { symbol: None, all: false }, confirmation);
+    assert!(!desk.replies[&id].is_done());
+    assert!(desk.held(&btc()) > Decimal::ZERO);
+}
+
+#[test]
+fn flatten_leaves_holdings_unless_all_is_said() {
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.insert(btc().base().clone(), dec("0.1"));
+    let mut desk = Desk::with(config).with_lot(&btc());
+    desk.say("flatten");
+    assert_eq!(desk.core.durable().account.balance(btc().base()), dec("0.1"));
+    desk.say("flatten --all");
+    assert_eq!(desk.core.durable().account.balance(btc().base()), Decimal::ZERO);
+    assert!(desk.core.durable().closings.is_empty());
+}
+
+#[test]
+fn flatten_of_one_symbol_leaves_the_others() {
+    let mut desk = Desk::new().with_lot(&btc()).with_lot(&xrp());
+    desk.say("flatten XRP/USDT");
+    assert_eq!(desk.held(&xrp()), Decimal::ZERO);
+    assert!(desk.held(&btc()) > Decimal::ZERO);
+    assert!(!desk.say("flatten DOGE/USDT").is_done());
+}
+
+#[test]
+fn a_closing_is_tried_again_after_a_refusal_and_reported_by_name() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.say("halt");
+    desk.venue.mode = Mode::Reject;
+    desk.say("flatten");
+    assert_eq!(desk.submits().len(), 1, "not again at the same instant");
+    desk.pass(secs(90));
+    assert_eq!(desk.alarm(&not_done(&btc())), AlarmState::Unacknowledged);
+    let tries: Vec<_> = desk.venue.submitted.iter().filter(|order| order.side == Side::Sell).collect();
+    assert!((3..=5).contains(&tries.len()), "{} tries", tries.len());
+    let names: std::collections::BTreeSet<_> = tries.iter().map(|order| order.client_id).collect();
+    assert_eq!(names.len(), tries.len(), "each try has its own name");
+    desk.venue.mode = Mode::Fill;
+    desk.pass(secs(60));
+    assert_eq!(desk.held(&btc()), Decimal::ZERO);
+    assert_eq!(desk.alarm(&not_done(&btc())), AlarmState::LatchedUnacknowledged);
+}
+
+#[test]
+fn the_next_try_waits_until_the_last_one_has_ended() {
+    let mut desk = Desk::new().with_lot(&btc());
+    let held = desk.held(&btc());
+    desk.venue.mode = Mode::FillHalf;
+    desk.say("flatten");
+    desk.pass(secs(300));
+    let sells = |desk: &Desk| desk.venue.submitted.iter().filter(|order| order.side == Side::Sell).count();
+    assert_eq!(sells(&desk), 1);
+    let id = desk.venue.submitted.last().unwrap().client_id;
+    desk.venue.mode = Mode::Fill;
+    let ended = desk.venue.expire(id);
+    desk.venue_says(ended);
+    assert_eq!(sells(&desk), 2);
+    assert_eq!(desk.venue.submitted.last().unwrap().quantity, held / dec("2"));
+    assert_eq!(desk.held(&btc()), Decimal::ZERO);
+}
+
+#[test]
+fn a_closing_without_an_answer_is_asked_for_not_sent_twice() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.venue.mode = Mode::LoseAnswer;
+    desk.say("flatten");
+    desk.pass(secs(120));
+    let sells = desk.venue.submitted.iter().filter(|order| order.side == Side::Sell).count();
+    assert_eq!((sells, desk.held(&btc())), (1, Decimal::ZERO));
+}
+
+#[test]
+fn a_closing_goes_on_after_a_restart_also_when_halted() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.say("halt");
+    desk.venue.mode = Mode::Reject;
+    desk.say("flatten");
+    desk.restart(false, |_| {});
+    assert_eq!(desk.state(), TradingState::Halted);
+    assert_eq!(desk.core.durable().closings.len(), 1);
+    assert_eq!(desk.alarm(&not_done(&btc())), AlarmState::Normal, "the first price has not come yet");
+    desk.venue.mode = Mode::Fill;
+    desk.candles();
+    assert_eq!(desk.held(&btc()), Decimal::ZERO);
+    assert!(desk.core.durable().closings.is_empty());
+}
+
+#[test]
+fn a_closing_without_a_price_waits_and_says_so() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.feed = false;
+    desk.pass(secs(300));
+    desk.say("flatten");
+    assert!(desk.submits().is_empty());
+    assert_eq!(desk.alarm(&not_done(&btc())), AlarmState::Unacknowledged);
+    desk.candles();
+    assert_eq!(desk.held(&btc()), Decimal::ZERO);
+}
+
+#[test]
+fn a_closing_and_an_agent_never_sell_the_same_lot() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.venue.mode = Mode::Rest;
+    assert_eq!(desk.signal(&btc(), Action::Close).outcome, None);
+    desk.say("flatten");
+    let flattens =
+        desk.venue.submitted.iter().filter(|order| matches!(order.purpose, Purpose::Flatten { .. }));
+    assert_eq!(flattens.count(), 0, "all of it is being sold already");
+}
+
+#[test]
+fn a_leg_does_not_sell_what_a_closing_is_selling() {
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
+    let mut desk = Desk::with(config);
+    desk.venue.mode = Mode::Rest;
+    desk.say("flatten --all");
+    desk.propose(&[(btc(), Side::Sell, "1500")]);
+    let legs = desk.venue.submitted.iter().filter(|order| matches!(order.purpose, Purpose::Leg { .. }));
+    assert_eq!(legs.count(), 0);
+}

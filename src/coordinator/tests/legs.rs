@@ -1,0 +1,242 @@
+//! Plans and their legs in the core.
+
+use super::super::dca::{LegId, LegState};
+use super::super::record::RecordKind;
+use super::*;
+use crate::domain::{Order, PlanId, Purpose, TradingState};
+
+const FIRST: LegId = LegId { plan: PlanId(1), leg: 0 };
+
+fn plan(desk: &mut Desk) {
+    desk.propose(&[(btc(), Side::Buy, "3000")]);
+}
+
+fn leg_state(desk: &Desk, leg: u16) -> LegState {
+    desk.core.durable().plans.leg(LegId { leg, ..FIRST }).unwrap().state
+}
+
+fn legs_sent(desk: &Desk) -> Vec<&Order> {
+    let is_leg = |order: &&Order| matches!(order.purpose, Purpose::Leg { .. });
+    desk.venue.submitted.iter().filter(is_leg).collect()
+}
+
+#[test]
+fn a_plan_runs_its_first_leg_now_and_the_others_apart() {
+    let mut desk = Desk::new();
+    plan(&mut desk);
+    assert_eq!((leg_state(&desk, 0), leg_state(&desk, 1)), (LegState::Filled, LegState::Scheduled));
+    assert_eq!(legs_sent(&desk)[0].quantity, dec("0.0125"));
+    desk.pass(secs(4 * 3_600 + 60));
+    assert_eq!(leg_state(&desk, 1), LegState::Filled);
+    desk.pass(secs(20 * 3_600));
+    assert_eq!(legs_sent(&desk).len(), 6);
+    assert!(desk.core.durable().plans.open().next().is_none());
+    assert_eq!(desk.core.durable().account.balance(btc().base()), dec("0.075"));
+}
+
+#[test]
+fn a_leg_goes_out_only_after_its_intent() {
+    let mut desk = Desk::new();
+    plan(&mut desk);
+    let kinds: Vec<_> = desk.records.iter().map(|record| record.kind.name()).collect();
+    let created = desk.records.iter().position(|record| record.kind.name() == "plan").unwrap();
+    let intended = desk
+        .records
+        .iter()
+        .position(|record| serde_json::to_string(&record.kind).unwrap().contains("\"step\":\"intent\""))
+        .unwrap();
+    let order = kinds.iter().position(|kind| *kind == "order_intended").unwrap();
+    let fill = kinds.iter().position(|kind| *kind == "fill").unwrap();
+    assert!(created < intended && intended < order && order < fill, "{kinds:?}");
+}
+
+#[test]
+fn a_fill_of_a_leg_is_one_record_with_its_cash() {
+    let mut desk = Desk::new();
+    plan(&mut desk);
+    let cut = desk.records.iter().position(|record| record.kind.name() == "fill").unwrap();
+    desk.forget_records_from(cut);
+    desk.restart(false, |_| {});
+    assert_eq!(leg_state(&desk, 0), LegState::Filled);
+    assert_eq!(desk.core.durable().account.balance(btc().base()), dec("0.0125"));
+    assert_eq!(legs_sent(&desk).len(), 1);
+}
+
+#[test]
+fn no_plan_is_made_while_entries_are_blocked() {
+    let mut desk = Desk::new();
+    desk.say("pause");
+    plan(&mut desk);
+    assert!(desk.core.durable().plans.open().next().is_none());
+    assert_eq!(desk.core.durable().last_rebalance, None);
+}
+
+#[test]
+fn no_store_no_plan() {
+    let mut desk = Desk::new();
+    desk.probe(|probe| probe.store = Err(SafeText::ours("read-only file system")));
+    plan(&mut desk);
+    assert!(desk.core.durable().plans.open().next().is_none());
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::PlanRefused)), AlarmState::Unacknowledged);
+}
+
+#[test]
+fn a_leg_whose_time_comes_while_paused_is_deferred_and_offered_at_the_resume() {
+    let mut desk = Desk::new();
+    plan(&mut desk);
+    desk.say("pause");
+    desk.pass(secs(4 * 3_600 + 120));
+    assert_eq!(leg_state(&desk, 1), LegState::Deferred);
+    let resume = desk.snapshot().control.resume.clone().unwrap();
+    assert!(resume.next_hour.iter().any(|line| line.contains("p1/1")), "{:?}", resume.next_hour);
+    assert!(desk.say("resume").is_done());
+    assert_eq!(leg_state(&desk, 1), LegState::Filled);
+}
+
+#[test]
+fn a_leg_refused_by_the_gate_is_deferred_and_goes_out_later_under_its_name() {
+    let mut desk = Desk::new();
+    desk.gate.shut(TradingState::Paused);
+    plan(&mut desk);
+    assert_eq!(leg_state(&desk, 0), LegState::Deferred);
+    assert!(legs_sent(&desk).is_empty());
+    desk.gate.open(desk.gate.epoch(), TradingState::Running).unwrap();
+    desk.say("pause");
+    assert!(desk.say("resume").is_done());
+    assert_eq!(leg_state(&desk, 0), LegState::Filled);
+    assert_eq!(legs_sent(&desk).len(), 1);
+}
+
+#[test]
+fn an_unknown_leg_is_asked_for_and_holds_the_others_back() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Unreachable;
+    plan(&mut desk);
+    assert_eq!(leg_state(&desk, 0), LegState::Unknown);
+    desk.pass(secs(4 * 3_600 + 60));
+    assert_eq!(legs_sent(&desk).len(), 1, "never on a guess");
+    assert_eq!(leg_state(&desk, 1), LegState::Deferred);
+    desk.venue.mode = Mode::Fill;
+    desk.pass(secs(180));
+    assert!(matches!(leg_state(&desk, 0), LegState::Waiting | LegState::Filled), "a new decision");
+    assert_eq!(leg_state(&desk, 1), LegState::Filled);
+}
+
+#[test]
+fn a_lost_answer_is_found_by_asking() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::LoseAnswer;
+    plan(&mut desk);
+    desk.pass(secs(60));
+    assert_eq!(leg_state(&desk, 0), LegState::Filled);
+    assert_eq!(legs_sent(&desk).len(), 1);
+    assert_eq!(desk.core.durable().account.balance(btc().base()), dec("0.0125"));
+}
+
+#[test]
+fn a_leg_that_the_venue_refuses_waits_for_the_operator() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Reject;
+    plan(&mut desk);
+    assert_eq!(leg_state(&desk, 0), LegState::Waiting);
+    let key = AlarmKey::about(AlarmSource::LegWaiting, Subject::Component("p1/0".to_owned()));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    desk.venue.mode = Mode::Fill;
+    assert!(desk.say("run_leg p1/0").is_done());
+    assert_eq!(leg_state(&desk, 0), LegState::Filled);
+    assert_eq!(desk.alarm(&key), AlarmState::ReturnedUnacknowledged);
+}
+
+#[test]
+fn running_a_leg_by_hand_does_not_go_around_a_block() {
+    let mut desk = Desk::new();
+    plan(&mut desk);
+    desk.say("pause");
+    assert!(!desk.say("run_leg p1/1").is_done());
+    assert_eq!(legs_sent(&desk).len(), 1);
+    assert!(desk.say_unconfirmed("cancel_plan p1").is_done());
+    assert!(desk.core.durable().plans.open().next().is_none());
+}
+
+#[test]
+fn a_leg_without_funds_waits_with_its_reason() {
+    let mut desk = Desk::new();
+    desk.propose(&[(btc(), Side::Sell, "3000")]);
+    assert_eq!(leg_state(&desk, 0), LegState::Deferred);
+    let plans = std::sync::Arc::clone(&desk.snapshot().plans);
+    assert!(plans[0].legs[0].reason.is_some());
+    assert!(legs_sent(&desk).is_empty());
+}
+
+#[test]
+fn a_leg_still_unknown_after_a_restart_halts() {
+    for (mode, wait) in [(Mode::Unreachable, 0), (Mode::LoseAnswer, 0)] {
+        let mut desk = Desk::new();
+        desk.venue.mode = mode;
+        plan(&mut desk);
+        desk.venue.mode = Mode::Unreachable;
+        desk.restart(false, |_| {});
+        desk.pass(secs(wait));
+        assert_eq!(desk.state(), TradingState::Halted, "{mode:?}");
+        let said = desk.core.durable().control.reason.to_string();
+        assert!(said.contains("p1/0"), "{said}");
+        desk.venue.mode = Mode::Fill;
+        desk.pass(secs(61));
+        assert_eq!(desk.state(), TradingState::Halted, "nothing loosens by itself");
+        assert_ne!(leg_state(&desk, 0), LegState::Unknown);
+    }
+}
+
+#[test]
+fn a_leg_found_at_the_restart_is_adopted_and_an_absent_one_is_a_new_decision() {
+    for (mode, state, balance) in
+        [(Mode::LoseAnswer, LegState::Filled, "0.0125"), (Mode::Deaf, LegState::Deferred, "0")]
+    {
+        let mut desk = Desk::new();
+        desk.venue.mode = mode;
+        plan(&mut desk);
+        desk.venue.mode = Mode::Fill;
+        desk.restart(false, |_| {});
+        assert_eq!(desk.state(), TradingState::Paused);
+        assert_eq!(leg_state(&desk, 0), state);
+        assert_eq!(desk.core.durable().account.balance(btc().base()), dec(balance));
+        assert_eq!(legs_sent(&desk).len(), 1);
+    }
+}
+
+/// The disk stops at every record of a plan's first leg, with every kind of venue: no duplicate, nothing lost.
+#[test]
+fn wherever_the_process_ends_a_leg_is_bought_at_most_once_and_never_forgotten() {
+    for mode in [Mode::Deaf, Mode::Fill, Mode::LoseAnswer, Mode::Rest, Mode::Reject] {
+        let mut whole = Desk::new();
+        whole.venue.mode = mode;
+        let from = whole.records.len();
+        plan(&mut whole);
+        for cut in from..=whole.records.len() {
+            let mut desk = Desk::new();
+            desk.venue.mode = mode;
+            plan(&mut desk);
+            let submitted_before = matches!(&desk.records[..cut], records if records.iter().any(|record| {
+                matches!(&record.kind, RecordKind::OrderIntended(_))
+            }));
+            desk.forget_records_from(cut);
+            if !submitted_before {
+                // An order is handed over only once its record is on disk.
+                desk.venue = super::venue::FakeVenue::new();
+            }
+            desk.venue.mode = Mode::Fill;
+            desk.restart(false, |_| {});
+            desk.candles();
+            desk.acknowledge();
+            assert!(desk.say("resume").is_done(), "{mode:?} cut at {cut}");
+            desk.pass(secs(120));
+            let bought = desk.core.durable().account.balance(btc().base());
+            assert!(bought <= dec("0.0125"), "{mode:?} cut at {cut}: {bought}");
+            if let Some(leg) = desk.core.durable().plans.leg(FIRST) {
+                let done = bought == dec("0.0125") && leg.state == LegState::Filled;
+                let standing = matches!(leg.state, LegState::Accepted | LegState::Waiting);
+                assert!(done || standing, "{mode:?} cut at {cut}: {} {bought}", leg.state);
+            }
+        }
+    }
+}

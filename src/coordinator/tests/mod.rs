@@ -1,0 +1,26 @@
+//! The core as a whole, at a desk: with a real gate, a venue that misbehaves on demand, and time by hand. After every
+//! step the records so far, through JSON, must make the very state that is live.
+
+mod alarms;
+mod control;
+mod desk;
+mod emergency;
+mod exits;
+mod legs;
+mod orders;
+mod properties;
+mod signals;
+mod start;
+mod tasks;
+mod venue;
+
+use super::*;
+use crate::alarm::{AlarmKey, AlarmSource, AlarmState, Subject};
+use crate::domain::{Action, AlarmTarget, Command, Outcome, ReasonCode, Side, TradingState, VenueEvent};
+use desk::{Desk, btc, dec, started, xrp};
+use venue::Mode;
+
+/// Seconds.
+const fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}

@@ -1,0 +1,179 @@
+//! Random histories. What holds after every step is asserted by the desk (the records, through JSON, make the live
+//! state) and by the core's own debug assertions (nothing that opens is submitted while entries are blocked).
+
+use proptest::prelude::*;
+
+use super::super::input::Input;
+use super::super::task::TaskFailure;
+use super::*;
+use crate::domain::{Actor, ClientOrderId, Untrusted};
+
+/// One thing that may happen.
+#[derive(Debug, Clone)]
+enum Happening {
+    Price(u32),
+    Pass(u64),
+    Signal(usize, Action),
+    Venue(Mode),
+    Say(&'static str),
+    Unconfirmed(&'static str),
+    ShutByWatchdog,
+    FillRest,
+    Expire,
+    Propose(Side),
+    FailTasks,
+    Restart { clean: bool },
+    Panic,
+    Lag(u64),
+    Feed(bool),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let words = prop::sample::select(vec![
+        "pause",
+        "resume",
+        "resume",
+        "halt drill",
+        "release done",
+        "flatten",
+        "flatten --all",
+        "flatten XRP/USDT",
+        "force_level LIMITED drill",
+        "force_level EMERGENCY --until 10m drill",
+        "clear_level done",
+        "reset_failures done",
+        "rearm_breaker daily_loss done",
+        "lock_symbol BTC/USDT",
+        "unlock_symbol BTC/USDT",
+        "run_task technical_analysis",
+        "disable_task trading_decision",
+        "enable_task trading_decision",
+        "run_leg p1/1",
+        "skip_leg p1/2",
+        "postpone_leg p1/3 1h",
+        "cancel_leg p1/4",
+        "cancel_plan p1",
+        "ack_alarm all 1",
+        "ack_alarm all 1",
+        "reset_alarm all",
+        "note x",
+    ]);
+    let modes = prop::sample::select(vec![
+        Mode::Fill,
+        Mode::Fill,
+        Mode::FillHalf,
+        Mode::Rest,
+        Mode::Reject,
+        Mode::Deaf,
+        Mode::LoseAnswer,
+        Mode::Unreachable,
+    ]);
+    let actions =
+        prop::sample::select(vec![Action::Buy, Action::Buy, Action::Sell, Action::Close, Action::Hold]);
+    prop_oneof![
+        3 => (30_000_u32..50_000).prop_map(Happening::Price),
+        3 => prop::sample::select(vec![1_u64, 20, 70, 400, 3_700]).prop_map(Happening::Pass),
+        5 => (0_usize..3, actions).prop_map(|(symbol, action)| Happening::Signal(symbol, action)),
+        3 => modes.prop_map(Happening::Venue),
+        6 => words.clone().prop_map(Happening::Say),
+        2 => words.prop_map(Happening::Unconfirmed),
+        1 => Just(Happening::ShutByWatchdog),
+        2 => Just(Happening::FillRest),
+        1 => Just(Happening::Expire),
+        2 => prop::bool::ANY.prop_map(|buy| Happening::Propose(if buy { Side::Buy } else { Side::Sell })),
+        1 => Just(Happening::FailTasks),
+        1 => prop::bool::ANY.prop_map(|clean| Happening::Restart { clean }),
+        1 => Just(Happening::Panic),
+        1 => (0_u64..3).prop_map(Happening::Lag),
+        1 => prop::bool::ANY.prop_map(Happening::Feed),
+    ]
+}
+
+fn some_open_order(desk: &Desk) -> Option<(ClientOrderId, Decimal)> {
+    let tracked = desk.core.durable().open_orders().next()?;
+    Some((tracked.order.client_id, tracked.order.quantity - tracked.filled))
+}
+
+fn happens(desk: &mut Desk, happening: &Happening) {
+    match *happening {
+        Happening::Price(price) => desk.btc_at(&price.to_string()),
+        Happening::Pass(length) => desk.pass(secs(length)),
+        Happening::Signal(symbol, action) => {
+            let symbol = desk.config.orchestration.symbols[symbol].clone();
+            let signal = desk.new_signal(&symbol, action);
+            desk.deliver(signal);
+        }
+        Happening::Venue(mode) => desk.venue.mode = mode,
+        Happening::Say(words) => {
+            desk.say(words);
+        }
+        Happening::Unconfirmed(words) => {
+            desk.say_unconfirmed(words);
+        }
+        Happening::ShutByWatchdog => {
+            let epoch = desk.gate.shut(TradingState::Paused);
+            let (to, by, reason) = (TradingState::Paused, Actor::Watchdog, SafeText::ours("stuck"));
+            desk.tell(Input::GateShut { epoch, to, by, reason });
+        }
+        Happening::FillRest => {
+            if let Some((id, left)) = some_open_order(desk)
+                && let Some(event) = desk.venue.fill(desk.now, id, left, dec("40000"))
+            {
+                desk.venue_says(event);
+            }
+        }
+        Happening::Expire => {
+            if let Some((id, _)) = some_open_order(desk) {
+                let event = desk.venue.expire(id);
+                desk.venue_says(event);
+            }
+        }
+        Happening::Propose(side) => desk.propose(&[(btc(), side, "1500"), (xrp(), Side::Buy, "900")]),
+        Happening::FailTasks => {
+            desk.agents_answer = false;
+            desk.say("run_task technical_analysis");
+            desk.agents_answer = true;
+            while let Some(run) = desk.runs.pop_front() {
+                let failure = TaskFailure::Failed(Untrusted::new("no data"));
+                desk.tell(Input::TaskFinished { run: run.id, result: Err(failure) });
+            }
+        }
+        Happening::Restart { clean } => desk.restart(clean, |_| {}),
+        Happening::Panic => desk.tell(Input::Panicked { what: SafeText::ours("webhook") }),
+        Happening::Lag(oldest) => desk.tell(Input::StoreLag { waiting: 0, oldest: secs(oldest) }),
+        Happening::Feed(runs) => desk.feed = runs,
+    }
+}
+
+/// Every decision has ended, or an order of it is still open.
+fn decisions_are_accounted_for(desk: &Desk) {
+    let durable = desk.core.durable();
+    for decision in &durable.decisions {
+        let open = decision
+            .orders
+            .iter()
+            .any(|id| durable.orders.get(id).is_some_and(|tracked| !tracked.status.is_terminal()));
+        assert_eq!(decision.outcome.is_none(), open, "{decision:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_records_make_the_live_state_whatever_happens(happenings in prop::collection::vec(happening(), 1..60)) {
+        let mut config = Config::defaults().unwrap();
+        config.orchestration.store.segment_records = 150;
+        config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
+        let mut desk = Desk::with(config);
+        for happening in happenings {
+            let halted = desk.state() == TradingState::Halted;
+            let released = matches!(happening, Happening::Say("release done"));
+            happens(&mut desk, &happening);
+            prop_assert!(!halted || released || desk.state() == TradingState::Halted, "a halt was lost");
+            prop_assert!(desk.core.durable().control.state != TradingState::Halted || desk.latch.is_some());
+            decisions_are_accounted_for(&desk);
+        }
+        let lots: Decimal = desk.core.durable().account.lots().iter()
+            .filter(|lot| lot.symbol == btc()).map(|lot| lot.quantity).sum();
+        prop_assert!(lots <= desk.core.durable().account.balance(btc().base()));
+    }
+}

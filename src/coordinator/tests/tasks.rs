@@ -1,0 +1,175 @@
+//! Scheduled runs, the level, health.
+
+use super::super::input::Input;
+use super::super::snapshot::HealthStatus;
+use super::super::task::TaskFailure;
+use super::*;
+use crate::domain::Untrusted;
+
+fn level(desk: &mut Desk) -> Level {
+    desk.snapshot().degradation.effective
+}
+
+#[test]
+fn runs_begin_when_they_are_due_and_their_words_are_heard() {
+    let mut desk = Desk::new();
+    desk.pass(secs(3_700));
+    let snapshot = desk.snapshot();
+    assert!(snapshot.consensus.iter().all(|row| row.technical.says.is_some()));
+    assert_eq!(snapshot.consensus[0].buy.agreeing, 3);
+    assert_eq!(desk.core.durable().decisions.len(), 3, "one a symbol and hour");
+}
+
+#[test]
+fn a_timeout_is_a_failure_and_the_late_answer_is_ignored() {
+    let mut desk = Desk::with_silent_agents(Config::defaults().unwrap());
+    let run = desk.run_of(TaskName::TechnicalAnalysis, Some(&btc()));
+    desk.pass(secs(31));
+    assert!(desk.snapshot().schedule.iter().any(|row| row.problem.is_some()));
+    let late = desk::answer_to(&run, desk.now.market);
+    desk.tell(Input::TaskFinished { run: run.id, result: Ok(late) });
+    assert!(desk.snapshot().consensus.iter().all(|row| row.technical.says.is_none()));
+}
+
+#[test]
+fn one_symbol_that_keeps_failing_is_locked_alone() {
+    let mut desk = Desk::new();
+    desk.agents_answer = false;
+    for _ in 0..3 {
+        desk.say("run_task technical_analysis");
+        while let Some(run) = desk.runs.pop_front() {
+            let result = if run.symbol.as_ref() == Some(&xrp()) {
+                Err(TaskFailure::Failed(Untrusted::new("no data")))
+            } else {
+                Ok(desk::answer_to(&run, desk.now.market))
+            };
+            desk.tell(Input::TaskFinished { run: run.id, result });
+        }
+        desk.now = crate::domain::Now::both(desk.now.market.plus(secs(61)));
+        desk.candles();
+    }
+    let codes = |desk: &Desk, symbol| {
+        desk.core.entries(&symbol, desk.now).iter().map(|block| block.code).collect::<Vec<_>>()
+    };
+    assert_eq!((codes(&desk, xrp()), codes(&desk, btc())), (vec![ReasonCode::SymbolLocked], vec![]));
+    let key = AlarmKey::about(AlarmSource::SymbolLocked, Subject::Symbol(xrp()));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    assert!(desk.say("unlock_symbol XRP/USDT").is_done());
+    assert_eq!(codes(&desk, xrp()), []);
+}
+
+#[test]
+fn a_forced_level_only_tightens_without_a_confirmation() {
+    let mut desk = Desk::new();
+    assert!(desk.say_unconfirmed("force_level LIMITED drill").is_done());
+    assert!(desk.say_unconfirmed("force_level EMERGENCY drill").is_done());
+    assert!(!desk.say_unconfirmed("force_level REDUCED enough").is_done());
+    assert_eq!(level(&mut desk), Level::Emergency);
+    assert!(desk.say("force_level REDUCED enough").is_done());
+    assert!(!desk.say_unconfirmed("clear_level enough").is_done());
+    assert!(desk.say("clear_level enough").is_done());
+    assert_eq!(level(&mut desk), Level::Normal);
+}
+
+#[test]
+fn a_forced_level_is_warned_of_and_ends_by_itself() {
+    let mut desk = Desk::new();
+    desk.say_unconfirmed("force_level LIMITED --until 1h drill");
+    desk.pass(secs(46 * 60));
+    let key = AlarmKey::of(AlarmSource::ForcedLevelEnding);
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    desk.pass(secs(15 * 60));
+    assert_eq!(level(&mut desk), Level::Normal);
+    assert!(!desk.alarm(&key).is_active());
+}
+
+#[test]
+fn the_level_follows_the_feed_down_and_up_again_and_resumes_nothing() {
+    let mut desk = Desk::new();
+    desk.feed = false;
+    desk.pass(secs(600));
+    assert!(level(&mut desk) >= Level::Limited);
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::FeedStale)), AlarmState::Unacknowledged);
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::LevelLimited)), AlarmState::Unacknowledged);
+    desk.say("pause");
+    desk.feed = true;
+    desk.pass(secs(3_600));
+    assert_eq!(level(&mut desk), Level::Normal);
+    assert_eq!(desk.state(), crate::domain::TradingState::Paused);
+}
+
+#[test]
+fn halted_goes_on_looking_but_decides_nothing() {
+    let mut desk = Desk::new();
+    desk.say("halt");
+    desk.pass(secs(7_300));
+    let snapshot = desk.snapshot();
+    assert!(snapshot.consensus.iter().all(|row| row.technical.says.is_some()));
+    assert!(snapshot.portfolio.equity_history.len() > 20, "marks go on");
+    assert!(desk.core.durable().decisions.is_empty());
+}
+
+#[test]
+fn a_task_that_is_late_by_a_cycle_raises_a_low_alarm() {
+    let mut config = Config::defaults().unwrap();
+    config.orchestration.schedules.tasks.get_mut(&TaskName::TechnicalAnalysis).unwrap().timeout = secs(1_000);
+    let mut desk = Desk::with_silent_agents(config);
+    desk.pass(secs(300));
+    let key = AlarmKey::about(AlarmSource::TaskLate, Subject::Task(TaskName::TechnicalAnalysis));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    while let Some(run) = desk.runs.pop_front() {
+        let output = desk::answer_to(&run, desk.now.market);
+        desk.tell(Input::TaskFinished { run: run.id, result: Ok(output) });
+    }
+    desk.agents_answer = true;
+    desk.pass(secs(120));
+    assert!(!desk.alarm(&key).is_active());
+}
+
+#[test]
+fn a_disabled_task_stays_disabled_over_a_restart() {
+    let mut desk = Desk::new();
+    assert!(desk.say_unconfirmed("disable_task technical_analysis").is_done());
+    desk.restart(true, |_| {});
+    desk.pass(secs(300));
+    assert!(desk.snapshot().consensus.iter().all(|row| row.technical.says.is_none()));
+    assert!(desk.say("enable_task technical_analysis").is_done());
+    desk.pass(secs(120));
+    assert!(desk.snapshot().consensus.iter().all(|row| row.technical.says.is_some()));
+}
+
+#[test]
+fn health_names_what_is_wrong() {
+    let mut desk = Desk::new();
+    desk.probe(|probe| {
+        probe.disk_free_mib = Some(3);
+        probe.clock_drift = secs(60);
+        probe.dropped = 7;
+    });
+    desk.pass(secs(61));
+    let bad: Vec<String> = desk
+        .snapshot()
+        .health
+        .iter()
+        .filter(|row| row.status != HealthStatus::Ok)
+        .map(|row| row.what.clone())
+        .collect();
+    for what in ["disk", "clock", "mailboxes"] {
+        assert!(bad.iter().any(|row| row == what), "{what} missing in {bad:?}");
+    }
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::DiskLow)), AlarmState::Unacknowledged);
+    desk.probe(|_| {});
+    desk.pass(secs(61));
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::DiskLow)), AlarmState::ReturnedUnacknowledged);
+}
+
+#[test]
+fn the_end_of_a_replay_is_a_pause_without_an_alarm() {
+    let mut desk = Desk::new();
+    desk.feed = false;
+    desk.tell(Input::FeedEnded);
+    desk.pass(secs(1_200));
+    assert_eq!(desk.state(), crate::domain::TradingState::Paused);
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::FeedStale)), AlarmState::Normal);
+    assert_eq!(level(&mut desk), Level::Normal);
+}
