@@ -36,11 +36,13 @@
 //! - A trading state that loosens by itself.
 
 pub mod account;
+pub mod agents;
 pub mod alarm;
 pub mod bus;
 pub mod config;
 pub mod coordinator;
 pub mod domain;
 pub mod gate;
+pub mod market;
 pub mod risk;
 pub mod telemetry;
