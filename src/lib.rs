@@ -45,4 +45,6 @@ pub mod domain;
 pub mod gate;
 pub mod market;
 pub mod risk;
+pub mod store;
 pub mod telemetry;
+pub mod venue;

@@ -1,0 +1,246 @@
+//! The checkpoint: a shortcut through the journal, kept in sled. Losing it costs time, never facts.
+//!
+//! sled's `flush` does not fsync on Linux and sled does not notice bit rot, so a checkpoint carries its own hash and
+//! proves nothing about durability. sled may panic on a damaged directory: every call into it is caught.
+//! All calls block; async callers use a blocking thread.
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::data_dir::DataDir;
+use super::durable_file;
+use super::journal::{Anchor, Hash};
+
+/// The state after one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The record after which it was taken, and its hash.
+    pub anchor: Anchor,
+    /// The state, in the form that its owner gave it.
+    pub state: Vec<u8>,
+    /// What may be lost and only saves time (open windows, last prices), in the form that its owner gave it.
+    pub hints: Vec<u8>,
+}
+
+/// What opening found.
+#[derive(Debug)]
+pub enum CheckpointOpen {
+    /// The last checkpoint, if one was ever written.
+    Ready {
+        /// For writing the next ones.
+        store: CheckpointStore,
+        /// The last one.
+        checkpoint: Option<Checkpoint>,
+    },
+    /// It was unreadable. It is kept aside, and a new store is in its place.
+    Damaged {
+        /// The new store, empty.
+        store: CheckpointStore,
+        /// Where the old one is.
+        moved_to: PathBuf,
+    },
+}
+
+/// The checkpoint store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// sled refused or panicked.
+    #[error("the checkpoint store at {path} failed ({why}); free space or move it away, then start again", path = path.display())]
+    Store {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A damaged one could not be moved aside.
+    #[error("the damaged checkpoint store at {path} cannot be moved aside: {error}", path = path.display())]
+    MoveAside {
+        /// Where it is.
+        path: PathBuf,
+        /// The operating system's answer.
+        error: io::Error,
+    },
+}
+
+/// Writes checkpoints. The last one written is the one that counts.
+#[derive(Debug, Clone)]
+pub struct CheckpointStore {
+    db: sled::Db,
+    path: PathBuf,
+}
+
+const KEY: &str = "checkpoint";
+/// Memory that sled may use for pages; it holds one value.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+impl CheckpointStore {
+    /// Opens the store of a data directory.
+    ///
+    /// # Errors
+    /// When not even a new one can be made.
+    pub fn open(dir: &DataDir) -> Result<CheckpointOpen, CheckpointError> {
+        let path = dir.checkpoint_store();
+        let damage = match guarded(|| open_and_read(&path)) {
+            Ok((db, checkpoint)) => {
+                return Ok(CheckpointOpen::Ready { store: Self { db, path }, checkpoint });
+            }
+            Err(Failure::Refused(why)) => return Err(CheckpointError::Store { path, why }),
+            Err(Failure::Damaged(why)) => why,
+        };
+        tracing::warn!(path = %path.display(), why = %damage, "the checkpoint store is damaged; it is moved aside");
+        let moved_to = move_aside(&path, &dir.corrupt())
+            .map_err(|error| CheckpointError::MoveAside { path: path.clone(), error })?;
+        match guarded(|| open_and_read(&path)) {
+            Ok((db, _)) => Ok(CheckpointOpen::Damaged { store: Self { db, path }, moved_to }),
+            Err(failure) => Err(CheckpointError::Store { path, why: failure.why() }),
+        }
+    }
+
+    /// Replaces the checkpoint. Returns when the operating system has it, which is not yet the disk.
+    ///
+    /// # Errors
+    /// When sled refuses or panics. The journal still has everything.
+    pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+        let bytes = encode(checkpoint);
+        guarded(|| {
+            self.db.insert(KEY, bytes?)?;
+            self.db.flush()?;
+            Ok(())
+        })
+        .map_err(|failure| CheckpointError::Store { path: self.path.clone(), why: failure.why() })
+    }
+}
+
+fn open_and_read(path: &Path) -> Result<(sled::Db, Option<Checkpoint>), Failure> {
+    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    let db = config.open()?;
+    let checkpoint = db.get(KEY)?.map(|bytes| decode(&bytes)).transpose()?;
+    Ok((db, checkpoint))
+}
+
+/// What a call into sled can end with, apart from its result.
+enum Failure {
+    /// The store is not as it was written.
+    Damaged(String),
+    /// The operating system did not let us; the store may be fine.
+    Refused(String),
+}
+
+impl Failure {
+    fn why(self) -> String {
+        match self {
+            Self::Damaged(why) | Self::Refused(why) => why,
+        }
+    }
+}
+
+impl From<sled::Error> for Failure {
+    fn from(error: sled::Error) -> Self {
+        let refused = matches!(&error, sled::Error::Io(error) if is_refusal(error));
+        if refused { Self::Refused(error.to_string()) } else { Self::Damaged(error.to_string()) }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Damaged(why)
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    // sled has no kind for a store that is open already.
+    let locked = error.to_string().contains("acquire lock");
+    let kinds = [
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::ReadOnlyFilesystem,
+        io::ErrorKind::StorageFull,
+        io::ErrorKind::QuotaExceeded,
+        io::ErrorKind::WouldBlock,
+    ];
+    locked || kinds.contains(&error.kind())
+}
+
+fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Failure::Damaged(format!("panicked: {}", panic_text(&*panic)))))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn move_aside(path: &Path, to: &Path) -> io::Result<PathBuf> {
+    let moved_to = durable_file::first_free(to)?;
+    std::fs::rename(path, &moved_to)?;
+    durable_file::sync_parent(path)?;
+    Ok(moved_to)
+}
+
+/// Second line of the stored bytes; the first is the hash of everything after it. State and hints follow as they are.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    #[serde(flatten)]
+    anchor: Anchor,
+    state_len: usize,
+}
+
+fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, String> {
+    let header = Header { anchor: checkpoint.anchor, state_len: checkpoint.state.len() };
+    let header = serde_json::to_vec(&header).map_err(|error| error.to_string())?;
+    let content = [&header, b"\n".as_slice(), &checkpoint.state, &checkpoint.hints].concat();
+    Ok([Hash::of(&content).hex().as_ref().as_bytes(), b"\n", &content].concat())
+}
+
+fn decode(bytes: &[u8]) -> Result<Checkpoint, String> {
+    let (hash, content) = split_line(bytes).ok_or("it has no hash")?;
+    if hash != Hash::of(content).hex().as_ref().as_bytes() {
+        return Err("it does not match its hash".to_owned());
+    }
+    let (header, content) = split_line(content).ok_or("it has no header")?;
+    let header: Header = serde_json::from_slice(header).map_err(|error| error.to_string())?;
+    let (state, hints) = content.split_at_checked(header.state_len).ok_or("it is too short")?;
+    Ok(Checkpoint { anchor: header.anchor, state: state.to_vec(), hints: hints.to_vec() })
+}
+
+fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    Some((&bytes[..end], &bytes[end + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Seq;
+
+    fn checkpoint() -> Checkpoint {
+        let anchor = Anchor { seq: Seq(7), hash: Hash::of(b"line") };
+        Checkpoint { anchor, state: b"{}\n{}".to_vec(), hints: b"h".to_vec() }
+    }
+
+    #[test]
+    fn a_checkpoint_with_any_bit_flipped_is_refused() {
+        let bytes = encode(&checkpoint()).unwrap();
+        assert_eq!(decode(&bytes), Ok(checkpoint()));
+        for at in 0..bytes.len() {
+            let mut rotten = bytes.clone();
+            rotten[at] ^= 1;
+            assert!(decode(&rotten).is_err(), "byte {at}");
+            assert!(decode(&bytes[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_open_already_is_not_taken_for_a_damaged_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        let first = CheckpointStore::open(&dir).unwrap();
+        let second = CheckpointStore::open(&dir);
+        assert!(matches!(second, Err(CheckpointError::Store { .. })), "{second:?}");
+        assert!(matches!(first, CheckpointOpen::Ready { checkpoint: None, .. }));
+    }
+}

@@ -1,0 +1,211 @@
+//! The data directory: where things are in it, that only its owner may enter, and that it can be written.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use super::durable_file;
+use super::identity::Identity;
+use super::journal::FsDisk;
+
+/// Only the owner may enter: the control socket in it obeys whoever can connect.
+const MODE: u32 = 0o700;
+/// Given back when the disk is full, so that the halt can still be recorded.
+const RESERVE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// It cannot be made, read or written.
+    #[error("the data directory {path} cannot be used ({doing}: {error}); make it yours and writable, or name another with --data-dir", path = path.display())]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// The operating system's answer.
+        error: io::Error,
+    },
+    /// Others may enter it, and it holds something already.
+    #[error("the data directory {path} is open to others (mode {mode:o}); run chmod 700 {path}, or name another with --data-dir", path = path.display())]
+    OpenToOthers {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Nobody knows where data belongs.
+    #[error("there is no home directory for the data; name a directory with --data-dir")]
+    NoHome,
+}
+
+/// A directory that, after [`DataDir::open`], exists, is closed to others and was written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+impl DataDir {
+    /// Opens `root`, or makes it with mode 0700. Nothing of an existing one is changed, unless it is empty.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        let unusable = |doing| move |error| DataDirError::Unusable { path: root.to_owned(), doing, error };
+        if !root.exists() {
+            DirBuilder::new().recursive(true).mode(MODE).create(root).map_err(unusable("create"))?;
+        }
+        let mut entries = std::fs::read_dir(root).map_err(unusable("read"))?;
+        let mode = root.metadata().map_err(unusable("read"))?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            if entries.next().is_some() {
+                return Err(DataDirError::OpenToOthers { path: root.to_owned(), mode });
+            }
+            std::fs::set_permissions(root, Permissions::from_mode(MODE)).map_err(unusable("chmod 700"))?;
+        }
+        let dir = Self { root: root.to_owned() };
+        dir.test_write().map_err(unusable("test write"))?;
+        Ok(dir)
+    }
+
+    /// An existing directory, to look into: nothing is written or checked, and no run may begin in it.
+    pub fn look_at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Where the data of an identity is kept if nobody says otherwise: `<XDG data>/andon/<slug>`.
+    ///
+    /// # Errors
+    /// [`DataDirError::NoHome`].
+    pub fn default_path(identity: &Identity) -> Result<PathBuf, DataDirError> {
+        Ok(Self::default_parent()?.join(identity.slug()))
+    }
+
+    /// The directory that holds the default directories of all identities: `<XDG data>/andon`.
+    ///
+    /// # Errors
+    /// [`DataDirError::NoHome`].
+    pub fn default_parent() -> Result<PathBuf, DataDirError> {
+        let base = etcetera::base_strategy::Xdg::new().map_err(|_| DataDirError::NoHome)?;
+        Ok(base.data_dir().join("andon"))
+    }
+
+    /// Writes a small file, fsyncs it and removes it: whether the store would work now.
+    ///
+    /// # Errors
+    /// The operating system's answer.
+    pub fn test_write(&self) -> io::Result<()> {
+        let path = self.root.join("write.test");
+        let mut file = File::create(&path)?;
+        file.write_all(b"andon\n")?;
+        file.sync_all()?;
+        std::fs::remove_file(path)
+    }
+
+    /// Fills the file whose space is given back when the disk is full. Does nothing if it is there.
+    ///
+    /// # Errors
+    /// The operating system's answer; the space is then not reserved.
+    pub fn fill_reserve(&self) -> io::Result<()> {
+        let path = self.reserve();
+        match path.metadata() {
+            Ok(found) if found.len() == RESERVE_BYTES as u64 => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        // Written, not just made long: a sparse file reserves nothing.
+        file.write_all(&vec![0xa5; RESERVE_BYTES])?;
+        file.sync_all()?;
+        durable_file::sync_directory(&self.root)
+    }
+
+    /// The journal of this directory as a disk to write to; `durable` says whether names are fsynced too.
+    pub fn journal_disk(&self, durable: bool) -> FsDisk {
+        FsDisk::new(self.journal(), Some(self.reserve()), durable)
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Directory of the journal's segments.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// Directory of the checkpoint store.
+    pub fn checkpoint_store(&self) -> PathBuf {
+        self.root.join("store.sled")
+    }
+
+    /// Damaged checkpoint stores are kept at this path with `-1`, `-2`, ... after it.
+    pub(super) fn corrupt(&self) -> PathBuf {
+        self.root.join("corrupt")
+    }
+
+    fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_directory_is_closed_to_others() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = parent.path().join("a/b");
+        DataDir::open(&root).unwrap();
+        assert_eq!(mode(&root), 0o700);
+    }
+
+    #[test]
+    fn an_empty_open_directory_is_closed_and_a_full_one_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        for (name, full) in [("empty", false), ("full", true)] {
+            let root = parent.path().join(name);
+            std::fs::create_dir(&root).unwrap();
+            if full {
+                std::fs::write(root.join("thesis.tex"), "x").unwrap();
+            }
+            std::fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
+            let opened = DataDir::open(&root);
+            assert_eq!(mode(&root), if full { 0o755 } else { 0o700 });
+            assert_eq!(matches!(opened, Err(DataDirError::OpenToOthers { mode: 0o755, .. })), full);
+        }
+    }
+
+    #[test]
+    fn a_file_in_its_place_is_an_error_that_says_what_to_do() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = parent.path().join("file");
+        std::fs::write(&root, "x").unwrap();
+        let error = DataDir::open(&root).unwrap_err().to_string();
+        assert!(error.contains("cannot be used (read: ") && error.contains("--data-dir"), "{error}");
+    }
+
+    #[test]
+    fn the_reserve_really_takes_its_space_and_is_given_back() {
+        use super::super::journal::Disk;
+        use std::os::unix::fs::MetadataExt;
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        dir.fill_reserve().unwrap();
+        assert!(dir.reserve().metadata().unwrap().blocks() * 512 >= RESERVE_BYTES as u64);
+        let mut disk = dir.journal_disk(true);
+        disk.free_reserve().unwrap();
+        disk.free_reserve().unwrap();
+        assert!(!dir.reserve().exists());
+    }
+}

@@ -1,0 +1,97 @@
+//! The hash of a line, and a place in the journal that is named by one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::domain::Seq;
+
+/// BLAKE3 of the JSON bytes of one line. Written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hash(blake3::Hash);
+
+/// Not 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a hash: want 64 lower-case hexadecimal digits")]
+pub struct HashError;
+
+impl Hash {
+    /// What the first line of a journal names as the line before: 64 zeros.
+    pub const GENESIS: Self = Self(blake3::Hash::from_bytes([0; 32]));
+
+    /// Length of its text.
+    pub const HEX_LEN: usize = 64;
+
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(blake3::hash(bytes))
+    }
+
+    /// Its 64 digits.
+    pub fn hex(&self) -> impl AsRef<str> + use<> {
+        self.0.to_hex()
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hex().as_ref())
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Hash {
+    type Err = HashError;
+
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        let hash = blake3::Hash::from_hex(text).map(Self).map_err(|_| HashError)?;
+        // Upper-case digits would give one hash two spellings.
+        if hash.hex().as_ref() == text { Ok(hash) } else { Err(HashError) }
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.hex().as_ref())
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A record and the hash of its line. Whoever knows a later anchor knows whether anything before it was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// Number of the record; 0 before the first.
+    pub seq: Seq,
+    /// Hash of its line.
+    pub hash: Hash,
+}
+
+impl Anchor {
+    /// The place before the first record.
+    pub const GENESIS: Self = Self { seq: Seq(0), hash: Hash::GENESIS };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_has_one_spelling() {
+        let hash = Hash::of(b"andon");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert_eq!(hash.to_string().to_uppercase().parse::<Hash>(), Err(HashError));
+        assert_eq!(Hash::GENESIS.to_string(), "0".repeat(Hash::HEX_LEN));
+    }
+}

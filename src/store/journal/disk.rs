@@ -1,0 +1,97 @@
+//! The disk as the writer sees it: a seam, so that a failing one can be put in its place.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::anchor::Anchor;
+use super::segments::{self, SegmentNo};
+use crate::store::durable_file;
+
+/// A segment that is open for appending.
+pub trait JournalFile: Write + Send {
+    /// Returns when what was written survives a power cut.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl JournalFile for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// What a [`super::Writer`] needs of the disk.
+pub trait Disk: Send {
+    /// Makes a new, empty segment whose name survives a power cut.
+    fn create(&mut self, segment: SegmentNo) -> io::Result<Box<dyn JournalFile>>;
+    /// Opens a segment at its end.
+    fn open(&mut self, segment: SegmentNo) -> io::Result<Box<dyn JournalFile>>;
+    /// Cuts a segment to its first `len` bytes, through a new descriptor; with `len` 0 the file goes, if it is there.
+    fn cut(&mut self, segment: SegmentNo, len: u64) -> io::Result<()>;
+    /// Notes the head of a sealed segment.
+    fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()>;
+    /// Gives back the space kept for bad times.
+    fn free_reserve(&mut self) -> io::Result<()>;
+}
+
+/// The journal directory of the file system.
+#[derive(Debug, Clone)]
+pub struct FsDisk {
+    journal: PathBuf,
+    reserve: Option<PathBuf>,
+    durable: bool,
+}
+
+impl FsDisk {
+    /// For the segments in `journal`, which is created if missing; `reserve` is removed when the disk is full.
+    /// Without `durable` neither names nor `HEAD` are fsynced.
+    pub fn new(journal: PathBuf, reserve: Option<PathBuf>, durable: bool) -> Self {
+        Self { journal, reserve, durable }
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        if self.durable { durable_file::sync_directory(&self.journal) } else { Ok(()) }
+    }
+}
+
+impl Disk for FsDisk {
+    fn create(&mut self, segment: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        if !self.journal.exists() {
+            std::fs::create_dir_all(&self.journal)?;
+            durable_file::sync_parent(&self.journal)?;
+        }
+        let path = self.journal.join(segments::file_name(segment));
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        self.sync_names()?;
+        Ok(Box::new(file))
+    }
+
+    fn open(&mut self, segment: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        Ok(Box::new(OpenOptions::new().append(true).open(self.journal.join(segments::file_name(segment)))?))
+    }
+
+    fn cut(&mut self, segment: SegmentNo, len: u64) -> io::Result<()> {
+        let path = self.journal.join(segments::file_name(segment));
+        if len == 0 {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            return self.sync_names();
+        }
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(len)?;
+        if self.durable { file.sync_all() } else { Ok(()) }
+    }
+
+    fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
+        segments::write_sealed(&self.journal, segment, head, self.durable)
+    }
+
+    fn free_reserve(&mut self) -> io::Result<()> {
+        match self.reserve.as_deref().map(std::fs::remove_file) {
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Some(Ok(()) | Err(_)) | None => Ok(()),
+        }
+    }
+}

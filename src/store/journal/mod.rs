@@ -1,0 +1,21 @@
+//! The journal: append-only segments of chained lines. It is the authority on everything that is durable.
+//!
+//! A line is `<hash> <json>`: the BLAKE3 of the JSON bytes, and a record with one more field, `prev`, the hash of the
+//! line before (64 zeros at the very first). The chain runs on over segments.
+
+mod anchor;
+mod disk;
+mod line;
+mod reader;
+mod segments;
+mod thread;
+mod writer;
+
+pub use anchor::{Anchor, Hash, HashError};
+pub use disk::{Disk, FsDisk, JournalFile};
+pub use line::{Fault, Line, STATE_KIND};
+pub use reader::{ReadError, Reader, Torn};
+pub use segments::SegmentNo;
+pub(super) use segments::{file_name, list, read_head, read_sealed, set_torn_aside};
+pub use thread::{AppendError, Progress, WriterState, WriterThread};
+pub use writer::{Resume, SyncMode, WriteError, Writer};

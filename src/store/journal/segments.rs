@@ -1,0 +1,145 @@
+//! The files of a journal directory: their names, their order, `HEAD`, and what a crash left of a last line.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::anchor::Anchor;
+use super::line;
+use crate::domain::Seq;
+use crate::store::durable_file;
+
+/// Number of a segment; the first is 1, without gaps.
+pub type SegmentNo = u32;
+
+/// Longest first line that is looked at when a segment is chosen: a state record of a large account fits.
+const FIRST_LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// `00000001.log`.
+pub(in crate::store) fn file_name(segment: SegmentNo) -> String {
+    format!("{segment:08}.log")
+}
+
+/// The segments there are, in order. A directory that does not exist holds none.
+pub(in crate::store) fn list(journal: &Path) -> io::Result<Vec<SegmentNo>> {
+    let entries = match std::fs::read_dir(journal) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let number =
+            name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse().ok());
+        found.extend(number.filter(|&number| name.to_str() == Some(file_name(number).as_str())));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// How a segment begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Head {
+    /// Number of its first record.
+    pub first: Seq,
+    /// That record holds the whole state.
+    pub is_state: bool,
+}
+
+/// How a segment begins; none if it has no whole line, or its first one is damaged.
+pub(in crate::store) fn read_head(journal: &Path, segment: SegmentNo) -> io::Result<Option<Head>> {
+    let file = std::fs::File::open(journal.join(file_name(segment)))?;
+    let mut first_line = Vec::new();
+    BufReader::new(io::Read::take(file, FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut first_line)?;
+    let whole = first_line.strip_suffix(b"\n");
+    Ok(whole.and_then(line::peek).map(|(first, is_state)| Head { first, is_state }))
+}
+
+/// What `journal/HEAD` holds: the head when a segment was last sealed.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    segment: SegmentNo,
+    #[serde(flatten)]
+    anchor: Anchor,
+}
+
+fn head_path(journal: &Path) -> PathBuf {
+    journal.join("HEAD")
+}
+
+/// Notes the head at a seal; durable when it returns, if `durable`.
+pub(super) fn write_sealed(
+    journal: &Path,
+    segment: SegmentNo,
+    anchor: Anchor,
+    durable: bool,
+) -> io::Result<()> {
+    let mut text = serde_json::to_vec(&Sealed { segment, anchor })?;
+    text.push(b'\n');
+    if durable {
+        durable_file::replace(&head_path(journal), &text)
+    } else {
+        std::fs::write(head_path(journal), text)
+    }
+}
+
+/// The anchor in `journal/HEAD`; none if nothing was sealed yet. The inner error says why it is unreadable.
+pub(in crate::store) fn read_sealed(journal: &Path) -> io::Result<Result<Option<Anchor>, String>> {
+    match std::fs::read(head_path(journal)) {
+        Ok(text) => {
+            Ok(serde_json::from_slice::<Sealed>(&text).map(|it| Some(it.anchor)).map_err(|e| e.to_string()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Ok(None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Moves what stands after byte `whole_len` of a segment into a `.torn` file beside it. The copy is durable before
+/// the segment is cut. Returns the file.
+pub(in crate::store) fn set_torn_aside(
+    journal: &Path,
+    segment: SegmentNo,
+    whole_len: u64,
+) -> io::Result<PathBuf> {
+    let path = journal.join(file_name(segment));
+    let bytes = std::fs::read(&path)?;
+    let torn = usize::try_from(whole_len).ok().and_then(|len| bytes.get(len..)).unwrap_or_default();
+    let mut aside = durable_file::with_suffix(&path, ".torn");
+    if aside.exists() {
+        aside = durable_file::first_free(&aside)?;
+    }
+    let mut copy = OpenOptions::new().write(true).create_new(true).open(&aside)?;
+    copy.write_all(torn)?;
+    copy.sync_all()?;
+    durable_file::sync_directory(journal)?;
+    let file = OpenOptions::new().write(true).open(&path)?;
+    file.set_len(whole_len)?;
+    file.sync_all()?;
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_segment_names_are_listed_and_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["00000010.log", "00000002.log", "2.log", "00000002.log.torn", "HEAD", "x.log"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert_eq!(list(dir.path()).unwrap(), [2, 10]);
+    }
+
+    #[test]
+    fn a_head_file_says_what_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read_sealed(dir.path()).unwrap(), Ok(None));
+        let anchor = Anchor { seq: Seq(7), hash: super::super::Hash::of(b"x") };
+        write_sealed(dir.path(), 3, anchor, true).unwrap();
+        assert_eq!(read_sealed(dir.path()).unwrap(), Ok(Some(anchor)));
+    }
+}

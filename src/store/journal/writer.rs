@@ -1,0 +1,313 @@
+//! The synchronous heart of the journal: encode, chain, buffer, write, fsync. It has no thread and no queue; the
+//! virtual driver uses it inline, [`super::WriterThread`] around it otherwise.
+//!
+//! After a write error nothing more goes to that descriptor. Records that are not on the disk yet stay in memory and
+//! are written first when [`Writer::reopen`] begins a new segment.
+
+use std::fmt;
+use std::io;
+
+use serde::Serialize;
+
+use super::anchor::Anchor;
+use super::disk::{Disk, JournalFile};
+use super::line;
+use super::segments::SegmentNo;
+use crate::coordinator::record::Record;
+use crate::domain::Seq;
+
+/// How sure a commit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncMode {
+    /// Handed to the operating system: simulated runs.
+    None,
+    /// On the disk.
+    Data,
+}
+
+/// Where writing goes on. [`super::super::recover`] finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    /// The last record there is.
+    pub head: Anchor,
+    /// The segment to append to and its length in bytes; none to begin a new one.
+    pub segment: Option<(SegmentNo, u64)>,
+    /// The highest number that a segment file has; 0 without any.
+    pub last_segment: SegmentNo,
+}
+
+impl Resume {
+    /// An empty journal.
+    pub const FRESH: Self = Self { head: Anchor::GENESIS, segment: None, last_segment: 0 };
+
+    /// The next record begins a segment, so it must be one that holds the whole state.
+    pub const fn begins_segment(&self) -> bool {
+        self.segment.is_none()
+    }
+}
+
+/// Why a record is not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The disk refused. Nothing more is written until the journal is reopened.
+    #[error(
+        "the journal cannot be written ({doing}: {why}); free space or repair the disk, then reopen the store"
+    )]
+    Disk {
+        /// What was tried.
+        doing: &'static str,
+        /// The operating system's answer.
+        why: String,
+    },
+    /// The caller's numbers have a gap.
+    #[error("record {found} was to be written where {wanted} is next; restart andon")]
+    OutOfOrder {
+        /// The number that would continue the journal.
+        wanted: Seq,
+        /// The number that came.
+        found: Seq,
+    },
+    /// A record without a JSON form.
+    #[error("record {seq} cannot be encoded ({why}); restart andon")]
+    Encode {
+        /// Which.
+        seq: Seq,
+        /// Why.
+        why: String,
+    },
+    /// The disk has failed for so long that no more could be kept in memory.
+    #[error("more records than memory may hold could not be written; restart andon")]
+    Overflow,
+}
+
+impl WriteError {
+    /// [`Writer::reopen`] may help; otherwise records are lost and only a restart does.
+    pub const fn can_reopen(&self) -> bool {
+        match self {
+            Self::Disk { .. } => true,
+            Self::OutOfOrder { .. } | Self::Encode { .. } | Self::Overflow => false,
+        }
+    }
+}
+
+/// The segment in use. Without a file it has failed, or was not opened yet.
+struct Segment {
+    number: SegmentNo,
+    /// Bytes of it that are committed.
+    len: u64,
+    file: Option<Box<dyn JournalFile>>,
+}
+
+/// Appends records to the journal.
+pub struct Writer {
+    disk: Box<dyn Disk>,
+    sync: SyncMode,
+    segment: Option<Segment>,
+    last_segment: SegmentNo,
+    /// Whole lines that are not committed yet.
+    pending: Vec<u8>,
+    /// The last record in `pending`, or the last committed one.
+    head: Anchor,
+    committed: Anchor,
+    failed: Option<WriteError>,
+}
+
+/// `pending` is committed when it has grown to this, so that one commit is bounded.
+const COMMIT_BYTES: usize = 1024 * 1024;
+
+/// Most bytes kept in memory while the disk fails.
+const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+impl Writer {
+    /// A writer that goes on at `resume`. Nothing is touched before the first commit.
+    pub fn new(disk: Box<dyn Disk>, sync: SyncMode, resume: Resume) -> Self {
+        Self {
+            disk,
+            sync,
+            segment: resume.segment.map(|(number, len)| Segment { number, len, file: None }),
+            last_segment: resume.last_segment,
+            pending: Vec::with_capacity(COMMIT_BYTES + COMMIT_BYTES / 4),
+            head: resume.head,
+            committed: resume.head,
+            failed: None,
+        }
+    }
+
+    /// The last appended record, committed or not: (seq, hash).
+    pub const fn head(&self) -> Anchor {
+        self.head
+    }
+
+    /// The last record that is as safe as [`SyncMode`] says.
+    pub const fn committed(&self) -> Anchor {
+        self.committed
+    }
+
+    /// Why nothing is written any more; none while all is well.
+    pub const fn failed(&self) -> Option<&WriteError> {
+        self.failed.as_ref()
+    }
+
+    /// Chains and buffers one record. `starts_segment` says that it holds the whole state and begins a segment; the
+    /// segment before is then sealed.
+    ///
+    /// # Errors
+    /// The writer has failed, now or earlier. After a failure of the disk the record is kept for [`Writer::reopen`].
+    pub fn append(&mut self, record: &Record, starts_segment: bool) -> Result<Anchor, WriteError> {
+        self.append_as(record, record.seq, starts_segment)
+    }
+
+    fn append_as(
+        &mut self,
+        record: &impl Serialize,
+        seq: Seq,
+        starts_segment: bool,
+    ) -> Result<Anchor, WriteError> {
+        if let Some(error) = self.failed.as_ref().filter(|error| !error.can_reopen()) {
+            return Err(error.clone());
+        }
+        let wanted = self.head.seq.next();
+        if seq != wanted {
+            return Err(self.refuse(WriteError::OutOfOrder { wanted, found: seq }));
+        }
+        let sealed = if starts_segment { self.seal() } else { Ok(()) };
+        match line::encode(record, seq, self.head.hash, &mut self.pending) {
+            Ok(head) => self.head = head,
+            Err(why) => return Err(self.refuse(WriteError::Encode { seq, why })),
+        }
+        if let Some(error) = self.failed.clone() {
+            let full = self.pending.len() > PENDING_BYTES_MAX;
+            return Err(if full { self.fail(WriteError::Overflow) } else { error });
+        }
+        sealed?;
+        if self.pending.len() >= COMMIT_BYTES {
+            self.commit()?;
+        }
+        Ok(self.head)
+    }
+
+    /// Writes what is buffered and, with [`SyncMode::Data`], fsyncs. Returns the head, which is then committed.
+    ///
+    /// # Errors
+    /// The writer has failed, now or earlier.
+    pub fn commit(&mut self) -> Result<Anchor, WriteError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.pending.is_empty() {
+            return Ok(self.head);
+        }
+        match self.write_pending() {
+            Ok(()) => {
+                self.pending.clear();
+                self.committed = self.head;
+                Ok(self.head)
+            }
+            Err((doing, error)) => Err(self.fail_disk(doing, &error)),
+        }
+    }
+
+    fn write_pending(&mut self) -> Result<(), (&'static str, io::Error)> {
+        let segment = self.segment.get_or_insert_with(|| {
+            self.last_segment += 1;
+            Segment { number: self.last_segment, len: 0, file: None }
+        });
+        let file = match &mut segment.file {
+            Some(file) => file,
+            slot => {
+                let opened = if segment.len == 0 {
+                    self.disk.create(segment.number).map_err(|error| ("create segment", error))
+                } else {
+                    self.disk.open(segment.number).map_err(|error| ("open segment", error))
+                };
+                slot.insert(opened?)
+            }
+        };
+        file.write_all(&self.pending).map_err(|error| ("write", error))?;
+        match self.sync {
+            SyncMode::None => {}
+            SyncMode::Data => file.sync().map_err(|error| ("fsync", error))?,
+        }
+        segment.len += self.pending.len() as u64;
+        Ok(())
+    }
+
+    /// Commits, notes the head in `HEAD` and lets the next record begin a new segment. Does nothing to an empty one.
+    ///
+    /// # Errors
+    /// The writer has failed, now or earlier.
+    pub fn seal(&mut self) -> Result<(), WriteError> {
+        self.note_head()?;
+        self.segment = None;
+        Ok(())
+    }
+
+    /// Commits and notes the head in `HEAD`: at a clean end.
+    ///
+    /// # Errors
+    /// The writer has failed, now or earlier.
+    pub fn note_head(&mut self) -> Result<(), WriteError> {
+        let head = self.commit()?;
+        let Some(number) = self.segment.as_ref().map(|segment| segment.number) else { return Ok(()) };
+        self.disk.seal(number, head).map_err(|error| self.fail_disk("write HEAD", &error))
+    }
+
+    /// Begins a new segment after a failure of the disk. The failed one is cut to what was committed; what was not is
+    /// written to the new one first, so no record is missing. The space kept in reserve is given back before.
+    ///
+    /// # Errors
+    /// The disk still fails, or records were lost; the writer stays failed.
+    pub fn reopen(&mut self) -> Result<Anchor, WriteError> {
+        match &self.failed {
+            Some(error) if !error.can_reopen() => return Err(error.clone()),
+            Some(_) => {}
+            None => return Ok(self.head),
+        }
+        if let Err(error) = self.disk.free_reserve() {
+            return Err(self.fail_disk("free the reserve", &error));
+        }
+        if let Some(segment) = &self.segment {
+            if let Err(error) = self.disk.cut(segment.number, segment.len) {
+                return Err(self.fail_disk("cut the failed segment", &error));
+            }
+            if segment.len == 0 {
+                self.last_segment = segment.number - 1;
+            }
+        }
+        self.segment = None;
+        self.failed = None;
+        self.commit()
+    }
+
+    /// A record that cannot be taken; the whole ones before it are written as far as the disk allows.
+    fn refuse(&mut self, error: WriteError) -> WriteError {
+        match self.commit() {
+            Ok(_) => self.fail(error),
+            // No reopening helps any more, so the gap outweighs the disk's error.
+            Err(_disk) => self.fail(error),
+        }
+    }
+
+    fn fail_disk(&mut self, doing: &'static str, error: &io::Error) -> WriteError {
+        self.fail(WriteError::Disk { doing, why: error.to_string() })
+    }
+
+    /// From now on nothing is written to the open descriptor: it is gone.
+    fn fail(&mut self, error: WriteError) -> WriteError {
+        if let Some(segment) = &mut self.segment {
+            segment.file = None;
+        }
+        self.failed = Some(error.clone());
+        error
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("head", &self.head)
+            .field("committed", &self.committed)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}

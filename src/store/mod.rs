@@ -1,0 +1,41 @@
+//! What outlives the process: the journal (the authority and the audit trail), the checkpoint (a shortcut through
+//! it), the identity of a data directory, its lock, and the HALT latch.
+//!
+//! Everything here is plain blocking I/O on the caller's thread, except [`WriterThread`], which has its own. Nothing
+//! here reads a clock, decides about trading or repairs damage silently: what is found wrong is returned, and the
+//! runtime halts on it.
+//!
+//! ```text
+//! <data directory>/            0700
+//!   lock                       pid and start time of the instance that runs
+//!   identity.json              market, currency and seed that it is bound to, install id
+//!   run                        how often it was started
+//!   halt.armed | HALT          the latch; HALT.released-N are its past
+//!   reserve                    4 MiB given back when the disk is full
+//!   journal/00000001.log ...   one record a line: <blake3 of the JSON> <JSON>
+//!   journal/00000001.log.torn  what a crash left of an unfinished line
+//!   journal/HEAD               the head at the last seal
+//!   store.sled/                checkpoint; corrupt-N are damaged ones, kept
+//! ```
+
+mod checkpoint;
+mod data_dir;
+mod durable_file;
+mod identity;
+mod journal;
+mod latch;
+mod lock;
+mod recovery;
+mod verify;
+
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOpen, CheckpointStore};
+pub use data_dir::{DataDir, DataDirError};
+pub use identity::{Bound, Identity, IdentityError};
+pub use journal::{
+    Anchor, AppendError, Disk, Fault, FsDisk, Hash, HashError, JournalFile, Line, Progress, ReadError,
+    Reader, Resume, STATE_KIND, SegmentNo, SyncMode, Torn, WriteError, Writer, WriterState, WriterThread,
+};
+pub use latch::{Latch, LatchError, LatchState, Latched};
+pub use lock::{Holder, InstanceLock, LockError};
+pub use recovery::{RecoverError, Recovered, Trouble, recover};
+pub use verify::{Scope, Verdict, VerifyReport, verify};

@@ -1,0 +1,241 @@
+//! What a start finds: the checkpoint, the records after it, and what is wrong. A crash's torn last line is set
+//! aside; nothing else is repaired. The caller must hold the [`super::InstanceLock`].
+//!
+//! In trouble the caller gets the best state that is known and halts. Writing then goes on in a new segment, under
+//! numbers that were never used, so the evidence stays where it is and a full verification keeps naming it.
+
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::{Checkpoint, CheckpointError, CheckpointOpen, CheckpointStore};
+use super::data_dir::DataDir;
+use super::journal::{self, Anchor, Fault, ReadError, Reader, Resume, SegmentNo, Torn};
+use super::verify::{self, Verdict, VerifyReport};
+use crate::coordinator::record::Record;
+use crate::domain::Seq;
+
+/// Why a start comes up HALTED, or with an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The journal ends before a record that was in it: HALTED.
+    #[error("the journal lost records: it ends at {}, but {} was in it; both are kept", .head.seq, .anchor.seq)]
+    Shortened {
+        /// What the checkpoint or `HEAD` knows.
+        anchor: Anchor,
+        /// The last record there is.
+        head: Anchor,
+    },
+    /// A bad record: HALTED.
+    #[error("journal record {seq} is damaged: {why}; nothing was removed; see andon audit verify")]
+    Damaged {
+        /// Its number.
+        seq: Seq,
+        /// What is wrong.
+        why: Fault,
+    },
+    /// The checkpoint could not be used and was rebuilt: an alarm.
+    #[error("the checkpoint was damaged and is kept at {}; the state comes from the journal", .moved_to.display())]
+    CheckpointDamaged {
+        /// Where it is kept.
+        moved_to: PathBuf,
+    },
+}
+
+impl Trouble {
+    /// The start is HALTED; otherwise an alarm will do.
+    pub const fn halts(&self) -> bool {
+        match self {
+            Self::Shortened { .. } | Self::Damaged { .. } => true,
+            Self::CheckpointDamaged { .. } => false,
+        }
+    }
+}
+
+/// Recovery itself could not be done; trading cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The journal cannot be read.
+    #[error("{0}; make the data directory readable and start again")]
+    Read(#[from] ReadError),
+    /// The torn line could not be set aside.
+    #[error("the torn last line cannot be set aside ({0}); free space in the data directory and start again")]
+    SetAside(std::io::Error),
+    /// No checkpoint store, not even a new one.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// All that a start needs to know.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The state to begin with; none if the records say everything.
+    pub checkpoint: Option<Checkpoint>,
+    /// What to apply to it, in order. Without a checkpoint the first one holds the whole state, or is the first of all.
+    pub records: Vec<Record>,
+    /// Where writing goes on.
+    pub resume: Resume,
+    /// A torn last line that was set aside, and where it is: to be recorded.
+    pub torn: Option<(Torn, PathBuf)>,
+    /// What is wrong. The start is halted if any of it [`Trouble::halts`].
+    pub troubles: Vec<Trouble>,
+    /// The store of checkpoints, open.
+    pub store: CheckpointStore,
+}
+
+impl Recovered {
+    /// The last record there is.
+    pub const fn head(&self) -> Anchor {
+        self.resume.head
+    }
+
+    /// Any of what is wrong keeps trading halted.
+    pub fn halts(&self) -> bool {
+        self.troubles.iter().any(Trouble::halts)
+    }
+}
+
+/// Reads what the last run left.
+///
+/// # Errors
+/// See [`RecoverError`]. Damage is no error; it is in [`Recovered::troubles`].
+pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
+    let journal = dir.journal();
+    let mut troubles = Vec::new();
+    let (store, checkpoint) = match CheckpointStore::open(dir)? {
+        CheckpointOpen::Ready { store, checkpoint } => (store, checkpoint),
+        CheckpointOpen::Damaged { store, moved_to } => {
+            troubles.push(Trouble::CheckpointDamaged { moved_to });
+            (store, None)
+        }
+    };
+    let (from, base) = choose_start(&journal, checkpoint.as_ref())?;
+    let anchors: Vec<Anchor> = checkpoint.iter().map(|checkpoint| checkpoint.anchor).collect();
+    let mut records = Vec::new();
+    let base_seq =
+        if base == Base::Checkpoint { anchors.first().map_or(Seq(0), |it| it.seq) } else { Seq(0) };
+    let (report, ending) = verify::walk(&journal, &anchors, from, &mut |line| {
+        if line.anchor.seq > base_seq {
+            records.push(line.record()?);
+        }
+        Ok(())
+    })?;
+    let mut torn = None;
+    match &report.verdict {
+        Verdict::Sound => {}
+        Verdict::Torn(piece) => {
+            let aside = journal::set_torn_aside(&journal, piece.segment, piece.whole_len);
+            torn = Some((piece.clone(), aside.map_err(RecoverError::SetAside)?));
+        }
+        Verdict::Damaged { seq, why } => {
+            if *seq <= base_seq {
+                records = after_damage(&journal, &anchors)?;
+            }
+            troubles.push(Trouble::Damaged { seq: *seq, why: why.clone() });
+        }
+        Verdict::Shortened { anchor } => {
+            troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head });
+        }
+    }
+    let resume = resume_at(&journal, &report, &ending)?;
+    Ok(Recovered {
+        checkpoint: checkpoint.filter(|_| base == Base::Checkpoint),
+        records,
+        resume,
+        torn,
+        troubles,
+        store,
+    })
+}
+
+/// The records that continue the checkpoint although something before it is damaged: its hash vouches for them.
+fn after_damage(journal: &Path, anchors: &[Anchor]) -> Result<Vec<Record>, ReadError> {
+    let Some(&anchor) = anchors.first() else { return Ok(Vec::new()) };
+    let mut records = Vec::new();
+    for record in Reader::after(journal, anchor)?.into_iter().flat_map(Reader::records) {
+        match record {
+            Ok(record) => records.push(record),
+            Err(error @ ReadError::Io { .. }) => return Err(error),
+            // The start is halted for the first damage already.
+            Err(ReadError::Torn(_) | ReadError::Damaged { .. }) => break,
+        }
+    }
+    Ok(records)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Base {
+    Checkpoint,
+    Records,
+}
+
+/// From which segment to read (none: from the first record), and on what the records build. A checkpoint older than
+/// the last state record is not needed: never more than one segment is applied.
+fn choose_start(
+    journal: &Path,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(Option<SegmentNo>, Base), RecoverError> {
+    let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
+    let taken = checkpoint.map(|checkpoint| checkpoint.anchor.seq);
+    for segment in journal::list(journal).map_err(io_error)?.into_iter().rev() {
+        let Some(head) = journal::read_head(journal, segment).map_err(io_error)? else { continue };
+        if taken.is_some_and(|seq| head.first <= seq) {
+            return Ok((Some(segment), Base::Checkpoint));
+        }
+        if head.is_state {
+            return Ok((Some(segment), Base::Records));
+        }
+    }
+    Ok((None, if taken.is_some() { Base::Checkpoint } else { Base::Records }))
+}
+
+fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> Result<Resume, RecoverError> {
+    let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
+    let mut segments = journal::list(journal).map_err(io_error)?;
+    if !report.is_sound() {
+        return Ok(Resume {
+            head: ending.highest,
+            segment: None,
+            last_segment: segments.last().copied().unwrap_or(0),
+        });
+    }
+    let (segment, len) = ending.place;
+    // A segment without a whole line is begun again, under the same number and with a state record.
+    if len == 0 && segments.last() == Some(&segment) {
+        let path = journal.join(journal::file_name(segment));
+        std::fs::remove_file(&path).map_err(|error| ReadError::Io { path, error })?;
+        segments.pop();
+    }
+    let last_segment = segments.last().copied().unwrap_or(0);
+    let segment = (last_segment == segment && len > 0).then_some((segment, len));
+    Ok(Resume { head: report.head, segment, last_segment })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::{Hash, STATE_KIND};
+    use super::*;
+
+    fn write_segment(journal: &Path, segment: SegmentNo, first: u64, kind: &str) {
+        let json = format!(r#"{{"seq":{first},"kind":"{kind}","prev":"{}"}}"#, Hash::GENESIS);
+        let line = format!("{} {json}\n", Hash::of(json.as_bytes()));
+        std::fs::write(journal.join(journal::file_name(segment)), line).unwrap();
+    }
+
+    fn checkpoint(seq: u64) -> Checkpoint {
+        let anchor = Anchor { seq: Seq(seq), hash: Hash::GENESIS };
+        Checkpoint { anchor, state: Vec::new(), hints: Vec::new() }
+    }
+
+    #[test]
+    fn recovery_begins_at_the_last_state_or_at_a_newer_checkpoint() {
+        let journal = tempfile::tempdir().unwrap();
+        write_segment(journal.path(), 1, 1, STATE_KIND);
+        write_segment(journal.path(), 2, 11, STATE_KIND);
+        write_segment(journal.path(), 3, 21, "note");
+        std::fs::write(journal.path().join(journal::file_name(4)), "torn").unwrap();
+        let start = |seq: Option<u64>| choose_start(journal.path(), seq.map(checkpoint).as_ref()).unwrap();
+        assert_eq!(start(None), (Some(2), Base::Records), "segment 3 does not begin with the state");
+        assert_eq!(start(Some(5)), (Some(2), Base::Records), "an old checkpoint is not needed");
+        assert_eq!(start(Some(15)), (Some(2), Base::Checkpoint));
+        assert_eq!(start(Some(25)), (Some(3), Base::Checkpoint));
+    }
+}

@@ -1,0 +1,176 @@
+//! Answers whether the journal is the one that was written: the chain, and the anchors that are known of it. It only
+//! reads, and may run beside a writer's instance.
+
+use std::fmt;
+use std::path::Path;
+
+use super::journal::{self, Anchor, Fault, Line, ReadError, Reader, SegmentNo, Torn};
+use crate::domain::Seq;
+
+/// How far back a verification looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// From the first record.
+    All,
+    /// From the segment that holds the earliest of the given anchors; what is older is taken on trust.
+    FromAnchor,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Whole lines that are in order.
+    pub records: u64,
+    /// The last of them.
+    pub head: Anchor,
+    /// Up to here the journal is known to be the one that was written; 0 without an anchor. Later records hold
+    /// together, but nothing outside them says that they were not all made anew.
+    pub anchored: Seq,
+    /// The answer.
+    pub verdict: Verdict,
+}
+
+/// Whether the journal is in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every line is.
+    Sound,
+    /// Every whole line is; the last one is cut off, beyond every anchor: a crash.
+    Torn(Torn),
+    /// The first bad record.
+    Damaged {
+        /// Its number.
+        seq: Seq,
+        /// What is wrong with it.
+        why: Fault,
+    },
+    /// It ends before a record that is known to have been in it.
+    Shortened {
+        /// What is known.
+        anchor: Anchor,
+    },
+}
+
+impl VerifyReport {
+    /// `andon audit verify` exits 0: nothing that was durable is missing or changed.
+    pub const fn is_sound(&self) -> bool {
+        match self.verdict {
+            Verdict::Sound | Verdict::Torn(_) => true,
+            Verdict::Damaged { .. } | Verdict::Shortened { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.verdict {
+            Verdict::Sound => write!(f, "{} records in order", self.records)?,
+            Verdict::Torn(torn) => write!(
+                f,
+                "{} records in order; a torn line of {} bytes after {}",
+                self.records, torn.torn_len, self.head.seq
+            )?,
+            Verdict::Damaged { seq, why } => return write!(f, "first bad record {seq}: {why}"),
+            Verdict::Shortened { anchor } => {
+                return write!(f, "records after {} are lost; {} was there", self.head.seq, anchor.seq);
+            }
+        }
+        if self.head.seq > self.anchored { write!(f, "; unanchored after {}", self.anchored) } else { Ok(()) }
+    }
+}
+
+/// Verifies the journal directory `journal` against `anchors` (the checkpoint's) and its own `HEAD`.
+///
+/// # Errors
+/// Only [`ReadError::Io`]: what is found wrong is in the report.
+pub fn verify(journal: &Path, anchors: &[Anchor], scope: Scope) -> Result<VerifyReport, ReadError> {
+    let from = match scope {
+        Scope::All => None,
+        Scope::FromAnchor => {
+            let earliest = anchors.iter().map(|anchor| anchor.seq).min();
+            earliest.map(|seq| segment_of(journal, seq)).transpose()?.flatten()
+        }
+    };
+    let (report, _) = walk(journal, anchors, from, &mut |_| Ok(()))?;
+    Ok(report)
+}
+
+/// What a walk leaves for whoever goes on writing.
+pub(super) struct Ending {
+    /// The last segment with a good line, and the length of the good lines in it.
+    pub place: (SegmentNo, u64),
+    /// The highest record known, good or not.
+    pub highest: Anchor,
+}
+
+/// Checks the lines from segment `from` (none: from the first record) and shows each good one to `visit`.
+pub(super) fn walk(
+    journal: &Path,
+    anchors: &[Anchor],
+    from: Option<SegmentNo>,
+    visit: &mut dyn FnMut(&Line<'_>) -> Result<(), Fault>,
+) -> Result<(VerifyReport, Ending), ReadError> {
+    let sealed =
+        journal::read_sealed(journal).map_err(|error| ReadError::Io { path: journal.join("HEAD"), error })?;
+    let (head_file, head_fault) = match sealed {
+        Ok(anchor) => (anchor, None),
+        Err(why) => (None, Some(Fault::HeadUnreadable(why))),
+    };
+    let anchors: Vec<Anchor> =
+        anchors.iter().copied().chain(head_file).filter(|it| it.seq > Seq(0)).collect();
+    let mut reader = match from {
+        Some(segment) => Reader::from_segment(journal, segment)?,
+        None => Reader::all(journal)?,
+    };
+    let (mut records, mut anchored) = (0, Seq(0));
+    let stop = loop {
+        let line = match reader.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => break None,
+            Err(stop) => break Some(stop),
+        };
+        let here = line.anchor;
+        let known = anchors.iter().filter(|anchor| anchor.seq == here.seq);
+        let as_anchored = known.map(|anchor| anchor.hash == here.hash).reduce(|one, other| one && other);
+        match as_anchored {
+            Some(false) => break Some(ReadError::Damaged { seq: here.seq, why: Fault::NotAsAnchored }),
+            Some(true) => anchored = here.seq,
+            None => {}
+        }
+        if let Err(why) = visit(&line) {
+            break Some(ReadError::Damaged { seq: here.seq, why });
+        }
+        records += 1;
+    };
+    let place = reader.place();
+    let head = reader.head();
+    let highest_anchor = anchors.iter().copied().max_by_key(|anchor| anchor.seq);
+    let beyond = highest_anchor.filter(|anchor| anchor.seq > head.seq);
+    let mut verdict = match stop {
+        None => beyond.map_or(Verdict::Sound, |anchor| Verdict::Shortened { anchor }),
+        Some(ReadError::Torn(torn)) if beyond.is_none() => Verdict::Torn(torn),
+        Some(ReadError::Torn(torn)) => Verdict::Damaged { seq: torn.after.seq.next(), why: Fault::CutOff },
+        Some(ReadError::Damaged { seq, why }) => Verdict::Damaged { seq, why },
+        Some(error @ ReadError::Io { .. }) => return Err(error),
+    };
+    if let Some(why) = head_fault
+        && matches!(verdict, Verdict::Sound | Verdict::Torn(_))
+    {
+        verdict = Verdict::Damaged { seq: head.seq, why };
+    }
+    let after = if matches!(verdict, Verdict::Damaged { .. }) { reader.highest_readable()? } else { None };
+    let highest = [Some(head), highest_anchor, after].into_iter().flatten().max_by_key(|anchor| anchor.seq);
+    let ending = Ending { place, highest: highest.unwrap_or(head) };
+    Ok((VerifyReport { records, head, anchored, verdict }, ending))
+}
+
+/// The last segment whose first record is not after `seq`; none if there is none, or it is unreadable.
+pub(super) fn segment_of(journal: &Path, seq: Seq) -> Result<Option<SegmentNo>, ReadError> {
+    let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
+    for segment in journal::list(journal).map_err(io_error)?.into_iter().rev() {
+        if journal::read_head(journal, segment).map_err(io_error)?.is_some_and(|head| head.first <= seq) {
+            return Ok(Some(segment));
+        }
+    }
+    Ok(None)
+}

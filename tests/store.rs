@@ -1,0 +1,619 @@
+//! The store as the runtime uses it: what is written is read again, what is changed is found, what fails is said.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests stop a test as its own lines do")]
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use andon::coordinator::record::{Record, RecordKind};
+use andon::domain::{Actor, SafeText, Seq, Timestamp};
+use andon::store::{
+    Anchor, AppendError, Checkpoint, DataDir, Disk, Fault, FsDisk, JournalFile, Reader, Recovered, Resume,
+    Scope, SegmentNo, SyncMode, Trouble, Verdict, WriteError, Writer, WriterState, WriterThread, recover,
+    verify,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+fn record(seq: u64) -> Record {
+    Record {
+        seq: Seq(seq),
+        at: Timestamp::from_secs(1_640_995_200 + i64::try_from(seq).unwrap()),
+        wall: None,
+        run: 1,
+        actor: Actor::Coordinator,
+        kind: RecordKind::Note { text: SafeText::ours(format!("note {seq} \u{1f514} \"quoted\"")) },
+    }
+}
+
+struct Fixture {
+    _parent: tempfile::TempDir,
+    dir: DataDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(&parent.path().join("data")).unwrap();
+        Self { _parent: parent, dir }
+    }
+
+    /// A journal of `count` records with a new segment after every `segment_len`.
+    fn with_journal(count: u64, segment_len: u64) -> Self {
+        let fixture = Self::new();
+        let mut writer = fixture.writer(Resume::FRESH);
+        for seq in 1..=count {
+            writer.append(&record(seq), seq % segment_len == 1).unwrap();
+            writer.commit().unwrap();
+        }
+        fixture
+    }
+
+    fn writer(&self, resume: Resume) -> Writer {
+        Writer::new(Box::new(self.dir.journal_disk(false)), SyncMode::None, resume)
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.dir.journal()
+    }
+
+    fn segment(&self, number: SegmentNo) -> PathBuf {
+        self.journal().join(format!("{number:08}.log"))
+    }
+
+    fn verdict(&self, anchors: &[Anchor]) -> Verdict {
+        verify(&self.journal(), anchors, Scope::All).unwrap().verdict
+    }
+
+    fn recover(&self) -> Recovered {
+        recover(&self.dir).unwrap()
+    }
+
+    fn anchor_at(&self, seq: u64) -> Anchor {
+        let mut reader = Reader::all(&self.journal()).unwrap();
+        loop {
+            let anchor = reader.next_line().unwrap().unwrap().anchor;
+            if anchor.seq == Seq(seq) {
+                return anchor;
+            }
+        }
+    }
+}
+
+fn seqs(records: &[Record]) -> Vec<u64> {
+    records.iter().map(|record| record.seq.0).collect()
+}
+
+#[test]
+fn what_was_written_is_read_again_in_order_over_segments() {
+    let fixture = Fixture::with_journal(25, 10);
+    let read: Vec<Record> = Reader::all(&fixture.journal()).unwrap().records().map(Result::unwrap).collect();
+    assert_eq!(read, (1..=25).map(record).collect::<Vec<_>>());
+    assert_eq!(fixture.verdict(&[]), Verdict::Sound);
+    assert!(fixture.segment(3).exists() && !fixture.segment(4).exists());
+}
+
+#[test]
+fn the_same_records_end_with_the_same_head_however_they_are_committed() {
+    let one = Fixture::with_journal(30, 10);
+    let two = Fixture::new();
+    let mut writer = two.writer(Resume::FRESH);
+    for seq in 1..=30 {
+        writer.append(&record(seq), seq % 10 == 1).unwrap();
+    }
+    writer.commit().unwrap();
+    assert_eq!(writer.head(), one.anchor_at(30));
+}
+
+#[test]
+fn a_report_says_up_to_where_it_is_anchored() {
+    let fixture = Fixture::with_journal(25, 10);
+    let report = verify(&fixture.journal(), &[], Scope::All).unwrap();
+    assert_eq!(
+        (report.records, report.anchored),
+        (25, Seq(20)),
+        "HEAD was written when segment 2 was sealed"
+    );
+    assert_eq!(report.to_string(), "25 records in order; unanchored after #20");
+    let report = verify(&fixture.journal(), &[fixture.anchor_at(25)], Scope::FromAnchor).unwrap();
+    assert_eq!((report.records, report.anchored), (5, Seq(25)));
+}
+
+// Tampering ----------------------------------------------------------------------------------------------------------
+
+type Lines = Vec<Vec<u8>>;
+
+fn read_lines(fixture: &Fixture, segments: SegmentNo) -> Vec<Lines> {
+    (1..=segments)
+        .map(|n| {
+            let bytes = std::fs::read(fixture.segment(n)).unwrap();
+            bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
+        })
+        .collect()
+}
+
+fn write_lines(fixture: &Fixture, segments: &[Lines]) {
+    for (n, lines) in (1..).zip(segments) {
+        std::fs::write(fixture.segment(n), lines.concat()).unwrap();
+    }
+}
+
+/// Changes record `from` and makes the chain anew after it, so that it holds together again.
+fn rechain(segments: &mut [Lines], from: usize) {
+    let mut prev = None;
+    for line in segments.iter_mut().flatten().skip(from - 1) {
+        let mut json: serde_json::Value = serde_json::from_slice(&line[65..]).unwrap();
+        match prev {
+            None => json["run"] = 9.into(),
+            Some(prev) => json["prev"] = serde_json::Value::String(prev),
+        }
+        let text = json.to_string();
+        let hash = blake3::hash(text.as_bytes()).to_string();
+        *line = format!("{hash} {text}\n").into_bytes();
+        prev = Some(hash);
+    }
+}
+
+#[test]
+fn every_tampering_before_the_anchor_is_found_at_the_first_bad_record() {
+    let seed = 20_260_301;
+    println!("seed {seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut below = |n: usize| usize::try_from(rng.next_u64() % n as u64).unwrap();
+    let fixture = Fixture::with_journal(24, 8);
+    let clean = read_lines(&fixture, 3);
+    let anchor = fixture.anchor_at(24);
+    for round in 0..200 {
+        let mut segments = clean.clone();
+        let (s, l) = (below(3), below(8));
+        let mut bad = s * 8 + l + 1;
+        match round % 6 {
+            0 => {
+                let at = below(segments[s][l].len());
+                segments[s][l][at] ^= 1 << below(8);
+            }
+            1 => drop(segments[s].remove(l)),
+            2 => {
+                let at = below(segments[s][l].len());
+                segments[s][l].remove(at);
+            }
+            3 => {
+                let from = (below(3), below(8));
+                let copy = segments[from.0][from.1].clone();
+                segments[s].insert(l, copy);
+                // A copy before itself stands in its right place; the second one is too many.
+                bad += usize::from(from == (s, l));
+            }
+            4 => {
+                let other = (l + 1 + below(7)) % 8;
+                segments[s].swap(l, other);
+                bad = s * 8 + l.min(other) + 1;
+            }
+            _ => {
+                rechain(&mut segments, bad);
+                // Found at the next anchor: HEAD holds record 16, the given one 24.
+                bad = if bad <= 16 { 16 } else { 24 };
+            }
+        }
+        write_lines(&fixture, &segments);
+        let report = verify(&fixture.journal(), &[anchor], Scope::All).unwrap();
+        let found = match report.verdict {
+            Verdict::Damaged { seq, .. } => seq,
+            // The last line is gone as a whole, so the first one missing is the next.
+            Verdict::Shortened { .. } => report.head.seq.next(),
+            Verdict::Sound | Verdict::Torn(_) => panic!("round {round}: {report}"),
+        };
+        assert_eq!(found, Seq(bad as u64), "round {round}: {report}");
+        write_lines(&fixture, &clean);
+    }
+}
+
+#[test]
+fn a_missing_segment_is_damage_where_it_began() {
+    let fixture = Fixture::with_journal(25, 10);
+    std::fs::remove_file(fixture.segment(2)).unwrap();
+    assert_eq!(fixture.verdict(&[]), Verdict::Damaged { seq: Seq(11), why: Fault::SegmentMissing(2) });
+}
+
+#[test]
+fn a_head_file_that_says_nothing_is_damage() {
+    let fixture = Fixture::with_journal(25, 10);
+    std::fs::write(fixture.journal().join("HEAD"), "").unwrap();
+    assert!(matches!(fixture.verdict(&[]), Verdict::Damaged { why: Fault::HeadUnreadable(_), .. }));
+}
+
+// Crashes ------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_last_line_torn_at_any_byte_is_set_aside_and_the_chain_goes_on() {
+    let fixture = Fixture::with_journal(12, 10);
+    let whole = std::fs::read(fixture.segment(2)).unwrap();
+    let first_len = whole.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    for len in first_len + 1..whole.len() {
+        std::fs::write(fixture.segment(2), &whole[..len]).unwrap();
+        assert!(matches!(fixture.verdict(&[]), Verdict::Torn(_)), "cut at {len}");
+        if len % 40 != 0 && len != whole.len() - 1 {
+            continue; // Opening the checkpoint store for every byte would take long.
+        }
+
+        let recovered = fixture.recover();
+
+        let (torn, aside) = recovered.torn.clone().unwrap();
+        assert_eq!((torn.after.seq, recovered.head().seq), (Seq(11), Seq(11)), "cut at {len}");
+        assert_eq!(std::fs::read(aside).unwrap(), &whole[first_len..len]);
+        assert!(!recovered.halts());
+        let mut writer = fixture.writer(recovered.resume);
+        writer.append(&record(12), false).unwrap();
+        writer.commit().unwrap();
+        assert_eq!(std::fs::read(fixture.segment(2)).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_segment_whose_first_line_is_torn_is_begun_again() {
+    let fixture = Fixture::with_journal(11, 10);
+    let whole = std::fs::read(fixture.segment(2)).unwrap();
+    for len in [0, 1, whole.len() - 1] {
+        std::fs::write(fixture.segment(2), &whole[..len]).unwrap();
+
+        let recovered = fixture.recover();
+
+        assert!(recovered.resume.begins_segment() && !recovered.halts());
+        assert_eq!((recovered.head().seq, recovered.resume.last_segment), (Seq(10), 1));
+        let mut writer = fixture.writer(recovered.resume);
+        writer.append(&record(11), true).unwrap();
+        writer.commit().unwrap();
+        assert_eq!(fixture.verdict(&[]), Verdict::Sound);
+    }
+}
+
+#[test]
+fn a_line_torn_at_or_before_an_anchor_is_damage() {
+    let fixture = Fixture::with_journal(12, 10);
+    let anchor = fixture.anchor_at(12);
+    let whole = std::fs::read(fixture.segment(2)).unwrap();
+    std::fs::write(fixture.segment(2), &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(fixture.verdict(&[anchor]), Verdict::Damaged { seq: Seq(12), why: Fault::CutOff });
+    assert!(matches!(fixture.verdict(&[]), Verdict::Torn(_)));
+}
+
+#[test]
+fn a_bad_whole_line_is_never_taken_for_a_torn_one() {
+    let fixture = Fixture::with_journal(12, 10);
+    let mut bytes = std::fs::read(fixture.segment(2)).unwrap();
+    let at = bytes.len() - 10;
+    bytes[at] ^= 1;
+    std::fs::write(fixture.segment(2), &bytes).unwrap();
+
+    let recovered = fixture.recover();
+
+    assert_eq!(recovered.troubles, [Trouble::Damaged { seq: Seq(12), why: Fault::HashMismatch }]);
+    assert_eq!(std::fs::read(fixture.segment(2)).unwrap(), bytes, "the evidence stays");
+}
+
+// Recovery -----------------------------------------------------------------------------------------------------------
+
+fn checkpoint(anchor: Anchor) -> Checkpoint {
+    Checkpoint { anchor, state: format!("state at {}", anchor.seq).into_bytes(), hints: b"hints".to_vec() }
+}
+
+#[test]
+fn a_fresh_directory_recovers_to_nothing() {
+    let recovered = Fixture::new().recover();
+    assert_eq!(recovered.resume, Resume::FRESH);
+    assert!(recovered.checkpoint.is_none() && recovered.records.is_empty() && recovered.troubles.is_empty());
+}
+
+#[test]
+fn recovery_gives_the_checkpoint_and_only_the_records_after_it() {
+    let fixture = Fixture::with_journal(25, 10);
+    let taken = checkpoint(fixture.anchor_at(23));
+    fixture.recover().store.write(&taken).unwrap();
+
+    let recovered = fixture.recover();
+
+    assert_eq!(recovered.checkpoint, Some(taken));
+    assert_eq!(seqs(&recovered.records), [24, 25]);
+    assert!(recovered.troubles.is_empty());
+}
+
+#[test]
+fn without_a_checkpoint_everything_is_read_when_no_segment_holds_the_state() {
+    let fixture = Fixture::with_journal(25, 10);
+    assert_eq!(seqs(&fixture.recover().records), (1..=25).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_checkpoint_ahead_of_the_journal_means_lost_records() {
+    let fixture = Fixture::with_journal(25, 10);
+    let anchor = fixture.anchor_at(25);
+    fixture.recover().store.write(&checkpoint(anchor)).unwrap();
+    let mut segments = read_lines(&fixture, 3);
+    segments[2].truncate(2);
+    write_lines(&fixture, &segments);
+
+    let recovered = fixture.recover();
+
+    let head = fixture.anchor_at(22);
+    assert_eq!(recovered.troubles, [Trouble::Shortened { anchor, head }]);
+    assert!(recovered.halts() && recovered.records.is_empty());
+    assert_eq!(recovered.checkpoint, Some(checkpoint(anchor)), "the best state that is known");
+    assert_eq!(recovered.head(), anchor, "no number is used twice");
+}
+
+#[test]
+fn after_damage_writing_goes_on_in_a_new_segment_and_the_evidence_stays_found() {
+    let fixture = Fixture::with_journal(25, 10);
+    let mut segments = read_lines(&fixture, 3);
+    segments[2][1][100] ^= 1;
+    write_lines(&fixture, &segments);
+    let damaged = std::fs::read(fixture.segment(3)).unwrap();
+
+    let recovered = fixture.recover();
+    assert!(recovered.halts() && recovered.resume.begins_segment());
+    assert_eq!(seqs(&recovered.records), (1..=21).collect::<Vec<_>>());
+    assert_eq!(recovered.head().seq, Seq(25), "later records are there, so their numbers are taken");
+    let mut writer = fixture.writer(recovered.resume);
+    let anchor = writer.append(&record(26), true).unwrap();
+    writer.note_head().unwrap();
+    recovered.store.write(&checkpoint(anchor)).unwrap();
+    drop(recovered);
+
+    let next = fixture.recover();
+    assert!(!next.halts(), "{:?}", next.troubles);
+    assert_eq!(next.head().seq, Seq(26));
+    assert_eq!(std::fs::read(fixture.segment(3)).unwrap(), damaged);
+    assert_eq!(verify(&fixture.journal(), &[anchor], Scope::FromAnchor).unwrap().verdict, Verdict::Sound);
+    assert_eq!(fixture.verdict(&[]), Verdict::Damaged { seq: Seq(22), why: Fault::HashMismatch });
+}
+
+#[test]
+fn records_after_the_checkpoint_are_kept_when_damage_lies_before_it() {
+    let fixture = Fixture::with_journal(25, 10);
+    let taken = checkpoint(fixture.anchor_at(23));
+    fixture.recover().store.write(&taken).unwrap();
+    let mut segments = read_lines(&fixture, 3);
+    segments[2][1][100] ^= 1;
+    write_lines(&fixture, &segments);
+
+    let recovered = fixture.recover();
+
+    assert!(recovered.halts());
+    assert_eq!(recovered.checkpoint, Some(taken));
+    assert_eq!(seqs(&recovered.records), [24, 25]);
+}
+
+#[test]
+fn a_damaged_checkpoint_store_is_kept_aside_and_the_journal_says_everything() {
+    let seed = 7;
+    println!("seed {seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let fixture = Fixture::with_journal(12, 10);
+    for round in 1..=12 {
+        fixture.recover().store.write(&checkpoint(fixture.anchor_at(12))).unwrap();
+        damage(&fixture.dir.checkpoint_store(), &mut rng);
+
+        let recovered = fixture.recover();
+
+        let moved = match recovered.troubles.as_slice() {
+            [Trouble::CheckpointDamaged { moved_to }] => Some(moved_to.clone()),
+            [] => None,
+            other => panic!("round {round}: {other:?}"),
+        };
+        // Damage that sled repairs, or that hits nothing in use, leaves a whole checkpoint or none.
+        let whole = recovered.checkpoint.is_some();
+        assert_eq!(recovered.records.len(), if whole { 0 } else { 12 }, "round {round}");
+        assert!(!recovered.halts() && moved.is_none_or(|path| path.is_dir()), "round {round}");
+        recovered.store.write(&checkpoint(fixture.anchor_at(12))).unwrap();
+    }
+    assert!(fixture.dir.root().join("corrupt-1").is_dir(), "at least one was beyond repair");
+}
+
+fn damage(sled: &Path, rng: &mut ChaCha8Rng) {
+    let entries = std::fs::read_dir(sled).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
+    files.sort();
+    for path in files {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let mut below = |n: usize| usize::try_from(rng.next_u64() % n.max(1) as u64).unwrap();
+        match below(3) {
+            0 => bytes.truncate(below(bytes.len())),
+            1 => bytes.fill(0xff),
+            _ => {
+                for _ in 0..32 {
+                    let at = below(bytes.len());
+                    if let Some(byte) = bytes.get_mut(at) {
+                        *byte ^= 0x55;
+                    }
+                }
+            }
+        }
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+// The writer's thread ------------------------------------------------------------------------------------------------
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+#[test]
+fn sixty_four_writers_keep_their_order_and_what_is_called_durable_is_readable() {
+    const EACH: u64 = 5;
+    let fixture = Fixture::new();
+    let disk = Box::new(fixture.dir.journal_disk(true));
+    let writer = WriterThread::spawn(Writer::new(disk, SyncMode::Data, Resume::FRESH), 1024).unwrap();
+    let next = Mutex::new((0, writer));
+    std::thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                let mut progress = next.lock().unwrap().1.progress();
+                for _ in 0..EACH {
+                    let mine = {
+                        let (seq, writer) = &mut *next.lock().unwrap();
+                        *seq += 1;
+                        writer.append(record(*seq), *seq % 100 == 1).unwrap();
+                        *seq
+                    };
+                    block_on(progress.wait_for(|it| it.durable_seq() >= Seq(mine))).unwrap();
+                    let readable = verify(&fixture.journal(), &[], Scope::All).unwrap();
+                    assert!(readable.is_sound() && readable.head.seq >= Seq(mine), "{readable}");
+                }
+            });
+        }
+    });
+    let (_, writer) = next.into_inner().unwrap();
+    let anchor = writer.anchor().unwrap();
+
+    let end = writer.close();
+
+    assert_eq!((end.durable_seq(), &end.state), (Seq(64 * EACH), &WriterState::Closed));
+    assert_eq!(anchor.blocking_recv(), Ok(end.durable));
+    let report = verify(&fixture.journal(), &[], Scope::All).unwrap();
+    assert_eq!((report.head, report.anchored), (end.durable, Seq(64 * EACH)));
+}
+
+/// A disk that writes for real until it is told to fail, and then writes only half, or hangs while `held` is locked.
+#[derive(Clone)]
+struct BadDisk {
+    inner: FsDisk,
+    failing: Arc<AtomicBool>,
+    held: Arc<Mutex<()>>,
+}
+
+impl BadDisk {
+    fn new(fixture: &Fixture) -> Self {
+        Self { inner: fixture.dir.journal_disk(true), failing: Arc::default(), held: Arc::default() }
+    }
+
+    fn spawn(&self, queue_max: usize) -> WriterThread {
+        let writer = Writer::new(Box::new(self.clone()), SyncMode::Data, Resume::FRESH);
+        WriterThread::spawn(writer, queue_max).unwrap()
+    }
+
+    fn file(&self, inner: Box<dyn JournalFile>) -> Box<dyn JournalFile> {
+        Box::new(BadFile { inner, disk: self.clone(), broken: false })
+    }
+}
+
+impl Disk for BadDisk {
+    fn create(&mut self, segment: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        let inner = self.inner.create(segment)?;
+        Ok(self.file(inner))
+    }
+
+    fn open(&mut self, segment: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        let inner = self.inner.open(segment)?;
+        Ok(self.file(inner))
+    }
+
+    fn cut(&mut self, segment: SegmentNo, len: u64) -> io::Result<()> {
+        self.inner.cut(segment, len)
+    }
+
+    fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
+        self.inner.seal(segment, head)
+    }
+
+    fn free_reserve(&mut self) -> io::Result<()> {
+        self.inner.free_reserve()
+    }
+}
+
+struct BadFile {
+    inner: Box<dyn JournalFile>,
+    disk: BadDisk,
+    broken: bool,
+}
+
+impl Write for BadFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        assert!(!self.broken, "written to after it failed");
+        drop(self.disk.held.lock());
+        if self.disk.failing.load(Ordering::SeqCst) {
+            self.broken = true;
+            self.inner.write_all(&bytes[..bytes.len() / 2])?;
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl JournalFile for BadFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.inner.sync()
+    }
+}
+
+#[test]
+fn a_failing_disk_stops_the_writer_and_reopening_loses_no_record() {
+    let fixture = Fixture::new();
+    let disk = BadDisk::new(&fixture);
+    let writer = disk.spawn(64);
+    let mut progress = writer.progress();
+    writer.append(record(1), true).unwrap();
+    block_on(progress.wait_for(|it| it.durable_seq() == Seq(1))).unwrap();
+
+    disk.failing.store(true, Ordering::SeqCst);
+    for seq in 2..=4 {
+        writer.append(record(seq), seq == 3).unwrap();
+    }
+    let told = block_on(progress.wait_for(|it| it.state != WriterState::Open)).unwrap().clone();
+    assert!(matches!(told.state, WriterState::Failed { error: WriteError::Disk { doing: "write", .. } }));
+    assert_eq!(told.durable_seq(), Seq(1));
+    assert!(writer.reopen().unwrap().blocking_recv().unwrap().is_err(), "the disk is still full");
+
+    disk.failing.store(false, Ordering::SeqCst);
+    assert_eq!(writer.reopen().unwrap().blocking_recv().unwrap().unwrap().seq, Seq(4));
+    writer.append(record(5), true).unwrap();
+    let end = writer.close();
+    assert_eq!((end.durable_seq(), end.state), (Seq(5), WriterState::Closed));
+    assert_eq!(fixture.verdict(&[]), Verdict::Sound);
+    assert_eq!(seqs(&fixture.recover().records), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_journal_that_cannot_be_made_is_told_and_not_forgotten() {
+    let fixture = Fixture::new();
+    std::fs::create_dir_all(fixture.segment(1)).unwrap();
+    let writer = BadDisk::new(&fixture).spawn(64);
+    writer.append(record(1), true).unwrap();
+    let end = writer.close();
+    assert!(matches!(
+        end.state,
+        WriterState::Failed { error: WriteError::Disk { doing: "create segment", .. } }
+    ));
+    assert_eq!(end.durable, Anchor::GENESIS);
+}
+
+#[test]
+fn a_gap_in_the_numbers_stops_the_writer_for_good_after_what_came_before() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer(Resume::FRESH);
+    writer.append(&record(1), true).unwrap();
+    let gap = WriteError::OutOfOrder { wanted: Seq(2), found: Seq(3) };
+    assert_eq!(writer.append(&record(3), false), Err(gap.clone()));
+    assert_eq!(writer.append(&record(2), false), Err(gap.clone()));
+    assert_eq!(writer.reopen(), Err(gap));
+    assert_eq!(writer.committed().seq, Seq(1));
+}
+
+#[test]
+fn a_full_queue_is_refused_and_never_waited_for() {
+    let fixture = Fixture::new();
+    let disk = BadDisk::new(&fixture);
+    let hanging = disk.held.lock().unwrap();
+    let writer = disk.spawn(4);
+    // The writer may take one batch off the queue before it hangs.
+    let refused = (1..=10_000).map(|seq| writer.append(record(seq), false)).find(Result::is_err);
+    assert_eq!(refused, Some(Err(AppendError::Full)));
+    drop(hanging);
+    assert!(writer.close().durable_seq() >= Seq(4));
+}
