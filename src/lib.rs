@@ -45,6 +45,7 @@ pub mod domain;
 pub mod gate;
 pub mod market;
 pub mod risk;
+pub mod runtime;
 pub mod store;
 pub mod telemetry;
 pub mod venue;

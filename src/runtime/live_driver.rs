@@ -1,0 +1,555 @@
+//! The live loop: real time, scaled for simulated and replayed markets. One task owns the core; agents run in tasks of
+//! their own, the journal is written by its own thread, and what follows from a record waits in the outbox.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::clock::{self, LiveClock};
+use super::handle::{Handle, Request};
+use super::outbox::Outbox;
+use super::panics;
+use super::script::Script;
+use super::start::Assembly;
+use super::summary::{Ending, Summary, Tally};
+use super::watchdog::{Heartbeat, Watchdog};
+use super::world::{World, run_agent};
+use crate::coordinator::Coordinator;
+use crate::coordinator::effect::{Effect, Effects};
+use crate::coordinator::input::{Confirmation, Input, Probe};
+use crate::coordinator::record::RecordKind;
+use crate::coordinator::snapshot::Snapshot;
+use crate::coordinator::task::{TaskFailure, TaskRun};
+use crate::domain::{
+    Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Timestamp, TradingState, Untrusted,
+};
+use crate::market::{Feed, FeedEvent};
+use crate::store::{Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread};
+
+/// Records that may wait for the writer before the store counts as failed.
+const WRITER_QUEUE_MAX: usize = 65_536;
+/// Requests of consoles that may wait.
+const REQUESTS_MAX: usize = 64;
+/// The core is stepped at least this often, so that a silent one is a stuck one.
+const STEP_EVERY: Duration = Duration::from_secs(1);
+/// Snapshots come at most this often.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(50);
+/// Checkpoints are written this often, if anything changed.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// The runtime measures its surroundings this often.
+const PROBE_EVERY: Duration = Duration::from_secs(20);
+/// Candles taken from the feed before anybody else gets a turn.
+const FEED_BATCH: usize = 64;
+
+/// Why a live run broke off.
+#[derive(Debug, Error)]
+pub enum LiveError {
+    /// The operating system gives no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The journal could not be written to the end.
+    #[error("the journal could not be written to the end: {0}; what was acknowledged is in it")]
+    Journal(String),
+}
+
+/// The loop.
+pub struct LiveDriver {
+    core: Coordinator,
+    world: World,
+    feed: Box<dyn Feed>,
+    script: Option<Script>,
+    writer: WriterThread,
+    progress: watch::Receiver<Progress>,
+    outbox: Outbox,
+    clock: LiveClock,
+    heartbeat: Heartbeat,
+    inputs_in: mpsc::UnboundedSender<Input>,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    requests: mpsc::Receiver<Request>,
+    replies: BTreeMap<CommandId, oneshot::Sender<CommandOutcome>>,
+    running: BTreeMap<RunId, AbortHandle>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    shown: (u64, Seq, Timestamp),
+    commands: CommandId,
+    operator: Actor,
+    effects: Effects,
+    tally: Tally,
+    checkpoints: Arc<CheckpointStore>,
+    /// Closed when the checkpoint on its way is written.
+    checkpointing: Option<oneshot::Receiver<()>>,
+    checkpointed: (Seq, Timestamp),
+    dir: Arc<DataDir>,
+    probed_at: Timestamp,
+    lagged: bool,
+    began_at: Timestamp,
+    _lock: InstanceLock,
+}
+
+/// What a driver is started with, and what it is steered by.
+pub struct Engine {
+    /// The loop, to be run.
+    pub driver: LiveDriver,
+    /// What consoles use.
+    pub handle: Handle,
+    /// Watches the loop; keep it as long as the loop runs.
+    pub watchdog: Watchdog,
+}
+
+impl LiveDriver {
+    /// Prepares a live run at `speed` market seconds per second, commanded by `operator`.
+    ///
+    /// # Errors
+    /// No thread for journal or watchdog.
+    pub fn prepare(assembly: Assembly, speed: u32, operator: Actor) -> Result<Engine, LiveError> {
+        let Assembly {
+            mut core,
+            world,
+            feed,
+            journal,
+            checkpoints,
+            script,
+            started,
+            begins_at,
+            dir,
+            lock,
+            ..
+        } = assembly;
+        let clock = LiveClock::start(begins_at, speed);
+        let now = clock.now();
+        let writer = WriterThread::spawn(journal, WRITER_QUEUE_MAX)?;
+        let progress = writer.progress();
+        let (inputs_in, inputs) = mpsc::unbounded_channel();
+        let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
+        let (snapshots, seen) = watch::channel(Arc::new(core.snapshot(now, None)));
+        let heartbeat = Heartbeat::new(now.operator);
+        let watchdog = Watchdog::start(heartbeat.clone(), world.gate.clone(), clock, inputs_in.clone())?;
+        let handle = Handle::new(
+            seen,
+            requests_in,
+            world.gate.clone(),
+            world.bus.clone(),
+            Arc::new(move || clock.now()),
+        );
+        let durable = core.durable().seq;
+        let mut driver = Self {
+            tally: Tally::begin(core.durable(), begins_at),
+            outbox: Outbox::new(durable),
+            commands: core.durable().last_command,
+            checkpointed: (durable, now.operator),
+            core,
+            world,
+            feed,
+            script,
+            writer,
+            progress,
+            clock,
+            heartbeat,
+            inputs_in,
+            inputs,
+            requests,
+            replies: BTreeMap::new(),
+            running: BTreeMap::new(),
+            snapshots,
+            shown: (0, durable, Timestamp::EPOCH),
+            operator,
+            effects: Effects::new(),
+            checkpoints,
+            checkpointing: None,
+            dir: Arc::new(dir),
+            probed_at: Timestamp::EPOCH,
+            lagged: false,
+            began_at: begins_at,
+            _lock: lock,
+        };
+        driver.input(Input::Started(Box::new(started)));
+        driver.show();
+        Ok(Engine { driver, handle, watchdog })
+    }
+
+    /// Runs until `stop` says why, or `run_for` of market time has passed.
+    ///
+    /// # Errors
+    /// See [`LiveError`].
+    pub async fn run(
+        mut self,
+        run_for: Option<Duration>,
+        mut stop: watch::Receiver<Option<SafeText>>,
+    ) -> Result<Summary, LiveError> {
+        let wall = clock::monotonic();
+        let end = run_for.map(|span| self.began_at.plus(span));
+        let reason = loop {
+            if let Some(reason) = stop.borrow_and_update().clone() {
+                break reason;
+            }
+            if end.is_some_and(|end| self.clock.now().market >= end) {
+                break SafeText::ours("end of the run");
+            }
+            let wake = self.wake_in(end);
+            // Biased: what the operator asks comes before what the disk, the agents or the market say.
+            tokio::select! {
+                biased;
+                _ = stop.changed() => {}
+                Some(request) = self.requests.recv() => self.request(request),
+                Some(input) = self.inputs.recv() => self.input(input),
+                Ok(()) = self.progress.changed() => self.disk_moved(),
+                () = tokio::time::sleep(wake) => {}
+            }
+            self.due();
+        };
+        self.finish(reason, wall.elapsed())
+    }
+
+    /// How long nothing needs to be done.
+    fn wake_in(&self, end: Option<Timestamp>) -> Duration {
+        let due = self.core.next_due();
+        let script = self.script.as_ref().and_then(Script::next_at);
+        let market =
+            [self.feed.next_at(), self.world.venue_expiry(), script, due.market, end].into_iter().flatten();
+        let mut wake = STEP_EVERY;
+        if let Some(at) = market.min() {
+            wake = wake.min(self.clock.until_market(at));
+        }
+        if let Some(at) = due.operator {
+            wake = wake.min(self.clock.until_operator(at));
+        }
+        if self.is_unshown() {
+            wake = wake.min(self.clock.until_operator(self.shown.2.plus(SNAPSHOT_EVERY)));
+        }
+        // Waking a moment early would only spin.
+        wake + Duration::from_millis(1)
+    }
+
+    /// Everything whose time has come: candles first, then the venue, the script, the core's own instants.
+    fn due(&mut self) {
+        panics::provoke("core");
+        let now = self.clock.now();
+        for _ in 0..FEED_BATCH {
+            if self.feed.next_at().is_none_or(|at| at > now.market) {
+                break;
+            }
+            self.feed_event();
+        }
+        if self.world.venue_expiry().is_some_and(|at| at <= now.market) {
+            for said in self.world.venue_time(now.market) {
+                self.input(said);
+            }
+        }
+        while let Some(command) = self.script.as_mut().and_then(|script| script.pop_due(now.market)) {
+            let id = self.next_command();
+            self.input(Input::Command {
+                id,
+                actor: Actor::Script,
+                command,
+                confirmation: Confirmation::Script,
+            });
+        }
+        self.watch_lag();
+        self.probe();
+        self.input(Input::Tick);
+        self.show();
+        self.checkpoint();
+    }
+
+    fn feed_event(&mut self) {
+        match self.feed.pop() {
+            Some(FeedEvent::Candle(candle)) => {
+                let said = tokio::task::block_in_place(|| self.world.candle(&candle));
+                self.input(Input::Candle(candle));
+                for word in said {
+                    self.input(word);
+                }
+            }
+            Some(FeedEvent::Gap { symbol, from, until }) => {
+                self.input(Input::FeedGap { symbol, from, until });
+            }
+            Some(FeedEvent::Ended) => self.input(Input::FeedEnded),
+            None => {}
+        }
+    }
+
+    fn next_command(&mut self) -> CommandId {
+        self.commands = self.commands.next();
+        self.commands
+    }
+
+    fn request(&mut self, request: Request) {
+        let id = self.next_command();
+        self.replies.insert(id, request.reply);
+        let (actor, command, confirmation) = (self.operator.clone(), request.command, request.confirmation);
+        self.input(Input::Command { id, actor, command, confirmation });
+        self.show();
+    }
+
+    /// Steps the core; what its effects bring back comes through the queue.
+    fn input(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.tally.input(&input);
+        if let Input::TaskFinished { run, .. } = &input {
+            self.running.remove(run);
+        }
+        let mut effects = std::mem::take(&mut self.effects);
+        self.core.step(now, input, &mut effects);
+        self.heartbeat.beat(now.operator);
+        for effect in effects.drain() {
+            self.tally.effect(&effect);
+            self.take_on(effect, now.operator);
+        }
+        self.effects = effects;
+        self.flush();
+    }
+
+    /// Immediate effects at once, the others into the outbox.
+    fn take_on(&mut self, effect: Effect, now: Timestamp) {
+        match effect {
+            Effect::Record(record) => {
+                let starts_segment = matches!(record.kind, RecordKind::State(_));
+                self.outbox.recorded(record.seq);
+                if let Err(error) = self.writer.append(*record, starts_segment) {
+                    self.store_failed(&error.to_string());
+                }
+            }
+            Effect::RunTask(run) => self.run_task(*run),
+            Effect::AbandonTask(run) => {
+                if let Some(task) = self.running.remove(&run) {
+                    task.abort();
+                }
+            }
+            effect @ (Effect::ShutGate { .. } | Effect::SetLatch { .. } | Effect::CancelAll) => {
+                self.carry_out(effect);
+            }
+            effect @ (Effect::Publish(_)
+            | Effect::Submit { .. }
+            | Effect::Cancel { .. }
+            | Effect::ShrinkProtection { .. }
+            | Effect::Query { .. }
+            | Effect::Reply { .. }
+            | Effect::OpenGate { .. }
+            | Effect::ReleaseLatch) => self.outbox.push(effect, now),
+        }
+    }
+
+    /// Lets out what no longer waits for the disk.
+    fn flush(&mut self) {
+        while let Some(effect) = self.outbox.pop_ready() {
+            match effect {
+                Effect::Reply { command, outcome } => {
+                    if let Some(reply) = self.replies.remove(&command) {
+                        // A console that has gone does not need the answer; the journal has it.
+                        drop(reply.send(outcome));
+                    }
+                }
+                effect => self.carry_out(effect),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let now = self.clock.now().market;
+        let heard = tokio::task::block_in_place(|| self.world.carry_out(now, effect));
+        for input in heard {
+            self.hear(input);
+        }
+    }
+
+    /// Puts an input behind those that wait already.
+    fn hear(&self, input: Input) {
+        // The receiver lives as long as this driver.
+        drop(self.inputs_in.send(input));
+    }
+
+    fn run_task(&mut self, run: TaskRun) {
+        let id = run.id;
+        let inputs = self.inputs_in.clone();
+        let Some(agent) = self.world.agents.get(&run.task).cloned() else {
+            let failure = TaskFailure::Failed(Untrusted::new("nobody runs this task"));
+            return self.hear(Input::TaskFinished { run: id, result: Err(failure) });
+        };
+        let task = tokio::spawn(async move {
+            let result = run_agent(agent, run).await;
+            // Only a process that ends does not listen.
+            drop(inputs.send(Input::TaskFinished { run: id, result }));
+        });
+        self.running.insert(id, task.abort_handle());
+    }
+
+    fn disk_moved(&mut self) {
+        let progress = self.progress.borrow_and_update().clone();
+        self.outbox.durable(progress.durable_seq());
+        match progress.state {
+            WriterState::Open | WriterState::Closed => {}
+            WriterState::Failed { error } => self.store_failed(&error.to_string()),
+            WriterState::Gone => self.store_failed("the writer's thread ended"),
+        }
+        self.flush();
+    }
+
+    fn store_failed(&mut self, why: &str) {
+        self.world.gate.halt();
+        self.hear(Input::StoreFailed { error: SafeText::ours(why) });
+    }
+
+    /// Tells the core when the disk falls behind, and when it has caught up.
+    fn watch_lag(&mut self) {
+        let (waiting, oldest) = self.outbox.lag(self.clock.now().operator);
+        let config = &self.core.config().orchestration.store;
+        let lags = waiting > config.outbox_records_max || oldest > config.outbox_wait_max;
+        if lags || self.lagged {
+            self.lagged = lags;
+            self.input(Input::StoreLag { waiting, oldest });
+        }
+    }
+
+    /// Measures disk, clock and mailboxes in the background.
+    fn probe(&mut self) {
+        let now = self.clock.now().operator;
+        if now.since(self.probed_at) < PROBE_EVERY {
+            return;
+        }
+        self.probed_at = now;
+        let (dir, inputs, clock, bus) =
+            (Arc::clone(&self.dir), self.inputs_in.clone(), self.clock, self.world.bus.clone());
+        let probe = tokio::task::spawn_blocking(move || {
+            panics::provoke("probe");
+            let before = clock::monotonic();
+            let store = dir.test_write().map(|()| before.elapsed()).map_err(SafeText::ours);
+            let probe = Probe {
+                store,
+                disk_free_mib: disk_free_mib(dir.root()),
+                clock_drift: clock.drift(),
+                dropped: bus.stats().counts.dropped,
+            };
+            bus.cleanup(clock.now().market);
+            // Only a process that ends does not listen.
+            drop(inputs.send(Input::Probe(probe)));
+        });
+        self.supervise("health probe", probe);
+    }
+
+    /// A task of ours that panics shuts the gate and is an Emergency by name; the process goes on.
+    fn supervise(&self, what: &'static str, task: JoinHandle<()>) {
+        let (gate, inputs) = (self.world.gate.clone(), self.inputs_in.clone());
+        tokio::spawn(async move {
+            let Err(error) = task.await else {
+                return;
+            };
+            if error.is_panic() {
+                gate.shut(TradingState::Paused);
+                tracing::error!(%error, what, "task panicked");
+                // Only a process that ends does not listen.
+                drop(inputs.send(Input::Panicked { what: SafeText::ours(what) }));
+            }
+        });
+    }
+
+    fn is_unshown(&self) -> bool {
+        (self.core.revision(), self.progress.borrow().durable_seq()) != (self.shown.0, self.shown.1)
+    }
+
+    /// Publishes a snapshot if anything changed and the last one is old enough; else the next wake does.
+    fn show(&mut self) {
+        let now = self.clock.now();
+        let quiet = now.operator.since(self.shown.2);
+        if quiet < SNAPSHOT_EVERY || (!self.is_unshown() && quiet < STEP_EVERY) {
+            return;
+        }
+        let last = Arc::clone(&self.snapshots.borrow());
+        let mut snapshot = self.core.snapshot(now, Some(&last));
+        snapshot.durable = self.progress.borrow().durable_seq();
+        self.shown = (snapshot.revision, snapshot.durable, now.operator);
+        self.snapshots.send_replace(Arc::new(snapshot));
+    }
+
+    /// Writes the state as it is now, named by its record, once that record is durable.
+    fn checkpoint(&mut self) {
+        let now = self.clock.now().operator;
+        let seq = self.core.durable().seq;
+        let still_open =
+            |task: &mut oneshot::Receiver<()>| task.try_recv() == Err(oneshot::error::TryRecvError::Empty);
+        let is_busy = self.checkpointing.as_mut().is_some_and(still_open);
+        if is_busy || seq == self.checkpointed.0 || now.since(self.checkpointed.1) < CHECKPOINT_EVERY {
+            return;
+        }
+        self.checkpointed = (seq, now);
+        let Ok(anchor) = self.writer.anchor() else {
+            return;
+        };
+        let Some((state, hints)) = self.state_bytes() else {
+            return;
+        };
+        let store = Arc::clone(&self.checkpoints);
+        let (done, checkpointing) = oneshot::channel();
+        self.checkpointing = Some(checkpointing);
+        let task = tokio::spawn(async move {
+            let Ok(anchor) = anchor.await else {
+                return;
+            };
+            let write = move || store.write(&Checkpoint { anchor, state, hints });
+            match tokio::task::spawn_blocking(write).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "checkpoint not written; the journal has everything");
+                }
+                Err(error) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            }
+            drop(done);
+        });
+        self.supervise("checkpoint", task);
+    }
+
+    fn state_bytes(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let state = serde_json::to_vec(self.core.durable());
+        match state.and_then(|state| Ok((state, serde_json::to_vec(&self.core.schedule_image())?))) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                tracing::error!(%error, "state cannot be written as JSON");
+                None
+            }
+        }
+    }
+
+    /// Ends in order: no new runs, the end record, everything on disk, the last checkpoint.
+    fn finish(mut self, reason: SafeText, wall: Duration) -> Result<Summary, LiveError> {
+        for task in self.running.values() {
+            task.abort();
+        }
+        self.input(Input::Stop { reason });
+        let bytes = self.state_bytes();
+        let ended_at = self.clock.now().market;
+        let ending = Ending {
+            market: self.feed.label().to_owned(),
+            span: (self.began_at, ended_at),
+            wall,
+            dropped: self.world.bus.stats().counts.dropped,
+            journal_head: String::new(),
+        };
+        self.world.bus.stop();
+        let Self { writer, core, checkpoints, tally, .. } = self;
+        let progress = tokio::task::block_in_place(|| writer.close());
+        if let WriterState::Failed { error } = &progress.state {
+            return Err(LiveError::Journal(error.to_string()));
+        }
+        if let Some((state, hints)) = bytes {
+            let checkpoint = Checkpoint { anchor: progress.durable, state, hints };
+            if let Err(error) = tokio::task::block_in_place(|| checkpoints.write(&checkpoint)) {
+                tracing::error!(%error, "last checkpoint not written; the journal has everything");
+            }
+        }
+        let journal_head = progress.durable.hash.to_string();
+        Ok(tally.end(core.durable(), Ending { journal_head, ..ending }))
+    }
+}
+
+/// Free space of the file system that holds `path`, MiB; none when the system does not say.
+fn disk_free_mib(path: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize) / (1_024 * 1_024))
+}

@@ -1,0 +1,276 @@
+//! The shell around the core: turns the world into inputs and carries out effects. Two drivers, live and virtual, share
+//! everything but their loops.
+
+pub mod clock;
+pub mod front;
+pub mod handle;
+mod live_driver;
+pub mod operator;
+pub mod options;
+mod outbox;
+pub mod panics;
+pub mod script;
+mod start;
+pub mod summary;
+mod virtual_driver;
+mod watchdog;
+mod world;
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+
+use crate::coordinator::input::Confirmation;
+use crate::domain::{Command, CommandOutcome, SafeText};
+use crate::telemetry::{self, LogLines, TelemetryError};
+use front::{Front, Left, Seat};
+use handle::Handle;
+pub use live_driver::LiveError;
+use live_driver::{Engine, LiveDriver};
+use options::{RunOptions, Speed, SummaryFormat};
+pub use start::StartError;
+use start::{Assembly, Place};
+use summary::Summary;
+use virtual_driver::VirtualDriver;
+pub use virtual_driver::VirtualError;
+
+/// How long a front that was asked to leave may take to give the terminal back.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why a run ended without having done what was asked.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// It could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// A run in virtual time broke off.
+    #[error(transparent)]
+    Virtual(#[from] VirtualError),
+    /// A live run broke off.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// The core ended by a panic.
+    #[error("the core ended: {0}; the gate is shut, the log has the place; start again to recover")]
+    CoreEnded(String),
+    /// The console ended by a panic.
+    #[error(
+        "the console panicked; the engine has stopped in order, the log has the place; start again to go on"
+    )]
+    ConsolePanicked,
+    /// The operating system gives no threads or signals.
+    #[error("the operating system refuses: {0}")]
+    System(#[from] std::io::Error),
+    /// Its summary could not be printed.
+    #[error("the summary could not be printed: {0}")]
+    Print(std::io::Error),
+    /// Its summary could not be written as JSON.
+    #[error("the summary could not be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Runs until the market, the operator or the clock ends it, and prints the summary of a run without a front.
+///
+/// # Errors
+/// See [`RunError`]; the text says what to do.
+pub fn run(options: &RunOptions, front: Option<Front>) -> Result<(), RunError> {
+    let has_front = front.is_some();
+    let summary = complete(options, front)?;
+    if has_front {
+        return Ok(());
+    }
+    let text = match options.summary {
+        SummaryFormat::Json => serde_json::to_string_pretty(&summary)? + "\n",
+        SummaryFormat::Text => summary.to_text(),
+    };
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(RunError::Print)
+}
+
+/// Runs until the market, the operator or the clock ends it.
+///
+/// # Errors
+/// See [`RunError`].
+fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunError> {
+    let place = Place::of(options)?;
+    let assembly = Assembly::new(options, place.path())?;
+    for warning in &assembly.warnings {
+        // Nothing is drawn yet. If stderr is closed, there is nobody to warn.
+        let _ = writeln!(std::io::stderr().lock(), "andon: warning: {warning}");
+    }
+    let log = LogLines::new(options.config.console.log_kept);
+    let filter = std::env::var("RUST_LOG").ok();
+    let _log_guard = telemetry::init(place.path(), filter.as_deref(), log.clone())?;
+    panics::log_all();
+    match options.speed {
+        Speed::Max => Ok(VirtualDriver::run(assembly, options.seed, options.run_for)?),
+        Speed::Times(times) => run_live(assembly, options, times, front.map(|front| (front, log))),
+    }
+}
+
+/// Runs in virtual time whatever `speed` says, prints nothing and writes no log: for tests and for programs that
+/// compare runs.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn simulate(options: &RunOptions) -> Result<Summary, RunError> {
+    let options = RunOptions { speed: Speed::Max, ..options.clone() };
+    let place = Place::of(&options)?;
+    let assembly = Assembly::new(&options, place.path())?;
+    Ok(VirtualDriver::run(assembly, options.seed, options.run_for)?)
+}
+
+/// What a console would see at the end of a simulated run: facts, gate, and the last messages.
+#[cfg(test)]
+pub(crate) fn seen_at_the_end(
+    options: &RunOptions,
+) -> Result<
+    (
+        crate::coordinator::snapshot::Snapshot,
+        crate::gate::Reading,
+        Vec<std::sync::Arc<crate::domain::Message>>,
+    ),
+    RunError,
+> {
+    let place = Place::of(options)?;
+    let assembly = Assembly::new(options, place.path())?;
+    Ok(VirtualDriver::seen_after(assembly, options.seed, options.run_for)?)
+}
+
+/// A run in real time: the driver on a runtime of its own, the front on a thread of its own.
+fn run_live(
+    assembly: Assembly,
+    options: &RunOptions,
+    times: u32,
+    front: Option<(Front, LogLines)>,
+) -> Result<Summary, RunError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let operator = operator::current(options.operator.clone());
+    runtime.block_on(async {
+        let Engine { driver, handle, watchdog } = LiveDriver::prepare(assembly, times, operator)?;
+        let (stop, mut stopped) = watch::channel(None);
+        let (close_front, shutdown) = watch::channel(false);
+        let (hang_up, hangups) = watch::channel(false);
+        let signals = tokio::spawn(end_by_signal(stop.clone(), front.is_some().then_some(hang_up))?);
+        let front = match front {
+            Some((front, log)) => {
+                let seat = Seat { handle: handle.clone(), traffic: handle.traffic(), log, shutdown };
+                let left = front_thread(front, seat)?;
+                let close = close_front.clone();
+                Some(tokio::spawn(watch_front(left, hangups, close, handle, stop)))
+            }
+            None => None,
+        };
+        let ended = tokio::spawn(driver.run(options.run_for, stopped.clone())).await;
+        let left = match front {
+            Some(front) => {
+                if ended.is_err() {
+                    // The core is gone and the watchdog has shut the gate: the screen stays, and says so, until the
+                    // operator leaves it.
+                    drop(stopped.wait_for(Option::is_some).await);
+                }
+                close_front.send_replace(true);
+                // A terminal that takes no more bytes must not keep the process.
+                let left = tokio::time::timeout(LEAVE_WITHIN, front).await;
+                left.unwrap_or(Ok(Ok(()))).unwrap_or(Ok(()))
+            }
+            None => Ok(()),
+        };
+        signals.abort();
+        drop(watchdog);
+        match ended {
+            Ok(summary) => summary.map_err(RunError::from).and_then(|summary| left.map(|()| summary)),
+            Err(error) => Err(RunError::CoreEnded(error.to_string())),
+        }
+    })
+}
+
+fn front_thread(front: Front, seat: Seat) -> std::io::Result<oneshot::Receiver<Left>> {
+    let (leave, left) = oneshot::channel();
+    std::thread::Builder::new().name("front".to_owned()).spawn(move || {
+        // A front that panics drops the sender, which says so.
+        drop(leave.send(front(seat)));
+    })?;
+    Ok(left)
+}
+
+/// Waits for the front to end, or for the hangup of its terminal. Quit ends the process; a screen that is gone ends it
+/// only when nothing is held.
+async fn watch_front(
+    mut left: oneshot::Receiver<Left>,
+    mut hangups: watch::Receiver<bool>,
+    close: watch::Sender<bool>,
+    handle: Handle,
+    stop: watch::Sender<Option<SafeText>>,
+) -> Result<(), RunError> {
+    let ended = tokio::select! {
+        ended = &mut left => ended,
+        Ok(()) = hangups.changed() => {
+            close.send_replace(true);
+            // Whether it could draw its end is all the same: its terminal is gone.
+            drop(tokio::time::timeout(LEAVE_WITHIN, left).await);
+            Ok(Left::Gone("SIGHUP: the terminal was closed".to_owned()))
+        }
+    };
+    let (why, end) = match ended {
+        Ok(Left::Quit) => {
+            stop.send_replace(Some(SafeText::ours("quit by the operator")));
+            return Ok(());
+        }
+        Ok(Left::Gone(why)) => (why, Ok(())),
+        Err(_) => ("the console panicked".to_owned(), Err(RunError::ConsolePanicked)),
+    };
+    tracing::error!(%why, "the console ended");
+    let holds = !handle.snapshots().borrow().portfolio.positions.is_empty();
+    if holds {
+        let command = Command::Pause { reason: why };
+        let outcome = handle.command(command, Confirmation::None).await;
+        if matches!(outcome, CommandOutcome::Refused { .. }) {
+            // A pause is refused by an engine that is no more, and by no other.
+            stop.send_replace(Some(SafeText::ours("the console ended after the engine")));
+        }
+        tracing::warn!(?outcome, "positions are open: going on without a screen, PAUSED; SIGTERM ends it");
+    } else {
+        stop.send_replace(Some(SafeText::ours(why)));
+    }
+    end
+}
+
+/// Waits for the signals that end a run cleanly. A hangup goes to `hang_up` where there is a front.
+fn end_by_signal(
+    stop: watch::Sender<Option<SafeText>>,
+    hang_up: Option<watch::Sender<bool>>,
+) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut interrupt, mut terminate, mut closed) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    Ok(async move {
+        let mut parked = Vec::new();
+        loop {
+            let name = tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+                _ = closed.recv() => match &hang_up {
+                    Some(hang_up) => {
+                        parked.push(park_stdin());
+                        hang_up.send_replace(true);
+                        continue;
+                    }
+                    None => "SIGHUP",
+                },
+            };
+            stop.send_replace(Some(SafeText::ours(name)));
+        }
+    })
+}
+
+/// Puts a pipe that never speaks in the place of a terminal that was closed: whoever still reads keys from it sleeps
+/// instead of spinning on its end. The pipe is silent as long as what is returned lives.
+fn park_stdin() -> std::io::Result<std::os::fd::OwnedFd> {
+    let (silent, keeps_it_open) = rustix::pipe::pipe()?;
+    rustix::stdio::dup2_stdin(&silent)?;
+    Ok(keeps_it_open)
+}

@@ -1,0 +1,320 @@
+//! Puts a run together: market, data directory, recovery, venue, agents, core. What is wrong is found here, before
+//! anything trades.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::clock;
+use super::options::{MarketChoice, RunOptions, Speed};
+use super::script::{Script, ScriptError};
+use super::world::{WatchedLatch, World};
+use crate::agents;
+use crate::alarm::{Catalogue, CatalogueError};
+use crate::bus::MessageBus;
+use crate::config::{self, Config, Restart};
+use crate::coordinator::durable::Durable;
+use crate::coordinator::input::Started;
+use crate::coordinator::schedule::ScheduleImage;
+use crate::coordinator::{Coordinator, Setup};
+use crate::domain::{InstallId, Now, SafeText, Timestamp, TradingState};
+use crate::gate::Gate;
+use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
+use crate::store::{
+    Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
+    LockError, RecoverError, Recovered, SyncMode, Trouble, Writer, recover,
+};
+use crate::venue::{LogError, PaperTerms, PaperVenue};
+
+/// Why a run cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A replay file cannot be used.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The operator script cannot be used.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The configuration does not fit the symbols of the replay.
+    #[error("the configuration does not fit the symbols of the replay:\n{0}")]
+    Symbols(String),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// No temporary directory could be made.
+    #[error("no temporary data directory could be made ({0}); give one with --data-dir DIR")]
+    Temporary(std::io::Error),
+    /// Another instance runs here.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The data directory belongs to something else.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The journal or checkpoint cannot be read.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The recovered state cannot be read.
+    #[error("the recovered state cannot be read ({0}); it was written by another version: see CHANGELOG.md")]
+    State(serde_json::Error),
+    /// The venue's log cannot be used.
+    #[error(transparent)]
+    Venue(#[from] LogError),
+    /// The embedded alarm catalogue is wrong.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The configuration cannot be fingerprinted.
+    #[error("the configuration cannot be written as JSON ({0})")]
+    Fingerprint(serde_json::Error),
+}
+
+/// Where a run keeps its data; a temporary directory is removed with it.
+#[derive(Debug)]
+pub enum Place {
+    /// Named by the operator, or the default of its identity.
+    Kept(PathBuf),
+    /// For this run only.
+    Temporary(tempfile::TempDir),
+}
+
+impl Place {
+    /// The directory of these options.
+    ///
+    /// # Errors
+    /// No temporary directory could be made.
+    pub fn of(options: &RunOptions) -> Result<Self, StartError> {
+        match &options.data_dir {
+            Some(dir) => Ok(Self::Kept(dir.clone())),
+            None => tempfile::Builder::new()
+                .prefix("andon-")
+                .tempdir()
+                .map(Self::Temporary)
+                .map_err(StartError::Temporary),
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(dir) => dir.path(),
+        }
+    }
+}
+
+/// A run, ready to go.
+pub struct Assembly {
+    /// The decisions.
+    pub core: Coordinator,
+    /// What they act on.
+    pub world: World,
+    /// Where candles come from.
+    pub feed: Box<dyn Feed>,
+    /// The journal, ready to go on.
+    pub journal: Writer,
+    /// Where checkpoints go.
+    pub checkpoints: Arc<CheckpointStore>,
+    /// The scripted operator.
+    pub script: Option<Script>,
+    /// What the configuration says that cannot be done on this market; nothing that stops the run.
+    pub warnings: Vec<String>,
+    /// The first input.
+    pub started: Started,
+    /// Market time at which it goes on.
+    pub begins_at: Timestamp,
+    /// The data directory.
+    pub dir: DataDir,
+    /// Nobody else runs here while this is held.
+    pub lock: InstanceLock,
+}
+
+/// What recovery made of the last run.
+struct Past {
+    durable: Durable,
+    image: Option<ScheduleImage>,
+}
+
+impl Assembly {
+    /// Opens everything that a run needs.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing has been traded then.
+    pub fn new(options: &RunOptions, place: &Path) -> Result<Self, StartError> {
+        let Market { mut feed, config, warnings } = open_market(options)?;
+        let dir = DataDir::open(place)?;
+        let lock = InstanceLock::take(&dir, Holder { pid: std::process::id(), since: clock::wall() })?;
+        let identity = Identity {
+            market: feed.identity(),
+            currency: config.execution.account.currency.clone(),
+            seed: matches!(options.market, MarketChoice::Simulated).then_some(options.seed),
+        };
+        let bound = dir.bind(&identity, InstallId::derived(&identity.to_string()))?;
+        if let Err(error) = dir.fill_reserve() {
+            tracing::warn!(%error, "no space could be reserved for recording a halt on a full disk");
+        }
+        let (latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
+        let recovered = recover(&dir)?;
+        let faults = Faults::of(&recovered);
+        let resume = recovered.resume;
+        let is_virtual = options.speed == Speed::Max;
+        let at_once = |market| {
+            if is_virtual { Now::both(market) } else { Now { market, operator: clock::wall() } }
+        };
+        let past = past(&recovered, &config, bound.install, at_once(feed.start_at()))?;
+        let run = dir.next_run(past.durable.run)?;
+
+        let begins_at = past.durable.at.max(feed.start_at());
+        if past.durable.seq.0 > 0 {
+            feed.skip_until(begins_at);
+        }
+        let candles = CandleStore::new();
+        let history = feed.warm_up();
+        let durable_writes = !is_virtual || options.durable;
+        let sync = if durable_writes { SyncMode::Data } else { SyncMode::None };
+        let journal = Writer::new(Box::new(dir.journal_disk(durable_writes)), sync, resume);
+        let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec());
+        let venue = PaperVenue::open(terms, &dir.root().join("venue.log"), durable_writes)?;
+
+        let keep_running = config.orchestration.control.restart == Restart::Last && !options.market.is_real();
+        let first = past.durable.run == 0;
+        let gate = Gate::new(
+            run,
+            first_gate(&past.durable, first || keep_running, latched.is_some() || faults.halts),
+        );
+        let now = at_once(begins_at);
+        let setup = setup_of(options, feed.as_ref(), &config);
+        let started = Started {
+            run,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config_fingerprint: config.fingerprint().map_err(StartError::Fingerprint)?,
+            latched,
+            journal_fault: faults.journal,
+            torn: faults.torn,
+            checkpoint_rebuilt: faults.checkpoint,
+            keep_running,
+        };
+        let agents = agents::rules(&config, &candles, feed.sentiment());
+        let mut world = World {
+            gate,
+            venue,
+            bus: MessageBus::new(&config.orchestration.message_bus),
+            candles,
+            agents: agents.into_iter().map(|agent| (agent.task(), Arc::from(agent))).collect(),
+            latch: Some(latch),
+        };
+        let script =
+            options.operator_script.as_deref().map(|path| Script::load(path, begins_at)).transpose()?;
+        let mut core = Coordinator::new(
+            config.clone(),
+            setup,
+            Catalogue::embedded()?,
+            past.durable,
+            past.image.as_ref(),
+            now,
+        );
+        for candle in &history {
+            world.history(candle);
+            core.history(candle);
+        }
+        let checkpoints = Arc::new(recovered.store);
+        Ok(Self { core, world, feed, journal, checkpoints, script, warnings, started, begins_at, dir, lock })
+    }
+}
+
+/// The gate may be stricter than the core, never looser.
+fn first_gate(durable: &Durable, may_run: bool, halted: bool) -> TradingState {
+    match durable.control.state {
+        _ if halted => TradingState::Halted,
+        TradingState::Running if may_run => TradingState::Running,
+        TradingState::Running | TradingState::Paused => TradingState::Paused,
+        TradingState::Halted => TradingState::Halted,
+    }
+}
+
+fn setup_of(options: &RunOptions, feed: &dyn Feed, config: &Config) -> Setup {
+    Setup {
+        market: feed.label().to_owned(),
+        venue: "PAPER".to_owned(),
+        speed: match options.speed {
+            Speed::Times(times) => Some(times),
+            Speed::Max => None,
+        },
+        symbols: feed.symbols().to_vec(),
+        candle_interval: feed.interval().max(Duration::from_secs(1)),
+        run_all_on_start: matches!(options.market, MarketChoice::Simulated),
+        has_sentiment: feed.sentiment().is_some(),
+        leverage_max: config.execution.paper.leverage_max,
+        stamps_wall: options.speed != Speed::Max,
+    }
+}
+
+/// Where candles come from, and the configuration as it fits them.
+struct Market {
+    feed: Box<dyn Feed>,
+    config: Arc<Config>,
+    warnings: Vec<String>,
+}
+
+/// A replay brings its own symbols; the configuration has to fit them.
+fn open_market(options: &RunOptions) -> Result<Market, StartError> {
+    match &options.market {
+        MarketChoice::Simulated => {
+            let feed = SimulatedFeed::new(options.seed, &options.config.orchestration.symbols);
+            Ok(Market { feed: Box::new(feed), config: options.config.clone(), warnings: Vec::new() })
+        }
+        MarketChoice::Replay(files) => {
+            let names: Vec<String> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+            let feed = ReplayFeed::open(&names)?;
+            let mut config = Config::clone(&options.config);
+            config.orchestration.symbols = feed.symbols().to_vec();
+            let report = config::validate(&config);
+            if !report.problems.is_empty() {
+                let lines: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+                return Err(StartError::Symbols(lines.join("\n")));
+            }
+            let warnings = report.warnings.iter().map(ToString::to_string).collect();
+            Ok(Market { feed: Box::new(feed), config: Arc::new(config), warnings })
+        }
+    }
+}
+
+/// The state that checkpoint and journal tell, or a fresh one.
+fn past(recovered: &Recovered, config: &Config, install: InstallId, now: Now) -> Result<Past, StartError> {
+    let (mut durable, image) = match &recovered.checkpoint {
+        Some(Checkpoint { state, hints, .. }) => {
+            let durable = serde_json::from_slice(state).map_err(StartError::State)?;
+            // Hints only save time: unreadable ones are as good as none.
+            (durable, serde_json::from_slice(hints).ok())
+        }
+        None => (Durable::fresh(install, config, now), None),
+    };
+    for record in &recovered.records {
+        durable.apply(record);
+    }
+    Ok(Past { durable, image })
+}
+
+/// What recovery found wrong, in words.
+struct Faults {
+    journal: Option<SafeText>,
+    checkpoint: Option<SafeText>,
+    torn: Option<SafeText>,
+    halts: bool,
+}
+
+impl Faults {
+    fn of(recovered: &Recovered) -> Self {
+        let (mut journal, mut checkpoint) = (None, None);
+        for trouble in &recovered.troubles {
+            match trouble {
+                Trouble::Shortened { .. } | Trouble::Damaged { .. } => {
+                    journal = Some(SafeText::ours(trouble));
+                }
+                Trouble::CheckpointDamaged { .. } => checkpoint = Some(SafeText::ours(trouble)),
+            }
+        }
+        let torn = recovered.torn.as_ref().map(|(_, path)| SafeText::ours(path.display()));
+        Self { journal, checkpoint, torn, halts: recovered.halts() }
+    }
+}

@@ -1,0 +1,435 @@
+//! The account of a run without a console: counted from what really passed by, printed once at its end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::alarm::{AlarmState, AlarmTransition};
+use crate::config::TaskName;
+use crate::coordinator::degradation::DegradationTransition;
+use crate::coordinator::durable::Durable;
+use crate::coordinator::effect::Effect;
+use crate::coordinator::input::Input;
+use crate::coordinator::record::RecordKind;
+use crate::coordinator::task::TaskFailure;
+use crate::domain::{FillRole, OrderStatus, Outcome, ReasonCode, RunId, Timestamp, Topic, TradingState};
+
+/// Orders by how they stand.
+#[derive(Debug, Default, Serialize)]
+pub struct OrderCounts {
+    /// Handed over, or about to be.
+    pub intended: u64,
+    /// Ended by a whole fill.
+    pub filled: u64,
+    /// Cancelled or run out.
+    pub cancelled: u64,
+    /// Refused by gate or venue.
+    pub rejected: u64,
+    /// Left without an answer for a while.
+    pub unknown: u64,
+}
+
+/// One change of the trading state.
+#[derive(Debug, Serialize)]
+pub struct StateChange {
+    /// Market time.
+    pub at: Timestamp,
+    /// To.
+    pub to: String,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One change of the level.
+#[derive(Debug, Serialize)]
+pub struct LevelStep {
+    /// Market time.
+    pub at: Timestamp,
+    /// From.
+    pub from: String,
+    /// To.
+    pub to: String,
+}
+
+/// The trading state, and how it came about.
+#[derive(Debug, Serialize)]
+pub struct StateNow {
+    /// Which.
+    pub state: String,
+    /// Since when, market time.
+    pub since: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Numbers by two words, such as a class and a state.
+pub type Table = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// Everything that the summary says.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Version of the program.
+    pub version: &'static str,
+    /// `SIM`, `REPLAY`.
+    pub market: String,
+    /// Market time at the start.
+    pub started_at: Timestamp,
+    /// Market time at the end.
+    pub ended_at: Timestamp,
+    /// Market time that passed, seconds.
+    pub virtual_seconds: u64,
+    /// Real time that passed, seconds. The only number that differs between two equal runs.
+    pub wall_seconds: f64,
+    /// Messages by topic.
+    pub messages: BTreeMap<String, u64>,
+    /// Task runs by task and outcome.
+    pub task_runs: Table,
+    /// Signals decided.
+    pub signals: u64,
+    /// Decisions by outcome.
+    pub decisions: BTreeMap<String, u64>,
+    /// Reasons of decisions by outcome and code; one decision may have several, a HOLD has none.
+    pub reasons: Table,
+    /// Orders.
+    pub orders: OrderCounts,
+    /// Executions.
+    pub fills: u64,
+    /// DCA legs by state, of all plans still known.
+    pub legs: BTreeMap<String, u64>,
+    /// Alarms raised by class.
+    pub alarms_raised: BTreeMap<String, u64>,
+    /// Alarms on the list at the end by class and state.
+    pub alarms: Table,
+    /// Changes of the level.
+    pub level_changes: Vec<LevelStep>,
+    /// Changes of the trading state.
+    pub state_changes: Vec<StateChange>,
+    /// Market seconds spent in each trading state.
+    pub seconds_in_state: BTreeMap<String, u64>,
+    /// Trading state at the end.
+    pub state: StateNow,
+    /// Equity at the first mark, account currency.
+    pub equity_start: Option<Decimal>,
+    /// Equity at the last mark.
+    pub equity_end: Option<Decimal>,
+    /// Account currency.
+    pub currency: String,
+    /// Messages that mailboxes dropped.
+    pub dropped: u64,
+    /// Records in the journal.
+    pub records: u64,
+    /// Hash of the last journal record.
+    pub journal_head: String,
+}
+
+/// Counts while a run goes on.
+#[derive(Debug, Default)]
+pub struct Tally {
+    messages: BTreeMap<Topic, u64>,
+    runs: BTreeMap<RunId, TaskName>,
+    task_runs: BTreeMap<TaskName, BTreeMap<&'static str, u64>>,
+    signals: u64,
+    decisions: BTreeMap<String, u64>,
+    reasons: Table,
+    orders: OrderCounts,
+    fills: u64,
+    alarms_raised: BTreeMap<String, u64>,
+    level_changes: Vec<LevelStep>,
+    state_changes: Vec<StateChange>,
+    seconds_in_state: BTreeMap<TradingState, Duration>,
+    state: Option<(TradingState, Timestamp)>,
+    equity: Option<(Decimal, Decimal)>,
+}
+
+/// What the tally cannot know by itself.
+#[derive(Debug)]
+pub struct Ending {
+    /// `SIM`, `REPLAY`.
+    pub market: String,
+    /// Market time at the start and at the end.
+    pub span: (Timestamp, Timestamp),
+    /// Real time that passed.
+    pub wall: Duration,
+    /// Messages that mailboxes dropped.
+    pub dropped: u64,
+    /// Hash of the last journal record.
+    pub journal_head: String,
+}
+
+impl Tally {
+    /// Begins to count at `now` in the state `durable` is in.
+    pub fn begin(durable: &Durable, now: Timestamp) -> Self {
+        Self { state: Some((durable.control.state, now)), ..Self::default() }
+    }
+
+    /// Counts an input.
+    pub fn input(&mut self, input: &Input) {
+        if let Input::TaskFinished { run, result } = input {
+            let outcome = match result {
+                Ok(_) => "succeeded",
+                Err(TaskFailure::Failed(_)) => "failed",
+                Err(TaskFailure::TimedOut) => "timed_out",
+                Err(TaskFailure::Panicked(_)) => "panicked",
+            };
+            self.run_ended(*run, outcome);
+        }
+    }
+
+    fn run_ended(&mut self, run: RunId, outcome: &'static str) {
+        if let Some(task) = self.runs.remove(&run) {
+            *self.task_runs.entry(task).or_default().entry(outcome).or_default() += 1;
+        }
+    }
+
+    /// Counts an effect.
+    pub fn effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Publish(message) => *self.messages.entry(message.topic).or_default() += 1,
+            Effect::RunTask(run) => {
+                self.runs.insert(run.id, run.task);
+            }
+            Effect::AbandonTask(run) => self.run_ended(*run, "timed_out"),
+            Effect::Record(record) => self.record(record.at, &record.actor.to_string(), &record.kind),
+            Effect::Submit { .. }
+            | Effect::Cancel { .. }
+            | Effect::CancelAll
+            | Effect::ShrinkProtection { .. }
+            | Effect::Query { .. }
+            | Effect::Reply { .. }
+            | Effect::ShutGate { .. }
+            | Effect::OpenGate { .. }
+            | Effect::SetLatch { .. }
+            | Effect::ReleaseLatch => {}
+        }
+    }
+
+    fn record(&mut self, at: Timestamp, actor: &str, kind: &RecordKind) {
+        match kind {
+            RecordKind::StateChanged { to, reason, .. } => {
+                self.state_changed(at, *to, actor, reason.as_str());
+            }
+            RecordKind::Degradation(DegradationTransition::LevelChanged(change)) => {
+                let (from, to) = (change.from.to_string(), change.to.to_string());
+                self.level_changes.push(LevelStep { at, from, to });
+            }
+            RecordKind::Decision(decision) => {
+                self.signals += 1;
+                if let Some(outcome) = decision.outcome {
+                    self.decided(outcome, &decision.reasons);
+                }
+            }
+            RecordKind::DecisionEnded { outcome, reasons, .. } => self.decided(*outcome, reasons),
+            RecordKind::OrderIntended(_) => self.orders.intended += 1,
+            RecordKind::OrderStatus { status, .. } => match status {
+                OrderStatus::Filled => self.orders.filled += 1,
+                OrderStatus::Cancelled => self.orders.cancelled += 1,
+                OrderStatus::Rejected => self.orders.rejected += 1,
+                OrderStatus::Unknown => self.orders.unknown += 1,
+                OrderStatus::Intent | OrderStatus::Sent | OrderStatus::Accepted => {}
+            },
+            RecordKind::Fill { posting, done } => {
+                self.fills += 1;
+                if *done && posting.fill.role == FillRole::Order {
+                    self.orders.filled += 1;
+                }
+            }
+            RecordKind::Alarm(AlarmTransition::Raised { class, .. }) => {
+                *self.alarms_raised.entry(class.to_string()).or_default() += 1;
+            }
+            RecordKind::Mark { equity } => {
+                let first = self.equity.map_or(*equity, |(first, _)| first);
+                self.equity = Some((first, *equity));
+            }
+            RecordKind::State(_)
+            | RecordKind::RunStarted { .. }
+            | RecordKind::RunEnded { .. }
+            | RecordKind::CommandRequested { .. }
+            | RecordKind::CommandEnded { .. }
+            | RecordKind::Degradation(_)
+            | RecordKind::Breaker(_)
+            | RecordKind::Streak(_)
+            | RecordKind::Closing(_)
+            | RecordKind::ClosingEnded { .. }
+            | RecordKind::Plan(_)
+            | RecordKind::Alarm(_)
+            | RecordKind::TaskEnabled { .. }
+            | RecordKind::Note { .. } => {}
+        }
+    }
+
+    fn decided(&mut self, outcome: Outcome, reasons: &[ReasonCode]) {
+        *self.decisions.entry(outcome.to_string()).or_default() += 1;
+        for reason in reasons {
+            count(&mut self.reasons, &outcome, reason);
+        }
+    }
+
+    fn state_changed(&mut self, at: Timestamp, to: TradingState, by: &str, reason: &str) {
+        self.pass_time(at);
+        self.state = Some((to, at));
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        self.state_changes.push(StateChange { at, to: to.to_string(), by, reason });
+    }
+
+    fn pass_time(&mut self, until: Timestamp) {
+        // A start begins in the state of the last end, and may leave it at once.
+        if let Some((state, since)) = self.state
+            && until > since
+        {
+            *self.seconds_in_state.entry(state).or_default() += until.since(since);
+        }
+    }
+
+    /// The summary of a run that ended in `durable`.
+    pub fn end(mut self, durable: &Durable, ending: Ending) -> Summary {
+        let (started_at, ended_at) = ending.span;
+        self.pass_time(ended_at);
+        let mut legs: BTreeMap<String, u64> = BTreeMap::new();
+        for leg in durable.plans.open().chain(durable.plans.finished()).flat_map(|plan| &plan.legs) {
+            *legs.entry(leg.state.to_string()).or_default() += 1;
+        }
+        let mut alarms = Table::new();
+        for alarm in durable.alarms.listed() {
+            count(&mut alarms, &alarm.class, &state_word(alarm.state));
+        }
+        let control = &durable.control;
+        let named =
+            |map: BTreeMap<Topic, u64>| map.into_iter().map(|(topic, n)| (topic.to_string(), n)).collect();
+        Summary {
+            version: env!("CARGO_PKG_VERSION"),
+            market: ending.market,
+            started_at,
+            ended_at,
+            virtual_seconds: ended_at.since(started_at).as_secs(),
+            wall_seconds: ending.wall.as_secs_f64(),
+            messages: named(self.messages),
+            task_runs: self
+                .task_runs
+                .into_iter()
+                .map(|(task, runs)| {
+                    (task.to_string(), runs.into_iter().map(|(word, n)| (word.to_owned(), n)).collect())
+                })
+                .collect(),
+            signals: self.signals,
+            decisions: self.decisions,
+            reasons: self.reasons,
+            orders: self.orders,
+            fills: self.fills,
+            legs,
+            alarms_raised: self.alarms_raised,
+            alarms,
+            level_changes: self.level_changes,
+            state_changes: self.state_changes,
+            seconds_in_state: self
+                .seconds_in_state
+                .into_iter()
+                .map(|(state, span)| (state.to_string(), span.as_secs()))
+                .collect(),
+            state: StateNow {
+                state: control.state.to_string(),
+                since: control.since.market,
+                by: control.by.to_string(),
+                reason: control.reason.to_string(),
+            },
+            equity_start: self.equity.map(|(first, _)| cents(first)),
+            equity_end: self.equity.map(|(_, last)| cents(last)),
+            currency: durable.account.currency().to_string(),
+            dropped: ending.dropped,
+            records: durable.seq.0,
+            journal_head: ending.journal_head,
+        }
+    }
+}
+
+fn count(table: &mut Table, row: &impl ToString, column: &impl ToString) {
+    *table.entry(row.to_string()).or_default().entry(column.to_string()).or_default() += 1;
+}
+
+/// Always two decimals, so that equal amounts look equal.
+fn cents(amount: Decimal) -> Decimal {
+    let mut rounded = amount.round_dp(2);
+    rounded.rescale(2);
+    rounded
+}
+
+const fn state_word(state: AlarmState) -> &'static str {
+    match state {
+        AlarmState::Normal => "normal",
+        AlarmState::Unacknowledged => "unacknowledged",
+        AlarmState::Acknowledged => "acknowledged",
+        AlarmState::ReturnedUnacknowledged => "returned_unacknowledged",
+        AlarmState::LatchedUnacknowledged => "latched_unacknowledged",
+        AlarmState::LatchedAcknowledged => "latched_acknowledged",
+    }
+}
+
+impl Summary {
+    /// For a person.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let list = |map: &BTreeMap<String, u64>| {
+            map.iter().map(|(word, n)| format!("{word} {n}")).collect::<Vec<_>>().join(", ")
+        };
+        let table = |table: &Table| {
+            table.iter().map(|(word, row)| format!("{word}: {}", list(row))).collect::<Vec<_>>().join("; ")
+        };
+        let amount = |value: Option<Decimal>| value.map_or_else(|| "unknown".to_owned(), |v| v.to_string());
+        let mut line = |name: &str, value: String| {
+            if !value.is_empty() {
+                // Writing into a String cannot fail.
+                let _ = writeln!(text, "{name:<12} {value}");
+            }
+        };
+        line("market", format!("{} {} to {}", self.market, self.started_at, self.ended_at));
+        line("wall", format!("{:.2} s", self.wall_seconds));
+        let StateNow { state, since, by, reason } = &self.state;
+        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        line("state", format!("{state} since {since} by {by}{why}"));
+        let spent = self
+            .seconds_in_state
+            .iter()
+            .map(|(state, secs)| format!("{state} {:.1} h", *secs as f64 / 3_600.0));
+        line("time in", spent.collect::<Vec<_>>().join(", "));
+        line(
+            "equity",
+            format!("{} to {} {}", amount(self.equity_start), amount(self.equity_end), self.currency),
+        );
+        line("decisions", list(&self.decisions));
+        line("reasons", table(&self.reasons));
+        line(
+            "orders",
+            format!(
+                "{} intended, {} filled, {} cancelled, {} rejected; {} fills",
+                self.orders.intended,
+                self.orders.filled,
+                self.orders.cancelled,
+                self.orders.rejected,
+                self.fills
+            ),
+        );
+        line("legs", list(&self.legs));
+        let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+        line("raised", or_none(list(&self.alarms_raised)));
+        line("alarms", or_none(table(&self.alarms)));
+        for change in &self.state_changes {
+            line("  state", format!("{} {} by {}: {}", change.at, change.to, change.by, change.reason));
+        }
+        for step in &self.level_changes {
+            line("  level", format!("{} {} to {}", step.at, step.from, step.to));
+        }
+        line("messages", list(&self.messages));
+        for (task, runs) in &self.task_runs {
+            line("task", format!("{task}: {}", list(runs)));
+        }
+        line("dropped", self.dropped.to_string());
+        line("journal", format!("{} records, head {}", self.records, self.journal_head));
+        text
+    }
+}
