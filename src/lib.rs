@@ -40,6 +40,7 @@ pub mod agents;
 pub mod alarm;
 pub mod bus;
 pub mod config;
+pub mod console;
 pub mod coordinator;
 pub mod domain;
 pub mod gate;

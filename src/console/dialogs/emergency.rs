@@ -1,0 +1,123 @@
+//! An Emergency that nobody has acknowledged: what it is, what to do, and "seen, mine" with a comment.
+
+use crossterm::event::KeyCode;
+use ratatui::text::Line;
+
+use super::{Panel, Reply, keys, plain, typed};
+use crate::console::facts::Facts;
+use crate::console::key::KeyPress;
+use crate::console::line::LineBuilder;
+use crate::console::text;
+use crate::console::text_field::TextField;
+use crate::console::theme::{Role, Theme};
+use crate::coordinator::input::Confirmation;
+use crate::domain::{AlarmId, AlarmTarget, Command};
+
+const COMMENT_CHARS_MAX: usize = 200;
+
+/// The comments that have a digit.
+const COMMENTS: [(char, &str); 3] = [('1', "investigating"), ('2', "expected"), ('3', "handed over")];
+
+/// The box; it is about one occurrence, however the list moves.
+#[derive(Debug, Clone)]
+pub struct EmergencyBox {
+    alarm: AlarmId,
+    comment: Option<TextField>,
+}
+
+impl EmergencyBox {
+    /// The box for one alarm.
+    pub const fn new(alarm: AlarmId) -> Self {
+        Self { alarm, comment: None }
+    }
+
+    /// Which alarm it is about.
+    pub const fn alarm(&self) -> AlarmId {
+        self.alarm
+    }
+
+    pub(super) const fn is_text(&self) -> bool {
+        self.comment.is_some()
+    }
+
+    pub(super) fn paste(&mut self, pasted: &str) {
+        if let Some(field) = &mut self.comment {
+            field.paste(pasted);
+        }
+    }
+
+    fn acknowledge(&self, comment: &str) -> Reply {
+        let command = Command::AckAlarm { target: AlarmTarget::One(self.alarm), comment: comment.to_owned() };
+        Reply::Send(command, Confirmation::None)
+    }
+
+    pub(super) fn key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
+        if facts.alarm(self.alarm).is_none_or(|row| !row.unacknowledged) {
+            return Reply::Close;
+        }
+        match (&mut self.comment, key.code) {
+            (Some(_), KeyCode::Esc) => {
+                self.comment = None;
+                Reply::Restage
+            }
+            (Some(field), KeyCode::Enter) if field.text().is_empty() => {
+                Reply::Say("acknowledge: write a comment, or Esc".to_owned())
+            }
+            (Some(field), KeyCode::Enter) => {
+                let comment = field.text().to_owned();
+                self.acknowledge(&comment)
+            }
+            (Some(field), _) => {
+                field.key(key);
+                Reply::Stay
+            }
+            (None, KeyCode::Esc) => Reply::Close,
+            (None, KeyCode::Char('t')) if !key.ctrl && !key.alt => {
+                self.comment = Some(TextField::new(COMMENT_CHARS_MAX));
+                Reply::Stay
+            }
+            (None, _) => {
+                let chosen = COMMENTS.iter().find(|(digit, _)| key.typed() == Some(*digit));
+                chosen.map_or(Reply::Stay, |(digit, word)| self.acknowledge(&format!("{digit} {word}")))
+            }
+        }
+    }
+
+    pub(super) fn panel(&self, facts: &Facts, theme: Theme, width: usize) -> Panel {
+        let emergencies = facts.emergencies();
+        let place = emergencies.iter().position(|row| row.id == self.alarm);
+        let title = match (place, emergencies.len()) {
+            (Some(at), all) if all > 1 => format!("!! EMERGENCY {} of {all}", at + 1),
+            _ => "!! EMERGENCY".to_owned(),
+        };
+        let Some(row) = facts.alarm(self.alarm) else {
+            let lines = vec![plain(theme, "gone from the list"), keys(theme, &[("Esc", "close")])];
+            return Panel { title, role: Role::Emergency, lines };
+        };
+        let line = || LineBuilder::new(theme);
+        let age = text::ago(row.raised.operator, facts.now.operator);
+        let head = format!("{} {}", row.title, row.detail);
+        let mut lines = vec![line().text(head, Role::Title).text(format!("  {age} ago"), Role::Dim).build()];
+        let mut labelled = |label: &str, words: &str| {
+            let room = width.saturating_sub(8).max(10);
+            let parts = text::wrap(words, room).into_iter().enumerate().map(|(at, part)| {
+                let name = if at == 0 { label } else { "" };
+                line().left(name, 8, Role::Dim).text(part, Role::Plain).build()
+            });
+            lines.extend::<Vec<Line<'static>>>(parts.collect());
+        };
+        labelled("cause", row.cause.as_str());
+        labelled("effect", row.consequence.as_str());
+        labelled("do", row.response.as_str());
+        if let Some(field) = &self.comment {
+            lines.push(typed(theme, "comment:", field.raw()));
+            lines.push(keys(theme, &[("Enter", "acknowledge"), ("Esc", "back")]));
+        } else {
+            lines.push(plain(theme, "Acknowledge (seen, mine; clears and resumes nothing) as:"));
+            let [(_, first), (_, second), (_, third)] = COMMENTS;
+            let offers = [("1", first), ("2", second), ("3", third), ("t", "text"), ("Esc", "hide")];
+            lines.push(keys(theme, &offers));
+        }
+        Panel { title, role: Role::Emergency, lines }
+    }
+}

@@ -1,0 +1,52 @@
+//! Leaving: which stops will sleep.
+
+use crossterm::event::KeyCode;
+
+use super::{Panel, Reply, keys, plain};
+use crate::console::facts::Facts;
+use crate::console::key::KeyPress;
+use crate::console::line::LineBuilder;
+use crate::console::text;
+use crate::console::theme::{Role, Theme};
+
+/// The dialog.
+#[derive(Debug, Clone, Copy)]
+pub struct Quit;
+
+impl Quit {
+    #[expect(clippy::unused_self, reason = "every dialog takes its keys the same way")]
+    pub(super) const fn key(self, key: KeyPress) -> Reply {
+        match key.code {
+            KeyCode::Char('y') if !key.ctrl && !key.alt => Reply::Quit,
+            KeyCode::Esc | KeyCode::Char('n') => Reply::Close,
+            _ => Reply::Stay,
+        }
+    }
+}
+
+pub(super) fn panel(facts: &Facts, theme: Theme) -> Panel {
+    let positions = &facts.snapshot.portfolio.positions;
+    let mut lines = Vec::new();
+    if positions.is_empty() {
+        lines.push(plain(theme, "No positions are open. The engine stops with the console."));
+    } else {
+        lines.push(plain(
+            theme,
+            "The engine stops with the console. The stops of these positions will sleep:",
+        ));
+        for position in positions {
+            let stop = position
+                .stop_pct
+                .map_or_else(|| "no stop".to_owned(), |p| format!("stop {}%", text::percent(p)));
+            let line = LineBuilder::new(theme)
+                .gap(2)
+                .left(position.symbol.as_str(), 12, Role::Title)
+                .left(text::signed(position.quantity), 14, Role::Plain)
+                .text(stop, Role::Warn);
+            lines.push(line.build());
+        }
+        lines.push(plain(theme, "To keep it running, stay, or detach tmux."));
+    }
+    lines.push(keys(theme, &[("y", "quit"), ("Esc", "keep running (default)")]));
+    Panel { title: "Quit?".to_owned(), role: Role::Warn, lines }
+}

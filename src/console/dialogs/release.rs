@@ -1,0 +1,184 @@
+//! From HALTED to PAUSED: the pre-flight, live; then a reason; then the code.
+
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+
+use super::{Panel, Reply, given, keys, plain, typed};
+use crate::console::facts::Facts;
+use crate::console::key::KeyPress;
+use crate::console::line::LineBuilder;
+use crate::console::text_field::TextField;
+use crate::console::theme::{Role, Theme};
+use crate::domain::{Command, Epoch, Timestamp};
+
+/// How long a code may be used after it was shown.
+const CODE_VALID: Duration = Duration::from_secs(30);
+const REASON_CHARS_MAX: usize = 200;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Checks,
+    Reason,
+    Code { field: TextField, code: String, epoch: Epoch, reasons: usize, shown_at: Timestamp },
+}
+
+/// The dialog.
+#[derive(Debug, Clone)]
+pub struct Release {
+    step: Step,
+    reason: TextField,
+}
+
+impl Default for Release {
+    fn default() -> Self {
+        Self { step: Step::Checks, reason: TextField::new(REASON_CHARS_MAX) }
+    }
+}
+
+/// Whether nothing in the pre-flight forbids it.
+fn is_clear(facts: &Facts) -> bool {
+    let checks = facts.snapshot.control.release.as_ref().map(|view| &view.checks);
+    checks.is_some_and(|checks| checks.iter().all(|check| check.problem.is_none() || check.advisory))
+}
+
+impl Release {
+    pub(super) const fn is_text(&self) -> bool {
+        match self.step {
+            Step::Checks => false,
+            Step::Reason | Step::Code { .. } => true,
+        }
+    }
+
+    pub(super) fn paste(&mut self, pasted: &str) {
+        match &mut self.step {
+            Step::Reason => self.reason.paste(pasted),
+            // A code is typed: pasting it would prove nothing.
+            Step::Checks | Step::Code { .. } => {}
+        }
+    }
+
+    pub(super) fn key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
+        if key.code == KeyCode::Esc {
+            return self.back();
+        }
+        match &mut self.step {
+            Step::Checks if key.typed() != Some('y') => Reply::Stay,
+            Step::Checks if is_clear(facts) => {
+                self.step = Step::Reason;
+                Reply::Restage
+            }
+            Step::Checks => {
+                Reply::Say("release: a check has failed; nothing can be released before it is ok".to_owned())
+            }
+            Step::Reason if key.code == KeyCode::Enter => self.show_code(facts),
+            Step::Reason => {
+                self.reason.key(key);
+                Reply::Stay
+            }
+            Step::Code { .. } => self.code_key(key, facts),
+        }
+    }
+
+    fn back(&mut self) -> Reply {
+        match self.step {
+            Step::Checks => Reply::Close,
+            Step::Reason => {
+                self.step = Step::Checks;
+                Reply::Restage
+            }
+            Step::Code { .. } => {
+                self.step = Step::Reason;
+                Reply::Restage
+            }
+        }
+    }
+
+    fn show_code(&mut self, facts: &Facts) -> Reply {
+        let control = &facts.snapshot.control;
+        let Some(view) = control.release.as_ref().filter(|_| is_clear(facts)) else {
+            self.step = Step::Checks;
+            return Reply::Say("release: a check has failed meanwhile".to_owned());
+        };
+        if self.reason.text().is_empty() {
+            return Reply::Say("release: write why first".to_owned());
+        }
+        self.step = Step::Code {
+            field: TextField::new(view.code.chars().count()),
+            code: view.code.clone(),
+            epoch: facts.gate.epoch,
+            reasons: control.halt_reasons.len(),
+            shown_at: facts.now.operator,
+        };
+        Reply::Restage
+    }
+
+    fn code_key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
+        let Step::Code { field, code, epoch, reasons, shown_at } = &mut self.step else { return Reply::Stay };
+        let is_void = facts.gate.epoch != *epoch || facts.snapshot.control.halt_reasons.len() != *reasons;
+        if is_void {
+            self.step = Step::Checks;
+            return Reply::Say(
+                "release: halted again meanwhile; the code is void, look at the checks".to_owned(),
+            );
+        }
+        if facts.now.operator.since(*shown_at) >= CODE_VALID {
+            self.step = Step::Reason;
+            return Reply::Say("release: the code ran out after 30 s; Enter shows a new one".to_owned());
+        }
+        let typed =
+            field.key(key.typed().map_or(key, |c| KeyPress::plain(KeyCode::Char(c.to_ascii_uppercase()))));
+        if !typed || field.text().chars().count() < code.chars().count() {
+            return Reply::Stay;
+        }
+        if !field.text().eq_ignore_ascii_case(code) {
+            field.set("");
+            return Reply::Say("release: that is not the code; type what is shown".to_owned());
+        }
+        let confirmation = given(facts, *shown_at, Some(code.clone()));
+        Reply::Send(Command::Release { reason: self.reason.text().to_owned() }, confirmation)
+    }
+
+    pub(super) fn panel(&self, facts: &Facts, theme: Theme, width: usize) -> Panel {
+        let line = || LineBuilder::new(theme);
+        let control = &facts.snapshot.control;
+        let mut lines = Vec::new();
+        for halt in &control.halt_reasons {
+            let words = format!("halted {} by {}: {}", halt.at.clock(), halt.by, halt.reason);
+            lines.push(line().left(words, width, Role::Title).build());
+        }
+        for check in control.release.iter().flat_map(|view| &view.checks) {
+            let (mark, role) = match (&check.problem, check.advisory) {
+                (None, _) => ("ok    ", Role::Good),
+                (Some(_), true) => ("note  ", Role::Warn),
+                (Some(_), false) => ("FAILED", Role::Bad),
+            };
+            let words = check
+                .problem
+                .as_ref()
+                .map_or_else(|| check.what.clone(), |why| format!("{}: {why}", check.what));
+            lines.push(line().text(mark, role).gap(1).rest(words, width, Role::Plain).build());
+        }
+        if control.release.is_none() {
+            lines.push(plain(theme, "the core has not answered yet"));
+        }
+        lines.push(line().text("It goes to PAUSED; nothing is bought or sold by it.", Role::Dim).build());
+        match &self.step {
+            Step::Checks if is_clear(facts) => {
+                lines.push(keys(theme, &[("y", "go on: reason, then code"), ("Esc", "cancel (default)")]));
+            }
+            Step::Checks => lines.push(keys(theme, &[("Esc", "back (default); failed checks forbid it")])),
+            Step::Reason => {
+                lines.push(typed(theme, "why is it safe again?", self.reason.raw()));
+                lines.push(keys(theme, &[("Enter", "shows the code"), ("Esc", "back")]));
+            }
+            Step::Code { field, code, shown_at, .. } => {
+                let left = CODE_VALID.saturating_sub(facts.now.operator.since(*shown_at)).as_secs();
+                lines.push(line().text(format!("reason: {}", self.reason.text()), Role::Plain).build());
+                lines.push(typed(theme, &format!("type {code} to release ({left} s left):"), field.raw()));
+                lines.push(keys(theme, &[("Esc", "back (default)")]));
+            }
+        }
+        Panel { title: "Release: HALTED to PAUSED".to_owned(), role: Role::Halted, lines }
+    }
+}

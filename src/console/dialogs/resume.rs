@@ -1,0 +1,102 @@
+//! From PAUSED to RUNNING: what would be set going, what would still block, and one confirmation.
+
+use crossterm::event::KeyCode;
+
+use super::{Panel, Reply, given, keys, plain};
+use crate::console::facts::Facts;
+use crate::console::key::KeyPress;
+use crate::console::line::LineBuilder;
+use crate::console::text;
+use crate::console::theme::{Role, Theme};
+use crate::coordinator::block::Block;
+use crate::domain::{Command, Epoch, Timestamp, TradingState};
+
+/// What the operator was shown, to be compared when it is confirmed.
+#[derive(Debug, Clone, PartialEq)]
+struct Shown {
+    epoch: Epoch,
+    orders: usize,
+    blocks: Vec<Block>,
+}
+
+impl Shown {
+    fn of(facts: &Facts) -> Self {
+        let resume = facts.snapshot.control.resume.as_ref();
+        Self {
+            epoch: facts.gate.epoch,
+            orders: resume.map_or(0, |view| view.next_hour.len()),
+            blocks: resume.map(|view| view.blocks_after.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The dialog.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    shown: Shown,
+    shown_at: Timestamp,
+}
+
+impl Resume {
+    /// Shows what a resume would do now.
+    pub fn new(facts: &Facts) -> Self {
+        Self { shown: Shown::of(facts), shown_at: facts.now.operator }
+    }
+
+    pub(super) fn key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
+        if key.code == KeyCode::Esc {
+            return Reply::Close;
+        }
+        if key.typed() != Some('y') {
+            return Reply::Stay;
+        }
+        let Some(view) = &facts.snapshot.control.resume else {
+            return Reply::Say("the core has not listed what a resume would do yet: wait, then y".to_owned());
+        };
+        if view.unacknowledged > 0 {
+            return Reply::Say(format!(
+                "resume: {} Emergency unacknowledged: Esc, then a",
+                view.unacknowledged
+            ));
+        }
+        if facts.state() != TradingState::Paused || self.shown != Shown::of(facts) {
+            *self = Self::new(facts);
+            return Reply::Say("something changed since this was shown: look again".to_owned());
+        }
+        Reply::Send(Command::Resume, given(facts, self.shown_at, None))
+    }
+
+    pub(super) fn panel(facts: &Facts, theme: Theme, width: usize) -> Panel {
+        let title = "Resume: PAUSED to RUNNING".to_owned();
+        let line = || LineBuilder::new(theme);
+        let Some(view) = &facts.snapshot.control.resume else {
+            let lines =
+                vec![plain(theme, "the core has not answered yet"), keys(theme, &[("Esc", "cancel")])];
+            return Panel { title, role: Role::Paused, lines };
+        };
+        let mut lines = vec![plain(theme, "Possible within the next hour of market time:")];
+        if view.next_hour.is_empty() {
+            lines.push(line().text("  no order", Role::Dim).build());
+        }
+        lines.extend(
+            view.next_hour.iter().map(|order| plain(theme, text::clip(&format!("  {order}"), width))),
+        );
+        if view.blocks_after.is_empty() {
+            lines.push(line().text("Nothing else blocks entries.", Role::Plain).build());
+        } else {
+            let blocks: Vec<_> = view.blocks_after.iter().map(ToString::to_string).collect();
+            lines.push(
+                line().text(format!("Still blocked afterwards: {}", blocks.join("; ")), Role::Warn).build(),
+            );
+        }
+        lines.push(line().text("Positions, stops and plans stay as they are.", Role::Dim).build());
+        if view.unacknowledged > 0 {
+            let words = format!("{} Emergency unacknowledged: not possible before that", view.unacknowledged);
+            lines.push(line().text(words, Role::Emergency).build());
+            lines.push(keys(theme, &[("Esc", "back (default), then a to acknowledge")]));
+        } else {
+            lines.push(keys(theme, &[("y", "resume"), ("Esc", "cancel (default)")]));
+        }
+        Panel { title, role: Role::Paused, lines }
+    }
+}

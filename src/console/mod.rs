@@ -1,0 +1,162 @@
+//! The console: what the engine is doing, on one screen, and the keys that steer it.
+//!
+//! It knows the engine by [`Handle`] and `Traffic` only, and draws from a `Snapshot`: it decides nothing, and what
+//! it shows of a command is the engine's answer. It never prints foreign text as it came, never waits while
+//! drawing, and never blocks the engine. `event_loop` turns events into actions, `app` is the state that they
+//! change, `view` draws it.
+
+pub mod app;
+mod ascii;
+mod dialogs;
+pub mod event_loop;
+pub mod facts;
+mod footer;
+mod header;
+pub mod key;
+pub mod keymap;
+mod layout;
+mod line;
+pub mod panes;
+mod terminal;
+mod text;
+mod text_field;
+pub mod theme;
+pub mod toasts;
+pub mod topic_filter;
+pub mod traffic_log;
+mod view;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::EventStream;
+use ratatui::Terminal;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::config;
+use crate::runtime::handle::{Handle, Traffic};
+use crate::telemetry::LogLines;
+use app::App;
+use keymap::{Keymap, KeymapError};
+
+/// Where the Log page gets its lines.
+pub trait LogSource {
+    /// At most `n` of the newest lines, oldest first.
+    fn last(&self, n: usize) -> Vec<String>;
+}
+
+/// How the console was started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// No command but pause and halt.
+    pub read_only: bool,
+    /// ASCII only.
+    pub ascii: bool,
+    /// No colours. [`run`] takes `NO_COLOR` into account as well.
+    pub mono: bool,
+}
+
+/// Why the console ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsoleEnd {
+    /// The operator quit.
+    Quit,
+    /// The process is about to end.
+    Shutdown,
+}
+
+/// Why there is no console.
+#[derive(Debug, Error)]
+pub enum ConsoleError {
+    /// Input or output is not a terminal.
+    #[error("no terminal to draw on: run it in one, or start it with --no-console")]
+    NoTerminal,
+    /// The keys of the configuration cannot be used.
+    #[error(transparent)]
+    Keymap(#[from] KeymapError),
+    /// The runtime of the console's thread did not start.
+    #[error("the console could not start: {0}")]
+    Start(io::Error),
+    /// The terminal cannot be written any more.
+    #[error("the terminal is gone: {0}; the engine goes on, use andon ctl")]
+    Terminal(io::Error),
+    /// The terminal cannot be read any more.
+    #[error("no more keys can be read: {0}; the engine goes on, use andon ctl")]
+    Input(io::Error),
+    /// The terminal was closed.
+    #[error("the terminal was closed; the engine goes on, use andon ctl")]
+    InputEnded,
+}
+
+impl LogSource for LogLines {
+    fn last(&self, n: usize) -> Vec<String> {
+        let (lines, _) = self.read();
+        let from = lines.len().saturating_sub(n);
+        lines
+            .iter()
+            .skip(from)
+            .map(|line| format!("{} {:5} {}: {}", line.at, line.level, line.target, line.text))
+            .collect()
+    }
+}
+
+/// Whether a console could be drawn: a terminal is there, and the keys can be used.
+///
+/// # Errors
+/// [`ConsoleError::NoTerminal`] and [`ConsoleError::Keymap`].
+pub fn check(config: &config::Console) -> Result<(), ConsoleError> {
+    Keymap::new(config)?;
+    terminal::check()
+}
+
+/// Runs the console on the present thread until the operator quits, `shutdown` becomes true, or the terminal is
+/// gone. The terminal is given back in every case.
+///
+/// # Errors
+/// No terminal, unusable keys, or a terminal that went away; see [`ConsoleError`].
+pub fn run(
+    handle: &Handle,
+    traffic: Traffic,
+    log: &dyn LogSource,
+    options: Options,
+    config: &config::Console,
+    shutdown: watch::Receiver<bool>,
+) -> Result<ConsoleEnd, ConsoleError> {
+    let keymap = Keymap::new(config)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(ConsoleError::Start)?;
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let options = Options { mono: options.mono || no_color, ..options };
+    // Colours are mapped away by the theme; the library's own way leaves stray resets on the screen.
+    crossterm::style::force_color_output(true);
+    let screen = terminal::Screen::enter()?;
+    let end = runtime.block_on(async {
+        let mut terminal = Terminal::new(terminal::WholeFrames::new()).map_err(ConsoleError::Terminal)?;
+        let facts = event_loop::facts(handle, &mut handle.snapshots());
+        let mut app = App::new(facts, options, keymap, config.traffic_kept);
+        let world = event_loop::World {
+            handle,
+            traffic,
+            log,
+            log_kept: config.log_kept,
+            input: EventStream::new(),
+            shutdown,
+            frame: frame_time(config),
+            bell: &mut terminal::bell,
+        };
+        event_loop::run(&mut terminal, &mut app, world).await
+    });
+    drop(screen);
+    end
+}
+
+/// Shortest time between two frames.
+fn frame_time(config: &config::Console) -> Duration {
+    Duration::from_secs(1) / config.frames_per_second.clamp(1, 60)
+}

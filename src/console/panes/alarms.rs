@@ -1,0 +1,125 @@
+//! Pane 6: what the operator has to act on, unacknowledged first.
+
+use ratatui::text::Line;
+
+use super::{Content, Cx, Form, Row, RowId};
+use crate::alarm::AlarmClass;
+use crate::console::text;
+use crate::console::theme::Role;
+use crate::coordinator::snapshot::AlarmRow;
+
+/// The mark before an alarm: shape first, colour second.
+pub const fn mark(class: AlarmClass) -> &'static str {
+    match class {
+        AlarmClass::Emergency => "!!",
+        AlarmClass::High => " !",
+        AlarmClass::Medium => " +",
+        AlarmClass::Low => " -",
+    }
+}
+
+/// The word for a class.
+pub const fn word(class: AlarmClass) -> &'static str {
+    match class {
+        AlarmClass::Emergency => "EMERGENCY",
+        AlarmClass::High => "HIGH",
+        AlarmClass::Medium => "MEDIUM",
+        AlarmClass::Low => "LOW",
+    }
+}
+
+fn role(row: &AlarmRow) -> Role {
+    match (row.unacknowledged, row.class) {
+        (true, AlarmClass::Emergency) => Role::Emergency,
+        (true, AlarmClass::High) => Role::Bad,
+        (true, AlarmClass::Medium | AlarmClass::Low) => Role::Warn,
+        (false, _) => Role::Plain,
+    }
+}
+
+fn status(cx: &Cx<'_>, row: &AlarmRow) -> (String, Role) {
+    if row.unacknowledged {
+        let word = if row.active { "NEW" } else { "NEW, gone" };
+        return (format!("{word} {:>5}", text::ago(row.raised.operator, cx.facts.now.operator)), role(row));
+    }
+    match &row.acknowledged {
+        Some(_) if row.resettable => ("gone: reset_alarm".to_owned(), Role::Good),
+        Some((who, at, _)) => (format!("acked {} {}", text::clip(who, 5), minute(*at)), Role::Dim),
+        None => ("active".to_owned(), Role::Plain),
+    }
+}
+
+/// `10:42` of an instant.
+pub fn minute(at: crate::domain::Timestamp) -> String {
+    at.clock().chars().take(5).collect()
+}
+
+fn headline(row: &AlarmRow) -> String {
+    let count = if row.count > 1 { format!(" x{}", row.count) } else { String::new() };
+    format!("{} {}{count}", row.title, row.detail)
+}
+
+/// Title and rows.
+pub fn content(cx: &Cx<'_>, width: usize) -> Content {
+    let alarms = &cx.facts.snapshot.alarms;
+    let unacknowledged = alarms.iter().filter(|row| row.unacknowledged).count();
+    let acknowledged = alarms.iter().filter(|row| row.acknowledged.is_some()).count();
+    let title = if alarms.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("{unacknowledged} unacked, {acknowledged} acked")
+    };
+    let mut rows = Vec::new();
+    for (at, alarm) in alarms.iter().enumerate() {
+        rows.push(cx.row(at, alarm.id, || line(cx, alarm, width)));
+        if alarm.unacknowledged && alarm.class == AlarmClass::Emergency && cx.form == Form::Column {
+            let cause = format!("   cause: {} effect: {}", alarm.cause, alarm.consequence);
+            rows.push(Row::below(cx.line().left(cause, width, Role::Plain)));
+            rows.push(Row::below(cx.line().left(format!("   do: {}", alarm.response), width, Role::Plain)));
+        }
+    }
+    Content { title, rows, ..Content::default() }
+}
+
+fn line(cx: &Cx<'_>, alarm: &AlarmRow, width: usize) -> crate::console::line::LineBuilder {
+    let role = role(alarm);
+    let (status, status_role) = status(cx, alarm);
+    let mut line = cx.line().text(mark(alarm.class), role).gap(1);
+    if cx.form != Form::Narrow {
+        line = line.text(alarm.raised.operator.clock(), Role::Dim).gap(1);
+    }
+    line = line.left(word(alarm.class), 10, role);
+    let middle = width.saturating_sub(line.used() + text::width(&status) + 1);
+    line.left(headline(alarm), middle, Role::Plain).gap(1).text(status, status_role)
+}
+
+/// Cause, consequence, response and timeline of one alarm.
+pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
+    let Some(alarm) = cx.facts.snapshot.alarms.iter().find(|row| RowId::of(row.id) == *id) else {
+        return Vec::new();
+    };
+    let now = cx.facts.now.operator;
+    let head = format!("{} {} {}", alarm.id, word(alarm.class), headline(alarm));
+    let mut lines = vec![cx.line().text(head, role(alarm)).build()];
+    lines.extend(cx.labelled("cause", alarm.cause.as_str(), width));
+    lines.extend(cx.labelled("effect", alarm.consequence.as_str(), width));
+    lines.extend(cx.labelled("do", alarm.response.as_str(), width));
+    let raised = format!(
+        "{} ({} ago), {} times",
+        alarm.raised.operator.clock(),
+        text::ago(alarm.raised.operator, now),
+        alarm.count
+    );
+    lines.extend(cx.labelled("raised", raised, width));
+    if let Some((who, at, comment)) = &alarm.acknowledged {
+        let said = format!("{} by {who}: {comment}", at.clock());
+        lines.extend(cx.labelled("acknowledged", said, width));
+    }
+    let condition = match (alarm.active, alarm.resettable) {
+        (true, _) => "still holds",
+        (false, true) => "gone; latched until reset_alarm",
+        (false, false) => "gone",
+    };
+    lines.extend(cx.labelled("condition", condition, width));
+    lines
+}

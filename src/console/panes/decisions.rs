@@ -1,0 +1,163 @@
+//! Pane 7: every signal and how it ended, newest first.
+
+use ratatui::text::Line;
+
+use super::{Content, Cx, Form, RowId};
+use crate::console::line::LineBuilder;
+use crate::console::text;
+use crate::console::theme::Role;
+use crate::domain::{Action, Decision, Outcome, ResolvedBy, Verdict, short_span};
+
+fn word(outcome: Option<Outcome>) -> (&'static str, Role) {
+    match outcome {
+        None => ("OPEN", Role::Key),
+        Some(Outcome::Hold) => ("HOLD", Role::Dim),
+        Some(Outcome::Ignored) => ("IGNORE", Role::Plain),
+        Some(Outcome::Rejected) => ("REJECT", Role::Warn),
+        Some(Outcome::Waited) => ("WAIT", Role::Plain),
+        Some(Outcome::Aborted) => ("ABORT", Role::Warn),
+        Some(Outcome::Superseded) => ("NEWER", Role::Dim),
+        Some(Outcome::Expired) => ("OLD", Role::Dim),
+        Some(Outcome::Refused) => ("REFUSE", Role::Bad),
+        Some(Outcome::Unfilled) => ("UNFILL", Role::Plain),
+        Some(Outcome::Filled) => ("FILLED", Role::Good),
+    }
+}
+
+fn resolved_by(by: &ResolvedBy) -> String {
+    match by {
+        ResolvedBy::Default => "default".to_owned(),
+        ResolvedBy::Model(name) => name.clone(),
+        ResolvedBy::DefaultAfterFailure => "default, model failed".to_owned(),
+    }
+}
+
+/// Why it ended so, or what came of it.
+fn because(decision: &Decision) -> String {
+    if let (Some(price), false) = (decision.average_price, decision.filled.is_zero()) {
+        return format!("{} @ {}", text::number(decision.filled), text::number(price));
+    }
+    if let (Some(conflict), Some(resolution)) = (decision.conflicts.first(), &decision.resolution) {
+        return format!("{}, {}", conflict.kind, resolved_by(&resolution.by));
+    }
+    let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
+    format!("{reason} {}", decision.detail).trim().to_owned()
+}
+
+/// `.74x1.10=.81`
+fn arithmetic(decision: &Decision) -> String {
+    if decision.signal.action == Action::Hold {
+        return String::new();
+    }
+    let product = if (decision.multiplier - 1.0).abs() < 1e-9 {
+        String::new()
+    } else {
+        format!("={}", decision.confidence)
+    };
+    let multiplier = format!("{:.2}", decision.multiplier);
+    format!("{}x{multiplier}{product}", decision.signal.confidence)
+}
+
+fn line(cx: &Cx<'_>, decision: &Decision, width: usize) -> LineBuilder {
+    let (outcome, role) = word(decision.outcome);
+    let clock = decision.at.clock();
+    let clock = if cx.form == Form::Narrow { clock.get(..5).unwrap_or(&clock) } else { &clock };
+    cx.line()
+        .text(clock, Role::Dim)
+        .gap(1)
+        .left(decision.signal.symbol.as_str(), 9, Role::Plain)
+        .left(decision.signal.action.to_string(), 6, Role::Plain)
+        .left(arithmetic(decision), 14, Role::Dim)
+        .left(outcome, 7, role)
+        .rest(because(decision), width, Role::Plain)
+}
+
+/// Title and rows.
+pub fn content(cx: &Cx<'_>, width: usize) -> Content {
+    let view = &cx.facts.snapshot.decisions;
+    let total: u64 = view.today.iter().map(|(_, count)| count).sum();
+    let counts: Vec<_> = view
+        .today
+        .iter()
+        .rev()
+        .filter(|(_, count)| *count > 0)
+        .map(|(outcome, count)| format!("{count} {outcome}"))
+        .collect();
+    let title =
+        if total == 0 { "none today".to_owned() } else { format!("today {total}: {}", counts.join(", ")) };
+    let rows =
+        view.recent.iter().enumerate().map(|(at, d)| cx.row(at, d.id, || line(cx, d, width))).collect();
+    Content { title, rows, ..Content::default() }
+}
+
+/// The whole trail from the votes to the fill.
+pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
+    let Some(decision) = cx.facts.snapshot.decisions.recent.iter().find(|d| RowId::of(d.id) == *id) else {
+        return Vec::new();
+    };
+    let signal = &decision.signal;
+    let head = format!(
+        "{} {} {} by {} at {}",
+        decision.id,
+        signal.action,
+        signal.symbol,
+        signal.source,
+        decision.at.clock()
+    );
+    let mut lines = vec![cx.line().text(head, Role::Title).build()];
+    let price = |price: Option<rust_decimal::Decimal>| price.map_or_else(|| "–".to_owned(), text::number);
+    let proposed = format!(
+        "{} at {}, stop {}, target {}, {} of equity",
+        signal.confidence,
+        price(signal.entry),
+        price(signal.stop),
+        price(signal.take_profit),
+        signal.size_pct
+    );
+    lines.extend(cx.labelled("proposed", proposed, width));
+    for vote in &decision.votes {
+        let agrees = if vote.agrees { "agrees" } else { "does not agree" };
+        let said = format!("{} {} {} old: {agrees}", vote.says, vote.confidence, short_span(vote.age));
+        lines.extend(cx.labelled(&vote.voice.to_string(), said, width));
+    }
+    let consensus = match (decision.ratio, decision.signal.action) {
+        (_, Action::Hold) => "HOLD has nothing to agree with".to_owned(),
+        (Some(ratio), _) => format!("{:.0}% agree, {}", ratio * 100.0, arithmetic(decision)),
+        (None, _) => format!("nobody present, {}", arithmetic(decision)),
+    };
+    lines.extend(cx.labelled("consensus", consensus, width));
+    for conflict in &decision.conflicts {
+        lines.extend(cx.labelled("conflict", format!("{}: {}", conflict.kind, conflict.detail), width));
+    }
+    if let Some(resolution) = &decision.resolution {
+        let took = resolution.took.map_or_else(String::new, |took| format!(" in {}", text::took(took)));
+        let said = format!("{} by {}{took}", resolution.action, resolved_by(&resolution.by));
+        lines.extend(cx.labelled("resolved", said, width));
+        if let Some(reasoning) = &resolution.reasoning {
+            lines.extend(cx.labelled("the model wrote", format!("\"{}\"", reasoning.sanitize(500)), width));
+        }
+    }
+    for change in &decision.changes {
+        let said = format!("{} {} to {}: {}", change.code, change.from, change.to, change.why);
+        lines.extend(cx.labelled("reduced", said, width));
+    }
+    match &decision.verdict {
+        Some(Verdict::Approved { size_pct, quantity, .. }) => {
+            lines.extend(cx.labelled(
+                "risk",
+                format!("approved {} ({size_pct})", text::number(*quantity)),
+                width,
+            ));
+        }
+        Some(Verdict::Rejected { code, detail }) => {
+            lines.extend(cx.labelled("risk", format!("rejected {code} {detail}"), width));
+        }
+        None => {}
+    }
+    for order in &decision.orders {
+        lines.extend(cx.labelled("order", order.to_string(), width));
+    }
+    let (outcome, _) = word(decision.outcome);
+    lines.extend(cx.labelled("ended", format!("{outcome} {}", because(decision)), width));
+    lines
+}

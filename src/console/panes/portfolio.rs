@@ -1,0 +1,149 @@
+//! Pane 8: what is held, what it is worth, and how much of each limit is used.
+
+use ratatui::text::Line;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use super::{Content, Cx, Form, Row, RowId, equity_chart};
+use crate::console::line::LineBuilder;
+use crate::console::text;
+use crate::console::theme::Role;
+use crate::coordinator::snapshot::PositionView;
+use crate::domain::short_span;
+
+/// The look of a gain or a loss.
+pub const fn result_role(value: Decimal) -> Role {
+    if value.is_zero() {
+        Role::Plain
+    } else if value.is_sign_negative() {
+        Role::Bad
+    } else {
+        Role::Good
+    }
+}
+
+/// A figure beside its limit: `day -5.1% of 5!`, where `!` says that the limit is reached.
+fn of_limit(line: LineBuilder, name: &str, (value, limit): (Decimal, Decimal)) -> LineBuilder {
+    let reached = value.abs() >= limit
+        && !limit.is_zero()
+        && (name != "day" && name != "week" || value.is_sign_negative());
+    let mark = if reached { "!" } else { "" };
+    let role = if reached { Role::Bad } else { Role::Plain };
+    line.text(format!("{name} "), Role::Dim)
+        .text(format!("{}% of {}{mark}", text::percent(value), text::percent(limit)), role)
+        .gap(2)
+}
+
+fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
+    let (price, price_role) = position
+        .price
+        .map_or_else(|| ("no price".to_owned(), Role::Stale), |price| (text::number(price), Role::Plain));
+    let (result, role) = position
+        .result
+        .map_or_else(|| ("–".to_owned(), Role::Stale), |result| (text::result(result), result_role(result)));
+    let (stop, stop_role) = position.stop_pct.map_or_else(
+        || ("NO STOP".to_owned(), Role::Bad),
+        |pct| (format!("stop {}%", text::percent(pct)), Role::Plain),
+    );
+    let wide = width > 60;
+    let line = cx
+        .line()
+        .left(position.symbol.as_str(), 9, Role::Plain)
+        .gap(1)
+        .left(text::signed(position.quantity), if wide { 12 } else { 9 }, Role::Plain)
+        .right(price, if wide { 11 } else { 9 }, price_role)
+        .right(result, if wide { 12 } else { 10 }, role);
+    let line = if wide {
+        line.gap(1).left(cx.facts.snapshot.portfolio.currency.as_str(), 6, Role::Dim)
+    } else {
+        line
+    };
+    let line = line.gap(1).text(stop, stop_role);
+    if wide {
+        line.gap(2).rest(format!("entry {}", text::number(position.entry)), width, Role::Dim)
+    } else {
+        line
+    }
+}
+
+/// Title and rows.
+pub fn content(cx: &Cx<'_>, width: usize) -> Content {
+    let view = &cx.facts.snapshot.portfolio;
+    let exposure = format!("{}/{}%", text::percent(view.exposure_pct.0), text::percent(view.exposure_pct.1));
+    let title = format!("{} positions, {} orders", view.positions.len(), view.orders.len());
+    let title = if cx.form == Form::Column { title } else { format!("{title}, exposure {exposure}") };
+    let mut rows: Vec<_> = view
+        .positions
+        .iter()
+        .enumerate()
+        .map(|(at, row)| cx.row(at, &row.symbol, || position(cx, row, width)))
+        .collect();
+    rows.extend(view.orders.iter().enumerate().map(|(at, order)| {
+        let age = short_span(cx.facts.now.market.since(order.at));
+        let line = cx
+            .line()
+            .left(order.symbol.as_str(), 9, Role::Plain)
+            .gap(1)
+            .text(&order.text, Role::Plain)
+            .gap(1)
+            .rest(format!("{} {age}", order.status), width, Role::Dim);
+        Row::new(format!("order {at} {}", order.symbol), line)
+    }));
+    if cx.form == Form::Narrow {
+        return Content { title, rows, ..Content::default() };
+    }
+    let equity = view.equity.map_or_else(|| "unknown: a price is missing".to_owned(), text::amount);
+    let line = cx.line().text("equity ", Role::Dim).text(format!("{equity} {}", view.currency), Role::Plain);
+    let line = of_limit(line.gap(2), "exposure", view.exposure_pct);
+    rows.push(Row::below(line));
+    let line = of_limit(cx.line(), "day", view.day_pct);
+    rows.push(Row::below(of_limit(of_limit(line, "week", view.week_pct), "dd", view.drawdown_pct)));
+    if !view.equity_history.is_empty() && cx.form == Form::Column {
+        let values = view.equity_history.iter().filter_map(|(_, equity)| equity.to_f64());
+        let chart = equity_chart::spark(values, width.saturating_sub(12));
+        rows.push(Row::below(cx.line().text("24 h ", Role::Dim).text(chart, Role::Plain)));
+    }
+    if let Some((symbol, share, limit)) = &view.largest {
+        rows.push(Row::below(of_limit(cx.line(), &format!("largest {symbol}"), (*share, *limit))));
+    }
+    if !view.breakers_tripped.is_empty() {
+        rows.push(Row::below(
+            cx.line().text(format!("tripped: {}", view.breakers_tripped.join(", ")), Role::Bad),
+        ));
+    }
+    for row in &view.allocation {
+        let line = cx
+            .line()
+            .left(row.asset.as_str(), 9, Role::Plain)
+            .gap(1)
+            .right(text::amount(row.value), 12, Role::Plain)
+            .right(format!("{}%", text::percent(row.share_pct)), 7, Role::Plain)
+            .left(format!(" of {}%", text::percent(row.target_pct)), 10, Role::Dim);
+        let cells = width.saturating_sub(line.used()).min(40);
+        let line = line.text(equity_chart::bar(row.share_pct, row.target_pct, cells), Role::Dim);
+        rows.push(Row::new(format!("asset {}", row.asset), line));
+    }
+    rows.push(Row::below(cx.note(format!("realised since the start {}", text::result(view.realised)))));
+    Content { title, rows, ..Content::default() }
+}
+
+/// One position in full, or the changes of the day.
+pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
+    let view = &cx.facts.snapshot.portfolio;
+    let Some(position) = view.positions.iter().find(|position| position.symbol.as_str() == id.0) else {
+        return Vec::new();
+    };
+    let mut lines = vec![cx.line().text(position.symbol.as_str(), Role::Title).build()];
+    let price = position.price.map_or_else(|| "no fresh price".to_owned(), text::number);
+    let said = format!(
+        "{} bought at {} on average, last {price}",
+        text::number(position.quantity),
+        text::number(position.entry)
+    );
+    lines.extend(cx.labelled("held", said, width));
+    let stop = position
+        .stop_pct
+        .map_or_else(|| "NONE".to_owned(), |pct| format!("{}% from the last price", text::percent(pct)));
+    lines.extend(cx.labelled("nearest stop", stop, width));
+    lines
+}

@@ -1,0 +1,113 @@
+//! Pane 4: what runs when, and whether it went well.
+
+use ratatui::text::Line;
+
+use super::{Content, Cx, Form, Row, RowId};
+use crate::console::text;
+use crate::console::theme::Role;
+use crate::coordinator::snapshot::{TaskRow, TaskState};
+use crate::domain::{Timestamp, days_hms, short_span};
+
+fn word(state: &TaskState) -> (String, Role) {
+    match state {
+        TaskState::Idle => ("ok".to_owned(), Role::Good),
+        TaskState::Running => ("RUN".to_owned(), Role::Key),
+        TaskState::WaitingOn(task) => (format!("waits {task}"), Role::Dim),
+        TaskState::NoSource => ("none".to_owned(), Role::Dim),
+        TaskState::SkippedByLevel => ("LEVEL".to_owned(), Role::Warn),
+        TaskState::SkippedByState => ("STATE".to_owned(), Role::Warn),
+        TaskState::Disabled => ("OFF".to_owned(), Role::Warn),
+        TaskState::Failing => ("ERR".to_owned(), Role::Bad),
+    }
+}
+
+/// `next 0:41`, or `late 1:02` when that is over.
+fn next(cx: &Cx<'_>, due: Option<Timestamp>) -> (String, Role) {
+    let now = cx.facts.now.market;
+    match due {
+        None => ("–".to_owned(), Role::Dim),
+        Some(at) if at >= now => (format!("next {:>7}", days_hms(at.since(now))), Role::Plain),
+        Some(at) => (format!("due  {:>7}", days_hms(now.since(at))), Role::Warn),
+    }
+}
+
+/// The task that is due first.
+fn first_due<'a>(cx: &Cx<'a>) -> Option<&'a TaskRow> {
+    cx.facts.snapshot.schedule.iter().filter(|row| row.next_due.is_some()).min_by_key(|row| row.next_due)
+}
+
+fn line(cx: &Cx<'_>, row: &TaskRow, width: usize) -> crate::console::line::LineBuilder {
+    let (state, role) = word(&row.state);
+    let (next, next_role) = next(cx, row.next_due);
+    let took = row.took.map(text::took).unwrap_or_default();
+    let count =
+        if row.task.is_per_symbol() { format!("{}/{}", row.ok.0, row.ok.1) } else { "plan".to_owned() };
+    let line = cx
+        .line()
+        .left(row.task.name(), 19, Role::Plain)
+        .gap(1)
+        .left(state, 5, role)
+        .left(count, 5, Role::Plain)
+        .left(took, 6, Role::Dim);
+    let used = line.used() + 12;
+    let problem = row.problem.as_ref().map(ToString::to_string).unwrap_or_default();
+    let middle = width.saturating_sub(used);
+    let problem = if middle < 6 { String::new() } else { format!(" {problem}") };
+    line.left(problem, middle, Role::Bad).right(next, 12, next_role)
+}
+
+/// Title and rows, failing ones first.
+pub fn content(cx: &Cx<'_>, width: usize) -> Content {
+    let tasks = &cx.facts.snapshot.schedule;
+    let failing = tasks.iter().filter(|row| row.state == TaskState::Failing).count();
+    let mut title = format!("{} tasks, {failing} failing", tasks.len());
+    let mut shown: Vec<&TaskRow> = tasks.iter().collect();
+    if cx.form == Form::Narrow {
+        if let Some(row) = first_due(cx) {
+            title = format!("{title} ─ {} {}", row.task, next(cx, row.next_due).0);
+        }
+        shown.sort_by_key(|row| std::cmp::Reverse(row.state.clone()));
+    }
+    let rows = shown.into_iter().map(|row| Row::new(row.task, line(cx, row, width))).collect();
+    Content { title, rows, ..Content::default() }
+}
+
+/// Every symbol of one task.
+pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
+    let Some(task) = cx.facts.snapshot.schedule.iter().find(|row| row.task.name() == id.0) else {
+        return Vec::new();
+    };
+    let mut lines = vec![cx.line().text(task.task.name(), Role::Title).build()];
+    if let Some(problem) = &task.problem {
+        lines.extend(cx.labelled("last problem", problem.as_str(), width));
+    }
+    if task.late_cycles > 0 || task.abandoned > 0 {
+        let said = format!("{} cycles late, {} runs no longer waited for", task.late_cycles, task.abandoned);
+        lines.extend(cx.labelled("behind", said, width));
+    }
+    for row in &task.symbols {
+        let (state, role) = word(&row.state);
+        let name = row.symbol.as_ref().map_or("portfolio", |symbol| symbol.as_str());
+        let last = row.last_run.map_or_else(
+            || "never ran".to_owned(),
+            |at| {
+                let how = match row.last_ok {
+                    Some(true) => "ok",
+                    Some(false) => "failed",
+                    None => "unknown",
+                };
+                format!("{how} {} ago", short_span(cx.facts.now.market.since(at)))
+            },
+        );
+        let line = cx
+            .line()
+            .left(name, 12, Role::Plain)
+            .left(state, 8, role)
+            .left(last, 18, Role::Plain)
+            .left(row.took.map(text::took).unwrap_or_default(), 8, Role::Dim)
+            .left(format!("{} ok, {} failed", row.counts.0, row.counts.1), 22, Role::Dim)
+            .text(next(cx, row.next_due).0, Role::Plain);
+        lines.push(line.build());
+    }
+    lines
+}

@@ -1,0 +1,597 @@
+//! What the keys do: the state machine without a terminal.
+
+use std::sync::Arc;
+
+use crate::alarm::AlarmClass;
+use crate::console::app::{Action, App, Task};
+use crate::console::dialogs::Dialog;
+use crate::console::facts::Facts;
+use crate::console::panes::PaneId;
+use crate::console::{Options, fixture};
+use crate::coordinator::input::Confirmation;
+use crate::coordinator::snapshot::{AlarmRow, ControlView, ForcedView, Snapshot};
+use crate::domain::{AlarmId, Command, CommandOutcome, Epoch, Level, SafeText, TradingState};
+
+/// A console whose keys are a second apart unless a test says otherwise.
+struct Desk {
+    app: App,
+    facts: Facts,
+    sent: Vec<(Command, Confirmation)>,
+    has_quit: bool,
+    tickets: Vec<u64>,
+}
+
+impl Desk {
+    fn new(control: ControlView) -> Self {
+        Self::of(Snapshot { control: Arc::new(control), ..fixture::empty() }, Options::default())
+    }
+
+    fn of(snapshot: Snapshot, options: Options) -> Self {
+        let facts = fixture::facts(snapshot);
+        let app = App::new(facts.clone(), options, fixture::keymap(), 100);
+        Self { app, facts, sent: Vec::new(), has_quit: false, tickets: Vec::new() }
+    }
+
+    fn act(&mut self, action: Action) {
+        for task in self.app.update(self.facts.clone(), action) {
+            match task {
+                Task::Send { ticket, command, confirmation } => {
+                    self.tickets.push(ticket);
+                    self.sent.push((command, confirmation));
+                }
+                Task::Bell => {}
+                Task::Quit => self.has_quit = true,
+            }
+        }
+    }
+
+    fn wait(&mut self, millis: u64) {
+        self.facts = fixture::later(&self.facts, millis);
+        self.act(Action::Facts);
+    }
+
+    fn key(&mut self, key: &str) {
+        self.act(Action::Key(key.parse().unwrap()));
+    }
+
+    /// Keys a second apart.
+    fn keys(&mut self, keys: &[&str]) {
+        for key in keys {
+            self.wait(1_000);
+            self.key(key);
+        }
+    }
+
+    fn words(&mut self, text: &str) {
+        for c in text.chars() {
+            self.act(Action::Key(if c == ' ' { "space".parse() } else { c.to_string().parse() }.unwrap()));
+        }
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut Snapshot)) {
+        let mut snapshot = (*self.facts.snapshot).clone();
+        change(&mut snapshot);
+        self.facts.snapshot = Arc::new(snapshot);
+        self.act(Action::Facts);
+    }
+
+    fn commands(&self) -> Vec<&'static str> {
+        self.sent.iter().map(|(command, _)| command.name()).collect()
+    }
+
+    fn screen(&self) -> String {
+        fixture::screen(&self.app, 120, 40)
+    }
+
+    fn alarm_box(&self) -> Option<AlarmId> {
+        match &self.app.dialog()?.dialog {
+            Dialog::Emergency(alarm) => Some(alarm.alarm()),
+            _ => None,
+        }
+    }
+}
+
+fn running() -> Desk {
+    Desk::new(fixture::running_control())
+}
+
+fn paused() -> Desk {
+    Desk::new(fixture::control())
+}
+
+fn halted() -> Desk {
+    Desk::new(fixture::halted_control())
+}
+
+#[test]
+fn p_pauses_at_once() {
+    let mut desk = running();
+    desk.key("p");
+    assert_eq!(desk.commands(), ["pause"]);
+    assert!(desk.app.dialog().is_none());
+}
+
+#[test]
+fn p_does_nothing_when_paused_unless_a_resume_is_on_its_way() {
+    let mut desk = paused();
+    desk.key("p");
+    assert!(desk.sent.is_empty());
+    desk.keys(&["r", "y", "p"]);
+    assert_eq!(desk.commands(), ["resume", "pause"]);
+}
+
+#[test]
+fn the_halt_key_pauses_at_once_and_halts_the_second_time() {
+    let mut desk = running();
+    desk.key("H");
+    assert_eq!(desk.commands(), ["pause"]);
+    desk.key("H");
+    assert_eq!(desk.commands(), ["pause", "halt"], "key repeat counts");
+}
+
+#[test]
+fn a_single_halt_key_stays_paused_and_says_so() {
+    let mut desk = running();
+    desk.key("H");
+    desk.facts.gate = fixture::reading(TradingState::Paused);
+    desk.wait(10_000);
+    assert!(desk.screen().contains("not halted: the second press did not come within 10 s; PAUSED"));
+    desk.key("H");
+    assert_eq!(desk.commands(), ["pause"], "a late second press begins again");
+    assert!(desk.app.is_halt_armed());
+}
+
+#[test]
+fn ctrl_x_halts_from_every_dialog_and_text_field() {
+    for open in [&[][..], &["r"], &["d"], &[":"], &["/"], &["?"], &["q"]] {
+        let mut desk = paused();
+        desk.keys(open);
+        desk.key("ctrl-x");
+        desk.key("ctrl-x");
+        assert_eq!(desk.commands(), ["halt"], "from {open:?}");
+    }
+}
+
+#[test]
+fn pause_and_halt_pass_the_guard_of_a_dialog() {
+    let mut desk = running();
+    desk.key("d");
+    desk.key("p");
+    desk.key("H");
+    desk.key("H");
+    assert_eq!(desk.commands(), ["pause", "pause", "halt"]);
+}
+
+#[test]
+fn a_capital_h_is_text_in_a_text_field() {
+    let mut desk = running();
+    desk.key(":");
+    desk.words("HH");
+    assert!(desk.sent.is_empty());
+    assert!(desk.screen().contains(": HH_"));
+}
+
+#[test]
+fn resume_is_confirmed_by_y_with_the_epoch_that_was_shown() {
+    let mut desk = paused();
+    desk.key("r");
+    let shown_at = desk.facts.now.operator;
+    assert!(desk.screen().contains("leg p7/3 buy BTC/USDT 83.33 USDT"));
+    assert!(desk.screen().contains("Still blocked afterwards: daily_loss to 00:00Z"));
+    desk.keys(&["r", "enter", "space", "y"]);
+    let confirmation = Confirmation::Given { epoch: Epoch { run: 1, count: 4 }, shown_at, code: None };
+    assert_eq!(desk.sent, [(Command::Resume, confirmation)]);
+}
+
+#[test]
+fn keys_of_the_first_moments_of_a_dialog_are_dropped() {
+    let mut desk = paused();
+    desk.key("r");
+    desk.wait(299);
+    desk.key("y");
+    assert!(desk.sent.is_empty());
+    desk.wait(101);
+    desk.key("y");
+    assert_eq!(desk.commands(), ["resume"]);
+}
+
+#[test]
+fn key_repeat_never_loosens() {
+    let mut desk = paused();
+    desk.key("r");
+    for _ in 0..20 {
+        desk.wait(30);
+        desk.key("y");
+    }
+    assert!(desk.sent.is_empty(), "a key held down since before the guard ended is not a confirmation");
+}
+
+#[test]
+fn a_resume_is_refused_while_an_emergency_is_unacknowledged() {
+    let mut control = fixture::control();
+    control.resume.as_mut().unwrap().unacknowledged = 1;
+    let mut desk = Desk::new(control);
+    desk.keys(&["r", "y"]);
+    assert!(desk.sent.is_empty());
+    assert!(desk.screen().contains("1 Emergency unacknowledged"));
+}
+
+#[test]
+fn a_resume_is_looked_at_again_when_the_epoch_moved() {
+    let mut desk = paused();
+    desk.key("r");
+    desk.facts.gate.epoch.count += 1;
+    desk.keys(&["y"]);
+    assert!(desk.sent.is_empty());
+    desk.keys(&["y"]);
+    assert_eq!(desk.commands(), ["resume"]);
+}
+
+#[test]
+fn release_wants_the_checks_a_reason_and_the_code() {
+    let mut desk = halted();
+    desk.keys(&["r", "y"]);
+    desk.wait(400);
+    desk.words("feed is sane");
+    desk.keys(&["enter"]);
+    let shown_at = desk.facts.now.operator;
+    assert!(desk.screen().contains("type K7QX to release (30 s left)"));
+    desk.wait(400);
+    desk.words("k7qx");
+    let confirmation =
+        Confirmation::Given { epoch: desk.facts.gate.epoch, shown_at, code: Some("K7QX".into()) };
+    assert_eq!(desk.sent, [(Command::Release { reason: "feed is sane".into() }, confirmation)]);
+}
+
+#[test]
+fn a_failed_check_forbids_the_release() {
+    let mut control = fixture::halted_control();
+    control.release.as_mut().unwrap().checks[0].problem = Some("1 unacknowledged".into());
+    let mut desk = Desk::new(control);
+    desk.keys(&["r", "y", "enter"]);
+    assert!(desk.screen().contains("FAILED every Emergency acknowledged: 1 unacknowledged"));
+    assert!(!desk.screen().contains("type K7QX"));
+    assert!(desk.sent.is_empty());
+}
+
+#[test]
+fn a_wrong_late_or_void_code_releases_nothing() {
+    let ready = || {
+        let mut desk = halted();
+        desk.keys(&["r", "y"]);
+        desk.wait(400);
+        desk.words("ok");
+        desk.keys(&["enter"]);
+        desk.wait(400);
+        desk
+    };
+    let mut wrong = ready();
+    wrong.words("AAAA");
+    assert!(wrong.sent.is_empty());
+    let mut late = ready();
+    late.wait(30_000);
+    late.words("K7QX");
+    assert!(late.sent.is_empty());
+    let mut void = ready();
+    void.facts.gate.epoch.count += 1;
+    void.words("K7QX");
+    assert!(void.sent.is_empty());
+}
+
+#[test]
+fn a_code_is_not_pasted() {
+    let mut desk = halted();
+    desk.keys(&["r", "y"]);
+    desk.wait(400);
+    desk.act(Action::Paste("pasted reason".into()));
+    desk.keys(&["enter"]);
+    desk.wait(400);
+    desk.act(Action::Paste("K7QX".into()));
+    assert!(desk.sent.is_empty());
+}
+
+#[test]
+fn a_tighter_level_is_forced_at_once() {
+    let mut desk = running();
+    desk.keys(&["d", "3"]);
+    let command = Command::ForceLevel { level: Level::Limited, until: None, reason: String::new() };
+    assert_eq!(desk.sent, [(command, Confirmation::None)]);
+}
+
+fn forced_limited() -> Desk {
+    let mut desk = running();
+    desk.edit(|snapshot| {
+        let mut view = (*snapshot.degradation).clone();
+        view.effective = Level::Limited;
+        view.forced = Some(ForcedView {
+            level: Level::Limited,
+            by: "ana".into(),
+            since: fixture::now().operator,
+            until: None,
+            reason: SafeText::ours("storm"),
+        });
+        snapshot.degradation = Arc::new(view);
+    });
+    desk
+}
+
+#[test]
+fn a_looser_level_wants_a_reason_and_y() {
+    for (digit, expected) in [("1", "clear_level"), ("2", "force_level")] {
+        let mut desk = forced_limited();
+        desk.keys(&["d", digit]);
+        desk.wait(400);
+        desk.words("over");
+        desk.keys(&["enter"]);
+        assert!(desk.sent.is_empty(), "Enter never executes");
+        desk.keys(&["y"]);
+        assert_eq!(desk.commands(), [expected]);
+        assert!(matches!(desk.sent[0].1, Confirmation::Given { .. }));
+    }
+}
+
+#[test]
+fn a_looser_level_without_a_reason_goes_nowhere() {
+    let mut desk = forced_limited();
+    desk.keys(&["d", "1", "enter", "enter", "y"]);
+    assert!(desk.sent.is_empty());
+}
+
+fn alarmed() -> Desk {
+    Desk::of(fixture::snapshot(), Options::default())
+}
+
+#[test]
+fn an_emergency_opens_a_box_and_wants_a_comment() {
+    let mut desk = alarmed();
+    assert_eq!(desk.alarm_box(), Some(AlarmId(41)));
+    desk.key("1");
+    desk.wait(499);
+    desk.key("1");
+    assert!(desk.sent.is_empty(), "the first 500 ms are guarded");
+    desk.keys(&["enter", "space", "y"]);
+    assert!(desk.sent.is_empty());
+    desk.keys(&["1"]);
+    assert!(matches!(&desk.sent[0].0, Command::AckAlarm { comment, .. } if comment == "1 investigating"));
+    assert_eq!(desk.alarm_box(), None, "it is on its way");
+}
+
+#[test]
+fn an_emergency_takes_a_comment_of_own_words() {
+    let mut desk = alarmed();
+    desk.keys(&["t"]);
+    desk.words("pH probe");
+    desk.keys(&["enter"]);
+    assert!(matches!(&desk.sent[0].0, Command::AckAlarm { comment, .. } if comment == "pH probe"));
+}
+
+#[test]
+fn what_is_said_is_not_hidden_by_a_dialog() {
+    let mut desk = alarmed();
+    desk.keys(&["t", "enter"]);
+    assert!(desk.screen().contains("acknowledge: write a comment, or Esc"));
+    assert!(desk.screen().contains("comment: _"));
+}
+
+#[test]
+fn escape_hides_an_emergency_until_a_and_a_new_one_opens_again() {
+    let mut desk = alarmed();
+    desk.keys(&["esc"]);
+    assert_eq!(desk.alarm_box(), None);
+    assert!(desk.screen().contains("1 EMERGENCY unacked"));
+    desk.edit(|snapshot| {
+        let mut alarms = (*snapshot.alarms).clone();
+        alarms.insert(0, fixture::second_emergency());
+        snapshot.alarms = Arc::new(alarms);
+    });
+    assert_eq!(desk.alarm_box(), Some(AlarmId(42)));
+    assert!(desk.screen().contains("EMERGENCY 2 of 2"));
+    desk.keys(&["esc", "a"]);
+    assert_eq!(desk.alarm_box(), Some(AlarmId(41)), "the oldest first");
+}
+
+#[test]
+fn an_emergency_never_replaces_text_being_typed() {
+    let mut desk = running();
+    desk.key(":");
+    desk.words("note he");
+    desk.edit(|snapshot| snapshot.alarms = fixture::snapshot().alarms);
+    desk.words("llo");
+    assert_eq!(desk.alarm_box(), None);
+    assert!(desk.screen().contains("1 EMERGENCY unacked"));
+    desk.keys(&["enter"]);
+    assert_eq!(desk.sent[0].0, Command::Note { text: "note hello".trim_start_matches("note ").into() });
+    assert_eq!(desk.alarm_box(), Some(AlarmId(41)), "it waited");
+}
+
+#[test]
+fn a_refused_acknowledgement_is_told_and_does_not_ask_in_a_loop() {
+    let mut desk = alarmed();
+    desk.keys(&["1"]);
+    let ticket = desk.tickets[0];
+    desk.act(Action::Answered(ticket, CommandOutcome::refused("superseded")));
+    assert!(desk.screen().contains("ack_alarm: REFUSED: superseded"));
+    assert_eq!(desk.alarm_box(), None);
+}
+
+#[test]
+fn a_acknowledges_the_oldest_of_the_highest_class_or_the_selected_one() {
+    let alarm = |id, class, age: u64| AlarmRow {
+        id: AlarmId(id),
+        class,
+        unacknowledged: true,
+        acknowledged: None,
+        raised: crate::domain::Now::both(fixture::now().operator.minus(std::time::Duration::from_secs(age))),
+        ..fixture::second_emergency()
+    };
+    let mut desk = running();
+    desk.edit(|snapshot| {
+        let list =
+            [alarm(1, AlarmClass::High, 5), alarm(2, AlarmClass::High, 50), alarm(3, AlarmClass::Low, 500)];
+        snapshot.alarms = Arc::new(list.into());
+    });
+    desk.keys(&["a"]);
+    assert!(
+        matches!(&desk.sent[0].0, Command::AckAlarm { target, .. } if *target == crate::domain::AlarmTarget::One(AlarmId(2)))
+    );
+    desk.keys(&["6", "G", "a"]);
+    assert!(
+        matches!(&desk.sent[1].0, Command::AckAlarm { target, .. } if *target == crate::domain::AlarmTarget::One(AlarmId(3)))
+    );
+}
+
+#[test]
+fn the_palette_previews_what_loosens_and_sends_what_is_safe() {
+    let mut desk = running();
+    desk.key(":");
+    desk.words("lock_symbol BTC/USDT");
+    desk.keys(&["enter"]);
+    assert_eq!(desk.commands(), ["lock_symbol"]);
+    desk.keys(&[":"]);
+    desk.words("unlock_symbol BTC/USDT");
+    desk.keys(&["enter"]);
+    assert_eq!(desk.sent.len(), 1);
+    desk.keys(&["y"]);
+    assert_eq!(desk.commands(), ["lock_symbol", "unlock_symbol"]);
+}
+
+#[test]
+fn the_palette_completes_and_explains() {
+    let mut desk = running();
+    desk.key(":");
+    desk.words("rese");
+    desk.key("tab");
+    assert!(desk.screen().contains(": reset__"), "{}", desk.screen());
+    desk.keys(&["enter"]);
+    assert!(desk.screen().contains("is not a command"));
+    assert!(desk.sent.is_empty());
+}
+
+#[test]
+fn flatten_shows_the_engine_s_preview_and_wants_its_code() {
+    let mut desk = running();
+    desk.key(":");
+    desk.words("flatten");
+    desk.keys(&["enter"]);
+    assert_eq!(desk.sent[0].1, Confirmation::None, "asks for the preview");
+    desk.words("K7QX");
+    assert_eq!(desk.sent.len(), 1);
+    let ticket = desk.tickets[0];
+    desk.act(Action::Answered(ticket, CommandOutcome::refused("sells 0.012 BTC; confirm with code W3ZP")));
+    assert!(desk.screen().contains("confirm with code W3ZP"));
+}
+
+#[test]
+fn the_answer_comes_from_the_engine_alone() {
+    let mut desk = running();
+    desk.key("p");
+    assert!(desk.screen().contains("pause: pending"));
+    let ticket = desk.tickets[0];
+    desk.act(Action::Answered(ticket, CommandOutcome::done("no entries since 10:42:07")));
+    assert!(desk.screen().contains("pause: done: no entries since 10:42:07"));
+    desk.wait(10_000);
+    assert!(!desk.screen().contains("pause: done"));
+}
+
+#[test]
+fn read_only_knows_pause_and_halt_alone() {
+    let options = Options { read_only: true, ..Options::default() };
+    let mut desk = Desk::of(fixture::snapshot(), options);
+    assert!(desk.app.dialog().is_none(), "no box asks for what cannot be done");
+    desk.keys(&["r", "d", "a", ":"]);
+    desk.words("note x");
+    desk.keys(&["enter"]);
+    assert!(desk.sent.is_empty());
+    desk.keys(&["esc", "H", "H"]);
+    assert_eq!(desk.commands(), ["halt"]);
+}
+
+#[test]
+fn quitting_asks_and_names_the_stops_that_will_sleep() {
+    let mut desk = running();
+    desk.edit(|snapshot| snapshot.portfolio = Arc::new(fixture::portfolio()));
+    desk.key("q");
+    assert!(desk.screen().contains("stops of these positions will sleep"));
+    assert!(desk.screen().contains("XRP/USDT"));
+    desk.keys(&["esc"]);
+    assert!(!desk.has_quit);
+    desk.keys(&["ctrl-c", "q", "enter", "y"]);
+    assert!(desk.has_quit);
+}
+
+#[test]
+fn escape_never_quits_and_ctrl_z_does_not_suspend() {
+    let mut desk = running();
+    desk.keys(&["esc", "esc", "esc"]);
+    assert!(!desk.has_quit);
+    desk.key("ctrl-z");
+    assert!(desk.screen().contains("detach tmux, or q"));
+}
+
+#[test]
+fn a_paste_outside_a_text_field_is_ignored() {
+    let mut desk = running();
+    desk.act(Action::Paste("HHy:release x".into()));
+    assert!(desk.sent.is_empty());
+    desk.key("/");
+    desk.act(Action::Paste("prio:H".into()));
+    assert_eq!(desk.app.filter().text(), "prio:H");
+}
+
+#[test]
+fn digits_open_pages_and_close_them_again() {
+    let mut desk = running();
+    for pane in PaneId::ALL {
+        desk.key(&pane.digit().to_string());
+        assert_eq!(desk.app.page(), Some(pane));
+    }
+    desk.keys(&["0"]);
+    assert_eq!(desk.app.page(), None);
+    desk.keys(&["8", "esc", "z", "tab"]);
+    assert_eq!(desk.app.page(), Some(PaneId::Dca));
+}
+
+#[test]
+fn the_selection_is_an_id_and_not_a_row() {
+    let mut desk = alarmed();
+    desk.keys(&["esc", "2", "j"]);
+    assert_eq!(desk.app.selected(PaneId::Consensus).map(|id| id.0.as_str()), Some("XRP/USDT"));
+    desk.edit(|snapshot| {
+        let mut rows = (*snapshot.consensus).clone();
+        rows.reverse();
+        snapshot.consensus = Arc::new(rows);
+    });
+    desk.keys(&["j"]);
+    assert_eq!(desk.app.selected(PaneId::Consensus).map(|id| id.0.as_str()), Some("BTC/USDT"));
+}
+
+#[test]
+fn space_freezes_the_view_and_nothing_else() {
+    let mut desk = running();
+    desk.act(Action::Traffic(fixture::messages(3), 0));
+    desk.key("space");
+    desk.act(Action::Traffic(fixture::messages(312), 0));
+    assert!(desk.screen().contains("FROZEN +312 new"));
+    assert!(desk.sent.is_empty());
+}
+
+#[test]
+fn the_help_lists_the_live_keymap() {
+    let mut desk = running();
+    desk.key("?");
+    let screen = desk.screen();
+    for seen in ["Ctrl-X", "pause at once; again within 10 s: halt", "S-Tab"] {
+        assert!(screen.contains(seen), "{seen} is missing:\n{screen}");
+    }
+}
+
+#[test]
+fn the_first_key_after_a_long_time_says_what_happened() {
+    let mut desk = running();
+    desk.key("j");
+    desk.facts = fixture::later(&desk.facts, 16 * 60_000);
+    let alarms = fixture::snapshot().alarms[1..].to_vec();
+    desk.edit(|snapshot| snapshot.alarms = Arc::new(alarms));
+    desk.key("k");
+    assert!(desk.screen().contains("since 10:42: 1 alarms, 0 decisions"), "{}", desk.screen());
+}
