@@ -1,0 +1,264 @@
+//! The program `andon`: reads the command line and calls the one function that does what it asks for.
+
+mod cli;
+
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use andon::config::{self, ConfigError, Loaded, Overrides};
+use andon::console::keymap::{self, Keymap};
+use andon::console::{self, ConsoleEnd};
+use andon::runtime::front::{Front, Left, Seat};
+use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions};
+use andon::runtime::{self, RunError, StartError};
+use andon::store::{self, DataDir, Scope, Verdict};
+use clap::Parser as _;
+use color_eyre::eyre::{self, Report};
+
+use crate::cli::{AuditTask, Cli, ConfigTask, RunArgs, Task};
+
+/// Why the program ends without having done what was asked; each kind has its exit code.
+enum Failure {
+    /// Something broke while it ran: 1.
+    Broken(Report),
+    /// The configuration or the command line is wrong; the operator can mend it: 2.
+    Usage(String),
+    /// Another instance runs in the same data directory: 3.
+    Running(String),
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Start(StartError::Lock(error)) => Self::Running(error.to_string()),
+            RunError::Start(
+                error @ (StartError::Replay(_)
+                | StartError::Script(_)
+                | StartError::Symbols(_)
+                | StartError::DataDir(_)
+                | StartError::Identity(_)),
+            ) => Self::Usage(error.to_string()),
+            error => Self::Broken(error.into()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Problems(_) | ConfigError::Exists(_) => Self::Usage(error.to_string()),
+            ConfigError::Write { .. } | ConfigError::Show(_) => Self::Broken(error.into()),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+fn main() -> ExitCode {
+    let done = color_eyre::install().map_err(Failure::Broken).and_then(|()| {
+        let cli = Cli::parse();
+        match cli.task {
+            None => run(&cli.run),
+            Some(Task::Run(args)) => run(&args),
+            Some(Task::Config(task)) => configure(&task),
+            Some(Task::Keys(args)) => keys(&args.overrides()),
+            Some(Task::Audit(AuditTask::Verify { data_dir })) => verify(data_dir.as_deref()),
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // `andon config show | head` closes the pipe early, and that is fine.
+        Err(Failure::Broken(report)) if is_closed_pipe(&report) => ExitCode::SUCCESS,
+        Err(Failure::Broken(report)) => {
+            complain(&format!("{report:#}"));
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(text)) => {
+            complain(&text);
+            ExitCode::from(2)
+        }
+        Err(Failure::Running(text)) => {
+            complain(&text);
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(args: &RunArgs) -> Result<(), Failure> {
+    let options = run_options(args)?;
+    let front = front(&options)?;
+    runtime::run(&options, front).map_err(Failure::from)
+}
+
+/// The console of a run that has one. What would keep it from drawing is found out before anything trades.
+fn front(options: &RunOptions) -> Result<Option<Front>, Failure> {
+    if !options.console {
+        return Ok(None);
+    }
+    let config = options.config.console.clone();
+    console::check(&config).map_err(|error| Failure::Usage(error.to_string()))?;
+    let look = console::Options {
+        read_only: options.read_only,
+        ascii: options.ascii,
+        mono: options.color == ColorChoice::Never,
+    };
+    Ok(Some(Box::new(move |seat: Seat| {
+        let Seat { handle, traffic, log, shutdown } = seat;
+        match console::run(&handle, traffic, &log, look, &config, shutdown) {
+            Ok(ConsoleEnd::Quit | ConsoleEnd::Shutdown) => Left::Quit,
+            Err(error) => Left::Gone(error.to_string()),
+        }
+    })))
+}
+
+fn run_options(args: &RunArgs) -> Result<RunOptions, Failure> {
+    let Loaded { config, .. } = load(&args.config.overrides())?;
+    args.market.accepts(&config).map_err(Failure::Usage)?;
+    if let MarketChoice::Replay(files) = &args.market {
+        files.iter().try_for_each(|spec| readable(replay_file(spec), "--market replay"))?;
+    }
+    if let Some(script) = &args.operator_script {
+        readable(script, "--operator-script")?;
+    }
+    let data_dir = args
+        .data_dir
+        .clone()
+        .or_else(|| options::default_data_dir(&args.market, args.seed, &config, args.speed));
+    Ok(RunOptions {
+        market: args.market.clone(),
+        speed: args.speed,
+        seed: args.seed,
+        run_for: args.run_for,
+        console: !args.no_console,
+        summary: args.summary.into(),
+        operator_script: args.operator_script.clone(),
+        operator: args.operator.clone(),
+        data_dir,
+        durable: args.durable,
+        read_only: args.read_only,
+        ascii: args.ascii,
+        color: args.color.into(),
+        config: Arc::new(config),
+    })
+}
+
+/// Reads the configuration and says its warnings.
+fn load(overrides: &Overrides) -> Result<Loaded, Failure> {
+    let loaded = config::load(overrides)?;
+    for warning in &loaded.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    Ok(loaded)
+}
+
+/// A replay is named by its file, or by `SYMBOL=FILE`.
+fn replay_file(spec: &Path) -> &Path {
+    spec.to_str().and_then(|spec| spec.split_once('=')).map_or(spec, |(_, file)| Path::new(file))
+}
+
+fn readable(file: &Path, option: &str) -> Result<(), Failure> {
+    let refused =
+        |why: &dyn std::fmt::Display| Failure::Usage(format!("{option}: {}: {why}", file.display()));
+    match std::fs::metadata(file) {
+        Ok(meta) if meta.is_file() => Ok(()),
+        Ok(_) => Err(refused(&"not a file")),
+        Err(e) => Err(refused(&e)),
+    }
+}
+
+fn configure(task: &ConfigTask) -> Result<(), Failure> {
+    match task {
+        ConfigTask::Check(args) => {
+            let loaded = load(&args.overrides())?;
+            let fingerprint = loaded.config.fingerprint().map_err(|e| Failure::Broken(e.into()))?;
+            say(&format!("the configuration is fine; its fingerprint is {fingerprint}\n"))
+        }
+        ConfigTask::Show { file, config } => say(&load(&config.overrides())?.to_yaml(*file)?),
+        ConfigTask::Init { dir } => {
+            let written = config::init(dir)?;
+            let lines: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+            say_lines(&lines)
+        }
+    }
+}
+
+fn keys(overrides: &Overrides) -> Result<(), Failure> {
+    let loaded = load(overrides)?;
+    let keymap = Keymap::new(&loaded.config.console).map_err(|error| Failure::Usage(error.to_string()))?;
+    say(&keymap::printout(&keymap))
+}
+
+/// Verifies the journal against the anchors that can be read beside a running instance.
+fn verify(data_dir: Option<&Path>) -> Result<(), Failure> {
+    let dir = match data_dir {
+        Some(dir) => dir.to_owned(),
+        None => the_only_data_dir()?,
+    };
+    let journal = DataDir::look_at(&dir).journal();
+    if !journal.is_dir() {
+        let text = format!("there is no journal in {}; name the data directory of a run", dir.display());
+        return Err(Failure::Usage(text));
+    }
+    let report = store::verify(&journal, &[], Scope::All).map_err(|e| Failure::Broken(e.into()))?;
+    let chain = match &report.verdict {
+        Verdict::Sound => "chain sound".to_owned(),
+        Verdict::Torn(torn) => format!("chain sound up to a torn line of {} bytes", torn.torn_len),
+        Verdict::Damaged { .. } | Verdict::Shortened { .. } => {
+            return Err(Failure::Broken(eyre::eyre!("{}: {report}", dir.display())));
+        }
+    };
+    let anchored = if report.head.seq > report.anchored {
+        format!("; unanchored after seq {}", report.anchored.0)
+    } else {
+        String::new()
+    };
+    say(&format!("{} records, head {}, {chain}{anchored}\n", report.records, report.head.hash))
+}
+
+/// The data directory that is meant when none is named and there is one alone.
+fn the_only_data_dir() -> Result<PathBuf, Failure> {
+    let parent = DataDir::default_parent().map_err(|error| Failure::Usage(error.to_string()))?;
+    let found = match std::fs::read_dir(&parent) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let mut dirs: Vec<_> = found.into_iter().map(|entry| entry.path()).collect();
+    dirs.retain(|dir| DataDir::look_at(dir).journal().is_dir());
+    dirs.sort();
+    match dirs.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => {
+            Err(Failure::Usage(format!("no run has left data in {}; give --data-dir DIR", parent.display())))
+        }
+        several => {
+            let names: Vec<_> = several.iter().map(|dir| format!("\n  {}", dir.display())).collect();
+            Err(Failure::Usage(format!("which journal? give its --data-dir DIR:{}", names.concat())))
+        }
+    }
+}
+
+fn say_lines(lines: &[String]) -> Result<(), Failure> {
+    say(&(lines.join("\n") + "\n"))
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Says on stderr what keeps the program from its work. If even that fails there is nobody left to tell.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "andon: {text}");
+}
+
+fn is_closed_pipe(report: &Report) -> bool {
+    report.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}

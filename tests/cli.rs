@@ -1,0 +1,213 @@
+//! The program as the operator's shell sees it: output, error text, exit code.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails as the test does")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rstest::rstest;
+use tempfile::TempDir;
+
+/// A home of its own, so that the configuration of whoever runs the tests has no say.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn andon(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_andon"))
+            .args(args)
+            .current_dir(self.path())
+            .env("HOME", self.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
+            .output()
+            .unwrap()
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn assert_fails(output: &Output, code: i32, text: &str) {
+    assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
+    assert!(stderr(output).contains(text), "{text:?} is not in: {}", stderr(output));
+    assert_eq!(stdout(output), "", "an error belongs on stderr");
+}
+
+#[test]
+fn help_shows_examples_options_and_exit_codes() {
+    let output = Home::new().andon(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    for text in
+        ["Examples:", "--market <MARKET>", "--speed <N|max>", "Exit codes: 0 ok", "andon config check"]
+    {
+        assert!(stdout(&output).contains(text), "{text:?} is not in: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn version_is_that_of_the_package() {
+    let output = Home::new().andon(&["--version"]);
+    assert_eq!(stdout(&output), format!("andon {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[rstest]
+#[case::unknown_option(&["--sped", "max"], "--speed")]
+#[case::unknown_word(&["rum"], "run")]
+#[case::unknown_market(&["--market", "mars"], "write simulated or replay:FILE")]
+#[case::later_market(&["run", "--market", "kraken"], "not in this version")]
+#[case::wrong_speed(&["--speed", "0"], "from 1 to 3600, or max")]
+#[case::wrong_span(&["--for", "soon"], "such as 90m, 24h or 30d")]
+#[case::missing_candles(&["--market", "replay:none.csv"], "--market replay: none.csv: No such file")]
+#[case::candles_are_a_directory(&["--market", "replay:."], "--market replay: .: not a file")]
+#[case::missing_script(&["--operator-script", "none.yaml"], "--operator-script: none.yaml: No such file")]
+#[case::missing_directory(&["--config", "none"], "none: cannot read this configuration directory")]
+#[case::wrong_set(&["--set", "risk.cooldown.losses=0"], "allowed: 1 to 100")]
+#[case::unknown_set(&["config", "check", "--set", "riks.size=0"], "did you mean `risk`?")]
+#[case::unknown_file(&["config", "show", "keys"], "it is one of orchestration")]
+#[case::nothing_ever_ran(&["audit", "verify"], "no run has left data in ")]
+#[case::no_journal_there(&["audit", "verify", "--data-dir", "none"], "there is no journal in none")]
+fn wrong_usage_exits_2_and_says_what_is_allowed(#[case] args: &[&str], #[case] text: &str) {
+    assert_fails(&Home::new().andon(args), 2, text);
+}
+
+#[test]
+fn the_defaults_are_fine() {
+    let output = Home::new().andon(&["config", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("the configuration is fine; its fingerprint is "));
+}
+
+#[rstest]
+#[case::empty("", "risk.yaml: the file is empty; remove it")]
+#[case::broken("stop: [", "risk.yaml:2:1: not readable as YAML")]
+#[case::unknown_key("sise:\n  x: 1\n", "risk.yaml:1:1: sise: not a key; did you mean `size`?")]
+fn a_wrong_file_exits_2_with_its_line(#[case] yaml: &str, #[case] text: &str) {
+    let home = Home::new();
+    fs::write(home.path().join("risk.yaml"), yaml).unwrap();
+    for args in [&["config", "check", "--config", "."][..], &["--config", "."], &["keys", "--config", "."]] {
+        assert_fails(&home.andon(args), 2, text);
+    }
+}
+
+#[test]
+fn the_configuration_at_home_is_found_without_being_named() {
+    let home = Home::new();
+    let dir = home.path().join(".config/andon");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("portfolio.yaml"), "dca:\n  legs_max: 4\n").unwrap();
+    let shown = stdout(&home.andon(&["config", "show", "portfolio"]));
+    assert!(shown.contains("  legs_max: 4\n"), "{shown}");
+    assert!(shown.starts_with("# portfolio.yaml: the defaults, "), "{shown}");
+}
+
+#[test]
+fn show_prints_every_file_and_what_set_changed() {
+    let output = Home::new().andon(&["config", "show", "--set", "portfolio.dca.legs_max=4"]);
+    let text = stdout(&output);
+    for file in ["orchestration", "agents", "risk", "portfolio", "execution", "console"] {
+        assert!(text.contains(&format!("# {file}.yaml: the defaults")), "{file}");
+    }
+    assert!(
+        text.contains("# portfolio.yaml: the defaults, --set\n") && text.contains("  legs_max: 4\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn init_writes_what_check_accepts_and_overwrites_nothing() {
+    let home = Home::new();
+    let written = home.andon(&["config", "init", "mine"]);
+    assert_eq!(stdout(&written).lines().count(), 6);
+    assert_eq!(home.andon(&["config", "check", "--config", "mine"]).status.code(), Some(0));
+    assert_fails(&home.andon(&["config", "init", "mine"]), 2, "exists already and is left as it is");
+}
+
+#[test]
+fn a_warning_is_said_and_stops_nothing() {
+    let output = Home::new().andon(&["config", "check", "--set", "orchestration.schedules.concurrent_max=2"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("andon: warning: "), "{}", stderr(&output));
+}
+
+#[test]
+fn keys_lists_what_each_key_does() {
+    let text = stdout(&Home::new().andon(&["keys"]));
+    let words = |line: &str| line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
+    let listed: Vec<_> = text.lines().map(words).collect();
+    for (action, key) in [("pause", "p"), ("halt", "H"), ("halt_anywhere", "Ctrl-X")] {
+        assert!(listed.contains(&vec![action.to_owned(), key.to_owned()]), "{action} {key}: {text}");
+    }
+}
+
+/// Leaves the journal of a short run in `<home>/.local/share/andon/<name>`.
+fn leave_a_journal(home: &Home, name: &str) -> PathBuf {
+    let dir = home.path().join(".local/share/andon").join(name);
+    let dir_arg = dir.to_str().unwrap().to_owned();
+    let args = ["--no-console", "--speed", "max", "--for", "2h", "--data-dir", &dir_arg];
+    let output = home.andon(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    dir
+}
+
+#[test]
+fn audit_verify_says_records_head_and_that_the_chain_is_sound() {
+    let home = Home::new();
+    let journal = leave_a_journal(&home, "one").join("journal/00000001.log");
+    let text = fs::read_to_string(journal).unwrap();
+    let head = text.lines().last().unwrap().split(' ').next().unwrap();
+    let output = home.andon(&["audit", "verify"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = format!("{} records, head {head}, chain sound\n", text.lines().count());
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn audit_verify_names_the_first_bad_record() {
+    let home = Home::new();
+    let dir = leave_a_journal(&home, "one");
+    let journal = dir.join("journal/00000001.log");
+    let text = fs::read_to_string(&journal).unwrap();
+    let changed: Vec<_> = text
+        .lines()
+        .enumerate()
+        .map(|(i, line)| if i == 4 { line.replacen("\"seq\":5", "\"seq\":6", 1) } else { line.to_owned() })
+        .collect();
+    fs::write(&journal, changed.join("\n") + "\n").unwrap();
+    assert_fails(&home.andon(&["audit", "verify"]), 1, "first bad record #5: ");
+}
+
+#[test]
+fn audit_verify_notices_records_cut_off_the_end() {
+    let home = Home::new();
+    let dir = leave_a_journal(&home, "one");
+    let journal = dir.join("journal/00000001.log");
+    let text = fs::read_to_string(&journal).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    fs::write(&journal, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    assert_fails(&home.andon(&["audit", "verify"]), 1, "are lost");
+}
+
+#[test]
+fn audit_verify_lists_the_directories_when_there_are_several() {
+    let home = Home::new();
+    for name in ["one", "two"] {
+        leave_a_journal(&home, name);
+    }
+    let output = home.andon(&["audit", "verify"]);
+    assert_fails(&output, 2, "andon/one\n");
+    assert_fails(&output, 2, "andon/two\n");
+}

@@ -1,0 +1,113 @@
+//! How the program ends, and what it leaves behind: the terminal as it was, and a journal that says the end.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rstest::rstest;
+use tempfile::tempdir;
+
+use crate::terminal::{Console, journal};
+
+/// The last record; the file beside the segments tells the head, and is none.
+fn last_record(data: &Path) -> String {
+    let journal = journal(data);
+    let record = journal.lines().rfind(|line| line.contains(r#""kind":"#));
+    record.unwrap_or_default().to_owned()
+}
+
+fn assert_clean_end(data: &Path, why: &str) {
+    let record = last_record(data);
+    assert!(record.contains("run_ended"), "the last record is {record}");
+    assert!(record.contains(why), "{why:?} is not in {record}");
+}
+
+#[rstest]
+#[case::its_key("q")]
+#[case::ctrl_c("\x03")]
+fn quitting_asks_first(#[case] key: &str) {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&["RUNNING"]);
+
+    console.press(key);
+    console.shows(&["Quit?", "keep running (default)"]);
+    let status = console.press_until_end("y");
+
+    assert_eq!(status.exit_code(), 0);
+    console.assert_given_back();
+    assert_clean_end(dir.path(), "quit by the operator");
+}
+
+#[rstest]
+#[case::term("TERM")]
+#[case::int("INT")]
+fn a_signal_ends_it_cleanly(#[case] name: &str) {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(80, 24, dir.path(), &[]);
+    console.shows(&["RUNNING"]);
+
+    console.signal(name);
+    let status = console.end();
+
+    assert_eq!(status.exit_code(), 0);
+    console.assert_given_back();
+    assert_clean_end(dir.path(), name);
+}
+
+#[test]
+fn a_hangup_without_positions_ends_it_cleanly() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(80, 24, dir.path(), &[]);
+    console.shows(&["RUNNING", "0 positions"]);
+
+    console.signal("HUP");
+    let status = console.end();
+
+    assert_eq!(status.exit_code(), 0);
+    console.assert_given_back();
+    assert_clean_end(dir.path(), "SIGHUP");
+}
+
+#[test]
+fn ctrl_z_does_not_stop_the_engine() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&["RUNNING"]);
+
+    console.press("\x1a");
+
+    console.shows(&["detach tmux, or q"]);
+    assert!(console.is_alive());
+}
+
+#[test]
+fn the_second_start_comes_up_paused_and_names_the_key() {
+    let dir = tempdir().unwrap();
+    let mut first = Console::start(120, 40, dir.path(), &[]);
+    first.shows(&["RUNNING"]);
+    first.press("q");
+    first.shows(&["Quit?"]);
+    first.press_until_end("y");
+
+    let second = Console::start(120, 40, dir.path(), &[]);
+
+    second.shows(&["PAUSED", "restarted", "r resumes"]);
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    let dir = tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_andon"))
+        .arg("--data-dir")
+        .arg(dir.path())
+        .env("HOME", dir.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("--no-console"), "{said}");
+    assert_eq!(output.stdout, b"");
+    assert!(!dir.path().join("journal").exists(), "nothing may trade before there is a screen");
+}

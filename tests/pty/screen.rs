@@ -1,0 +1,68 @@
+//! What is drawn on terminals of every size.
+
+use rstest::rstest;
+use tempfile::tempdir;
+
+use crate::terminal::Console;
+
+const PANES: [&str; 9] = [
+    "1 Topics",
+    "2 Consensus",
+    "3 Degradation",
+    "4 Schedule",
+    "5 DCA",
+    "6 Alarms",
+    "7 Decisions",
+    "8 Portfolio",
+    "9 Health",
+];
+
+#[rstest]
+#[case::small(80, 24)]
+#[case::large(120, 40)]
+fn every_pane_is_alive_on_the_first_screen(#[case] width: u16, #[case] height: u16) {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(width, height, dir.path(), &[]);
+
+    console.shows(&["RUNNING"]);
+    println!("{width}x{height}: first frame after {:?}", console.age());
+    console.shows(&PANES);
+    console.shows(&["market_data", "BTC/USDT", "1 plan", "HOLD", "PAPER SIM"]);
+    assert!(console.bytes().starts_with(b"\x1b[?1049h"), "the first bytes enter the alternate screen");
+
+    console.press("0");
+    console.shows(&["Log"]);
+    console.press("\x1b");
+    console.shows(&PANES);
+}
+
+#[test]
+fn a_storm_of_resizes_down_to_one_cell_leaves_a_whole_screen() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&["RUNNING"]);
+
+    for step in 0_u16..60 {
+        console.resize(1 + (step * 37) % 200, 1 + (step * 23) % 60);
+    }
+    console.resize(1, 1);
+    console.resize(80, 24);
+
+    console.shows(&["RUNNING"]);
+    console.shows(&PANES);
+    console.press("p");
+    console.shows(&["PAUSED"]);
+}
+
+#[test]
+fn a_terminal_of_one_cell_can_be_started_on_halted_and_left() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(1, 1, dir.path(), &[]);
+    console.writes("\x1b[?1049h");
+
+    console.press_until_there("H", &dir.path().join("HALT"));
+
+    console.signal("TERM");
+    assert_eq!(console.end().exit_code(), 0);
+    console.assert_given_back();
+}

@@ -1,0 +1,73 @@
+//! A run that ended, and the next one in its directory.
+
+use std::collections::BTreeSet;
+
+use andon::coordinator::durable::Durable;
+use andon::domain::{ClientOrderId, TradingState};
+use andon::runtime::options::RunOptions;
+
+use super::place::{Data, HOUR, Place, booked, intended, options, simulate};
+
+/// Long enough for half a plan.
+fn half_a_plan(data: &Data) -> RunOptions {
+    RunOptions { run_for: Some(HOUR * 10), data_dir: Some(data.path()), ..options() }
+}
+
+fn legs(state: &Durable) -> BTreeSet<(ClientOrderId, bool)> {
+    let plans = state.plans.open().chain(state.plans.finished());
+    plans.flat_map(|plan| &plan.legs).map(|leg| (leg.client_id, leg.state.is_terminal())).collect()
+}
+
+#[test]
+fn a_checkpoint_and_the_journal_alone_tell_the_same_state() {
+    let place = Place::new();
+    let data = place.data();
+    simulate(&half_a_plan(&data));
+    let rebuilt = data.copy_without_checkpoint(&place.path().join("copy"));
+
+    let (from_checkpoint, from_journal) = (data.state(), rebuilt.state());
+
+    assert!(!from_checkpoint.plans.open().next().unwrap().is_finished(), "there is something to lose");
+    assert_eq!(from_checkpoint, from_journal);
+}
+
+#[test]
+fn the_second_start_comes_up_paused_and_says_why() {
+    let place = Place::new();
+    let options = half_a_plan(&place.data());
+    simulate(&options);
+
+    let second = simulate(&options);
+
+    let first_change = &second.state_changes[0];
+    assert_eq!((&*first_change.to, &*first_change.by), ("PAUSED", "runtime"));
+    assert_eq!(first_change.reason, "paused because restarted; r resumes");
+    assert_eq!(second.seconds_in_state["PAUSED"], 10 * 3_600);
+    assert_eq!(second.orders.intended, 0, "nothing is bought while it is paused");
+    assert!(second.alarms_raised.get("Emergency").is_none_or(|n| *n == 0), "a clean end is no emergency");
+}
+
+#[test]
+fn legs_are_neither_lost_nor_bought_twice_with_and_without_the_checkpoint() {
+    let place = Place::new();
+    let data = place.data();
+    simulate(&half_a_plan(&data));
+    let before = legs(&data.state());
+    let rebuilt = data.copy_without_checkpoint(&place.path().join("copy"));
+    let script = place.write("resume.yaml", "- { at: 10m, do: resume }\n");
+
+    for data in [data, rebuilt] {
+        let options = RunOptions { operator_script: Some(script.clone()), ..half_a_plan(&data) };
+        let second = simulate(&RunOptions { run_for: Some(HOUR * 20), ..options });
+
+        let state = data.state();
+        assert_eq!(state.control.state, TradingState::Running);
+        let after: BTreeSet<_> = legs(&state).into_iter().map(|(id, _)| id).collect();
+        assert!(before.iter().all(|(id, _)| after.contains(id)), "a leg was lost");
+        assert!(before.iter().any(|(_, done)| !done) && second.legs["filled"] >= before.len() as u64);
+        let records = data.records();
+        assert_eq!(intended(&records), data.venue_orders());
+        assert_eq!(booked(&records), data.venue_fills());
+        data.assert_verifies();
+    }
+}

@@ -1,0 +1,11 @@
+//! Whole runs, as the operator starts and ends them: the result, what is left on disk, what the next start makes of it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test stop at the first surprise")]
+
+mod continued;
+mod live;
+mod place;
+mod refusals;
+mod replay;
+mod simulated;
+mod summary;

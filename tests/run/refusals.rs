@@ -1,0 +1,84 @@
+//! What cannot be run: said before anything is traded, with what to do.
+
+use std::fs;
+
+use andon::runtime::options::RunOptions;
+use rstest::rstest;
+
+use super::place::{HOUR, Place, assert_fails, options, refused, simulate};
+
+const AT_ONCE: [&str; 5] = ["--no-console", "--speed", "max", "--for", "1h"];
+
+#[test]
+fn the_directory_of_another_seed_or_currency_is_refused_by_both_names() {
+    let place = Place::new();
+    let data = place.data();
+    simulate(&RunOptions { run_for: Some(HOUR), data_dir: Some(data.path()), ..options() });
+    let before = data.records();
+
+    let output = place.andon(&[&AT_ONCE[..], &["--data-dir", data.arg(), "--seed", "8"]].concat());
+
+    assert_fails(&output, 2, &["simulated/USDT/7", "simulated/USDT/8"]);
+    assert_eq!(data.records(), before, "nothing was written into it");
+}
+
+#[rstest]
+#[case::a_file("file", "cannot be used (")]
+#[case::below_a_file("file/below", "cannot be used (")]
+#[case::where_nothing_can_be_made("/proc/none", "cannot be used (create: ")]
+fn a_data_directory_that_cannot_be_used_exits_2(#[case] dir: &str, #[case] said: &str) {
+    let place = Place::new();
+    place.write("file", "x");
+    let output = place.andon(&[&AT_ONCE[..], &["--data-dir", dir]].concat());
+    assert_fails(&output, 2, &[dir, said, "--data-dir"]);
+}
+
+#[test]
+fn a_pair_without_a_slash_exits_2_and_says_how_it_is_written() {
+    let place = Place::new();
+    let output = place.andon(&[&AT_ONCE[..], &["--set", "orchestration.symbols=[BTCUSDT]"]].concat());
+    assert_fails(&output, 2, &["symbols", "BASE/QUOTE"]);
+}
+
+#[test]
+fn an_empty_configuration_file_exits_2_and_names_it() {
+    let place = Place::new();
+    place.write("portfolio.yaml", "");
+    let output = place.andon(&[&AT_ONCE[..], &["--config", "."]].concat());
+    assert_fails(&output, 2, &["portfolio.yaml: the file is empty"]);
+}
+
+#[rstest]
+#[case::instant("- { at: noon, do: pause }", "entry 1: `at: noon`")]
+#[case::command("- { at: 1h, do: resume }\n- { at: 2h, do: pauze }", "entry 2: `pauze` is not a command")]
+fn a_wrong_operator_script_exits_2_and_names_the_entry(#[case] script: &str, #[case] said: &str) {
+    let place = Place::new();
+    place.write("s.yaml", script);
+    let output = place.andon(&[&AT_ONCE[..], &["--operator-script", "s.yaml"]].concat());
+    assert_fails(&output, 2, &["s.yaml", said]);
+}
+
+#[test]
+fn a_journal_that_was_cut_is_not_traded_upon() {
+    let place = Place::new();
+    let data = place.data();
+    let options = RunOptions { run_for: Some(HOUR), data_dir: Some(data.path()), ..options() };
+    simulate(&options);
+    let log = data.dir().journal().join("00000001.log");
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    fs::write(&log, lines[..lines.len() - 3].join("\n") + "\n").unwrap();
+
+    let next = simulate(&options);
+
+    assert_eq!(next.state.state, "HALTED");
+    assert_eq!(next.orders.intended, 0);
+    assert!(next.alarms["Emergency"].values().sum::<u64>() > 0, "{:?}", next.alarms);
+}
+
+#[test]
+fn a_start_that_is_refused_is_an_error_of_the_library_too() {
+    let place = Place::new();
+    let error = refused(&RunOptions { data_dir: Some(place.write("file", "x")), ..options() });
+    assert!(error.to_string().contains("cannot be used"), "{error}");
+}

@@ -1,0 +1,67 @@
+//! Candles from files.
+
+use std::fmt::Write as _;
+
+use super::place::{Place, assert_fails, text};
+
+/// Candles of one minute that wander up and down, in the replay's layout.
+fn candles(minutes: u64) -> String {
+    let mut rows = String::new();
+    for minute in 0..minutes {
+        let swing = |at: u64| 40_000 + (at % 97) * 11 + (at % 13) * 7;
+        let (open, close) = (swing(minute), swing(minute + 1));
+        let (high, low) = (open.max(close) + 5, open.min(close) - 5);
+        writeln!(rows, "{},{open},{high},{low},{close},12.5,30", 1_704_067_200 + minute * 60).unwrap();
+    }
+    rows
+}
+
+const REPLAY: [&str; 6] = ["--no-console", "--speed", "max", "--summary", "json", "--market"];
+
+#[test]
+fn a_replay_ends_paused_because_its_feed_ended() {
+    let place = Place::new();
+    place.write("BTCUSDT_1.csv", &candles(600));
+
+    let output = place.andon(&[&REPLAY[..], &["replay:BTCUSDT_1.csv"]].concat());
+
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["market"], "REPLAY");
+    assert_eq!(summary["messages"]["market_data"], 600);
+    assert_eq!(
+        (&summary["state"]["state"], &summary["state"]["reason"]),
+        (&"PAUSED".into(), &"feed ended".into())
+    );
+}
+
+#[test]
+fn a_file_of_any_name_is_played_when_its_pair_is_given() {
+    let place = Place::new();
+    place.write("any.csv", &candles(60));
+    let output = place.andon(&[&REPLAY[..], &["replay:BTC/USDT=any.csv"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn targets_that_a_replay_cannot_price_are_left_out_with_a_warning() {
+    let place = Place::new();
+    place.write("BTCUSDT_1.csv", &candles(600));
+    let output = place.andon(&[&REPLAY[..], &["replay:BTCUSDT_1.csv"]].concat());
+    let said = text(&output.stderr);
+    assert!(said.starts_with("andon: warning: ") && said.contains("no symbol prices XRP in USDT"), "{said}");
+}
+
+#[test]
+fn a_bad_row_is_refused_with_file_and_line() {
+    let place = Place::new();
+    for (row, said) in [
+        ("1704067380,1,2,1", "4 columns instead of 7"),
+        ("1704067380,40000,40010,39990,forty,1,1", "close is not a number: `forty`"),
+        ("1704067260,40000,40010,39990,40000,1,1", "must be sorted and unique"),
+    ] {
+        place.write("BTCUSDT_1.csv", &(candles(3) + row + "\n"));
+        let output = place.andon(&[&REPLAY[..], &["replay:BTCUSDT_1.csv"]].concat());
+        assert_fails(&output, 2, &["BTCUSDT_1.csv:4", said]);
+    }
+}

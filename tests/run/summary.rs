@@ -1,0 +1,78 @@
+//! What a run without a console says at its end.
+
+use super::place::{Place, text};
+
+const AT_ONCE: [&str; 5] = ["--no-console", "--speed", "max", "--for", "6h"];
+
+#[test]
+fn the_json_summary_is_one_object_that_says_everything() {
+    let place = Place::new();
+
+    let output = place.andon(&[&AT_ONCE[..], &["--summary", "json"]].concat());
+
+    let summary: serde_json::Map<_, _> = serde_json::from_slice(&output.stdout).unwrap();
+    for field in [
+        "version",
+        "market",
+        "started_at",
+        "ended_at",
+        "virtual_seconds",
+        "wall_seconds",
+        "messages",
+        "task_runs",
+        "signals",
+        "decisions",
+        "reasons",
+        "orders",
+        "fills",
+        "legs",
+        "alarms_raised",
+        "alarms",
+        "level_changes",
+        "state_changes",
+        "seconds_in_state",
+        "state",
+        "equity_start",
+        "equity_end",
+        "currency",
+        "dropped",
+        "records",
+        "journal_head",
+    ] {
+        assert!(summary.get(field).is_some_and(|value| !value.is_null()), "{field} is missing: {summary:?}");
+    }
+    assert_eq!(summary["virtual_seconds"], 6 * 3_600);
+    assert_eq!(summary["messages"]["market_data"], 3 * 6 * 60, "a candle a minute of three symbols");
+    assert_eq!(summary["task_runs"]["technical_analysis"]["succeeded"], 3 * 6 * 60);
+    assert_eq!(summary["seconds_in_state"]["RUNNING"], 6 * 3_600);
+    assert_eq!(summary["equity_start"], "10000.00");
+    assert_eq!(summary["journal_head"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn alarms_are_counted_by_class_and_state() {
+    let place = Place::new();
+    let script =
+        "- { at: 1h, do: force_level emergency drill }\n- { at: 2h, do: ack_alarm all 2 expected }\n";
+    place.write("s.yaml", script);
+    let args = ["--summary", "json", "--operator-script", "s.yaml"];
+
+    let output = place.andon(&[&AT_ONCE[..], &args].concat());
+
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["alarms_raised"]["High"], 1, "{}", text(&output.stdout));
+    assert_eq!(summary["alarms"]["High"]["acknowledged"], 1, "{}", summary["alarms"]);
+    assert_eq!(summary["level_changes"][0]["to"], "EMERGENCY");
+}
+
+#[test]
+fn the_text_summary_is_for_a_person() {
+    let said = text(&Place::new().andon(&AT_ONCE).stdout);
+    for line in [
+        "market       SIM 2024-01-08T00:00:00.000Z to ",
+        "time in      RUNNING 6.0 h\n",
+        "equity       10000.00 to ",
+    ] {
+        assert!(said.contains(line), "{line:?} is not in:\n{said}");
+    }
+}
