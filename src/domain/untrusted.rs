@@ -75,18 +75,22 @@ impl From<&str> for Untrusted {
     }
 }
 
-/// Text that is fit for the screen: ours, or sanitized.
+/// Text that is fit for the screen: ours, or sanitized. What is read from outside is sanitized as it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
-#[serde(transparent)]
+#[serde(from = "Untrusted")]
 pub struct SafeText(String);
 
+impl From<Untrusted> for SafeText {
+    fn from(text: Untrusted) -> Self {
+        text.sanitize(usize::MAX)
+    }
+}
+
 impl SafeText {
-    /// Text of our own making. Foreign parts of it must have been sanitized before; control characters are
-    /// dropped here all the same.
+    /// Text of our own making. Foreign parts of it should have been sanitized and cut before; what must not reach
+    /// the screen is taken out here all the same.
     pub fn ours(text: impl fmt::Display) -> Self {
-        let mut text = text.to_string();
-        text.retain(|c| !c.is_control());
-        Self(text)
+        Untrusted::new(text.to_string()).into()
     }
 
     /// The text.
