@@ -2,7 +2,7 @@
 //! symbol, source) outlives eviction from the ring, so the newest message is always one look-up away. The index
 //! is bounded too: who invents names without end only displaces the oldest names.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::{Message, Symbol, Timestamp, Topic};
@@ -55,7 +55,8 @@ pub(super) struct History {
 #[derive(Debug, Default)]
 struct TopicIndex {
     unnamed: Words,
-    symbols: HashMap<Symbol, Words>,
+    /// Sorted, because a few comparisons cost less than hashing a symbol.
+    symbols: BTreeMap<Symbol, Words>,
 }
 
 /// The newest message of each source.

@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::filter::Filter;
 use super::hub::{AfterLock, Published};
 use super::queue::{Delivery, Freed, Offer, Part, Queue};
-use super::stats::MailboxStats;
+use super::stats::{Counts, MailboxStats};
 use super::{Inner, MessageBus};
 use crate::domain::{Message, MessageError, Timestamp};
 
@@ -79,7 +79,7 @@ impl Shared {
         let mut notified = pin!(self.room_of(part).notified());
         // In line before the look, so that room made between look and wait is not missed.
         notified.as_mut().enable();
-        if self.queue().is_full(part) {
+        if let Some(_counted) = InLine::join(self, part) {
             notified.await;
         }
     }
@@ -105,9 +105,6 @@ impl Shared {
     }
 
     fn made_room(&self, freed: &Freed) {
-        if matches!(self.delivery, Delivery::Lossy { .. }) {
-            return; // nobody ever waits for it
-        }
         (0..freed.urgent).for_each(|_| self.urgent_room.notify_one());
         (0..freed.bulk).for_each(|_| self.bulk_room.notify_one());
     }
@@ -121,6 +118,29 @@ impl Shared {
             depths: queue.depths(),
             counts: queue.counts,
         }
+    }
+}
+
+/// While it lives, a publisher waits for room; readers see by the count whether anybody has to be woken.
+struct InLine<'a> {
+    shared: &'a Shared,
+    part: Part,
+}
+
+impl<'a> InLine<'a> {
+    /// Joins if there is no room.
+    fn join(shared: &'a Shared, part: Part) -> Option<Self> {
+        let mut queue = shared.queue();
+        queue.is_full(part).then(|| {
+            *queue.waiting.of(part) += 1;
+            Self { shared, part }
+        })
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        *self.shared.queue().waiting.of(self.part) -= 1;
     }
 }
 
@@ -146,6 +166,11 @@ impl Mailbox {
     /// Messages queued, expired ones included.
     pub fn depth(&self) -> usize {
         self.shared.queue().depth()
+    }
+
+    /// What became of the messages offered to it so far.
+    pub fn counts(&self) -> Counts {
+        self.shared.queue().counts
     }
 
     /// Whether nothing more comes in: replaced, overflowed, or the bus stopped. What is queued can still be read.

@@ -55,7 +55,7 @@ pub(super) enum Offer {
     Overflow,
 }
 
-/// How much room a receive made, so that as many waiting publishers can be woken.
+/// How much room a receive made for which publishers wait, so that as many can be woken.
 #[derive(Debug, Default)]
 pub(super) struct Freed {
     pub(super) urgent: usize,
@@ -75,6 +75,24 @@ pub(super) struct Queue {
     pub(super) reader_publishes: bool,
     /// The reader, asleep.
     pub(super) reader: Option<Waker>,
+    /// Publishers that wait for room in the two parts.
+    pub(super) waiting: Waiting,
+}
+
+/// How many publishers wait for room.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    urgent: usize,
+    bulk: usize,
+}
+
+impl Waiting {
+    pub(super) fn of(&mut self, part: Part) -> &mut usize {
+        match part {
+            Part::Urgent => &mut self.urgent,
+            Part::Bulk => &mut self.bulk,
+        }
+    }
 }
 
 const fn lane(priority: Priority) -> usize {
@@ -90,6 +108,7 @@ impl Queue {
             closed: false,
             reader_publishes: false,
             reader: None,
+            waiting: Waiting::default(),
         }
     }
 
@@ -157,7 +176,10 @@ impl Queue {
     pub(super) fn pop(&mut self, now: Timestamp, freed: &mut Freed) -> Option<Arc<Message>> {
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             while let Some(message) = lane.pop_front() {
-                *(if index == 0 { &mut freed.urgent } else { &mut freed.bulk }) += 1;
+                match index {
+                    0 => freed.urgent += usize::from(self.waiting.urgent > 0),
+                    _ => freed.bulk += usize::from(self.waiting.bulk > 0),
+                }
                 if message.is_expired(now) {
                     self.counts.expired += 1;
                 } else {
