@@ -48,18 +48,18 @@ pub(super) struct AfterLock {
     pub(super) wakers: Vec<Waker>,
     pub(super) evicted: Option<Arc<Message>>,
     reply: Option<(oneshot::Sender<Arc<Message>>, Arc<Message>)>,
-    /// Mailboxes for whose room nobody needs to wait any more.
-    closed: Vec<Arc<Shared>>,
+    /// Mailboxes, closed or off a topic, for whose room somebody may wait in vain.
+    left: Vec<Arc<Shared>>,
     abandoned: Option<[VecDeque<Arc<Message>>; 4]>,
     requests: Option<HashMap<MessageId, oneshot::Sender<Arc<Message>>>>,
 }
 
 impl AfterLock {
     /// Wakes who has to be woken and drops what nobody needs.
-    pub(super) fn finish(self) {
-        self.wakers.into_iter().for_each(Waker::wake);
-        self.closed.iter().for_each(|shared| shared.wake_publishers());
-        if let Some((requester, reply)) = self.reply {
+    pub(super) fn finish(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+        self.left.iter().for_each(|shared| shared.wake_publishers());
+        if let Some((requester, reply)) = self.reply.take() {
             // The requester may have given up since; the reply was delivered like any message all the same.
             let _: Result<(), Arc<Message>> = requester.send(reply);
         }
@@ -205,6 +205,22 @@ impl Hub {
         }
     }
 
+    /// Takes the open mailbox of this id off one topic, and closes it if that was its last. Nobody needs to wait for
+    /// its room with a message of that topic any more.
+    pub(super) fn leave(&mut self, id: &str, topic: Topic, after: &mut AfterLock) -> bool {
+        let list = &mut self.topics[topic as usize];
+        let Some(place) = list.iter().position(|shared| &*shared.id == id) else {
+            return false;
+        };
+        let shared = list.remove(place);
+        if self.topics.iter().flatten().any(|other| Arc::ptr_eq(other, &shared)) {
+            after.left.push(shared);
+        } else {
+            self.close(&shared, after);
+        }
+        true
+    }
+
     /// Closes the open mailbox of this id, if there is one.
     pub(super) fn close_id(&mut self, id: &str, after: &mut AfterLock) -> bool {
         let found = self.open.iter().find(|shared| &*shared.id == id).cloned();
@@ -228,7 +244,7 @@ impl Hub {
     /// Ends a mailbox that stands on no list any more; what it holds can still be read.
     fn end(&mut self, shared: Arc<Shared>, after: &mut AfterLock) {
         after.wakers.extend(shared.queue().close());
-        after.closed.push(Arc::clone(&shared));
+        after.left.push(Arc::clone(&shared));
         self.closed.push(shared);
     }
 

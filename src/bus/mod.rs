@@ -43,8 +43,10 @@ pub use queue::Delivery;
 pub use request::RequestError;
 pub use stats::{BusStats, Counts, MailboxStats, TopicStats};
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
 use crate::config;
@@ -105,9 +107,15 @@ impl MessageBus {
         Mailbox::new(shared, Arc::downgrade(&self.inner))
     }
 
-    /// Closes the mailbox of `id`; what it holds can still be read. Returns whether there was one. Dropping the
-    /// mailbox does the same.
-    pub fn unsubscribe(&self, id: &str) -> bool {
+    /// Takes `id` off one topic. Its mailbox stays for the others, and closes with the last of them. Returns
+    /// whether it was on it.
+    pub fn unsubscribe(&self, id: &str, topic: Topic) -> bool {
+        self.inner.under_lock(|hub, after| hub.leave(id, topic, after))
+    }
+
+    /// Takes `id` off all topics and closes its mailbox; what it holds can still be read. Returns whether there was
+    /// one. Dropping the mailbox does the same.
+    pub fn unsubscribe_all(&self, id: &str) -> bool {
         self.inner.under_lock(|hub, after| hub.close_id(id, after))
     }
 
@@ -251,7 +259,17 @@ impl MessageBus {
         *self.inner.running.borrow()
     }
 
-    /// Completes when the bus is stopped; at once if it is. For the loop that cleans up.
+    /// The clean-up task: cleans up whenever `due` completes, which tells the time, until the bus is stopped. It ends
+    /// with the bus at any moment, also while `due` is still waited for; ending it early loses nothing.
+    pub async fn keep_clean<F: Future<Output = Timestamp>>(&self, mut due: impl FnMut() -> F) {
+        let mut stopped = pin!(self.stopped());
+        // The stop is looked at first, so that a `due` that is always ready cannot outrun it.
+        while let Either::Right((now, _)) = select(stopped.as_mut(), pin!(due())).await {
+            self.cleanup(now);
+        }
+    }
+
+    /// Completes when the bus is stopped; at once if it is.
     pub async fn stopped(&self) {
         // The sender lives in `self`, so the channel cannot close while this waits.
         let _ = self.inner.running.subscribe().wait_for(|running| !running).await;
