@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::degradation::{Component, DegradationEvent};
-use super::input::Probe;
+use super::input::{BusLosses, Probe};
 use super::snapshot::{HealthRow, HealthStatus};
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{self, TaskName};
-use crate::domain::{Priority, SafeText, Symbol, SystemEventKind, Timestamp, VoiceKind, short_span};
+use crate::domain::{Priority, SafeText, Symbol, SystemEventKind, Timestamp, Topic, VoiceKind, short_span};
 
 /// What the health checks remember.
 #[derive(Debug, Default)]
@@ -22,8 +22,8 @@ pub(super) struct HealthState {
     pub lag: (u64, Duration),
     /// The journal cannot be written.
     pub store_failed: Option<SafeText>,
-    /// Messages dropped at the last check.
-    pub dropped: u64,
+    /// What the bus had lost at the last check.
+    pub bus: BusLosses,
     /// Result of the last check.
     pub rows: Vec<HealthRow>,
 }
@@ -213,13 +213,30 @@ impl Coordinator {
         Finding::new("clock", if drifts { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
     }
 
+    /// Who must see every message and has not is named at once; whether it comes back is its own affair.
+    pub(super) fn mailbox_closed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        subscriber: &SafeText,
+        topic: Topic,
+        depth: usize,
+    ) {
+        let key = AlarmKey::about(AlarmSource::MailboxClosed, Subject::Component(subscriber.to_string()));
+        let detail = format!("{subscriber}: {depth} messages waited when one on {topic} came");
+        self.raise_moment(cx, key, "mailbox full", detail);
+    }
+
     fn check_mailboxes(&mut self, cx: &mut Cx<'_>) -> Finding {
-        let dropped = self.live.health.probe.as_ref().map_or(0, |probe| probe.dropped);
-        let new = dropped.saturating_sub(self.live.health.dropped);
-        self.live.health.dropped = dropped;
-        let detail = format!("{dropped} dropped, {new} of them lately");
+        let seen = self.live.health.probe.as_ref().map_or_else(Default::default, |probe| probe.bus);
+        let before = std::mem::replace(&mut self.live.health.bus, seen);
+        let new = seen.dropped.saturating_sub(before.dropped);
+        let detail = format!(
+            "{} dropped, {new} of them lately; {} closed, {} messages refused",
+            seen.dropped, seen.closed, seen.refused
+        );
         self.raise_while(cx, new > 0, AlarmKey::of(AlarmSource::MailboxDrops), "messages dropped", &detail);
-        Finding::new("mailboxes", if new > 0 { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
+        let warns = new > 0 || seen.closed > before.closed || seen.refused > before.refused;
+        Finding::new("mailboxes", if warns { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
     }
 
     fn check_disk(&mut self, cx: &mut Cx<'_>) -> Finding {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::task::{TaskFailure, TaskOutput};
 use crate::domain::{
-    Actor, Candle, ClientOrderId, Command, CommandId, Epoch, RunId, SafeText, Symbol, Timestamp,
+    Actor, Candle, ClientOrderId, Command, CommandId, Epoch, RunId, SafeText, Symbol, Timestamp, Topic,
     TradingState, VenueEvent,
 };
 
@@ -90,6 +90,15 @@ pub enum Input {
     },
     /// Result of the runtime's own checks (disk, clock, mailboxes).
     Probe(Probe),
+    /// A message of the core found a mailbox full that must not lose any: the bus has closed it.
+    MailboxClosed {
+        /// Name of the subscriber.
+        subscriber: SafeText,
+        /// Topic of that message.
+        topic: Topic,
+        /// Messages that waited in it.
+        depth: usize,
+    },
     /// A task of the runtime panicked.
     Panicked {
         /// Which.
@@ -155,6 +164,17 @@ pub struct Probe {
     pub disk_free_mib: Option<u64>,
     /// Difference between the process clock and the wall clock.
     pub clock_drift: Duration,
-    /// Messages that lossy mailboxes have dropped so far.
+    /// What the bus has lost so far.
+    pub bus: BusLosses,
+}
+
+/// What the bus has lost since the process began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BusLosses {
+    /// Messages dropped by mailboxes.
     pub dropped: u64,
+    /// Mailboxes closed because they were full.
+    pub closed: u64,
+    /// Messages not accepted.
+    pub refused: u64,
 }

@@ -331,6 +331,9 @@ impl Coordinator {
             Input::StoreLag { waiting, oldest } => self.store_lag(cx, waiting, oldest),
             Input::StoreFailed { error } => self.store_failed(cx, &error),
             Input::Probe(probe) => self.live.health.probe = Some(probe),
+            Input::MailboxClosed { subscriber, topic, depth } => {
+                self.mailbox_closed(cx, &subscriber, topic, depth);
+            }
             Input::Panicked { what } => self.panicked(cx, &what),
             Input::ProcessGap { length } => self.process_gap(cx, length),
             Input::Stop { reason } => self.stop(cx, reason),

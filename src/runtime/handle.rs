@@ -69,8 +69,7 @@ impl Handle {
     /// Everything that is published from now on. Lossy: a console never slows the engine.
     pub fn traffic(&self) -> Traffic {
         let delivery = Delivery::Lossy { capacity: TRAFFIC_CAPACITY };
-        let mailbox = self.bus.subscribe(CONSOLE, &Topic::ALL, delivery, Filter::all());
-        Traffic { mailbox, bus: self.bus.clone() }
+        Traffic { mailbox: self.bus.subscribe(CONSOLE, &Topic::ALL, delivery, Filter::all()) }
     }
 
     /// Asks for something and waits for how it ended. A pause or halt shuts the gate before anything else happens, so
@@ -94,7 +93,6 @@ impl Handle {
 #[derive(Debug)]
 pub struct Traffic {
     mailbox: Mailbox,
-    bus: MessageBus,
 }
 
 impl Traffic {
@@ -105,11 +103,6 @@ impl Traffic {
 
     /// Messages that did not fit and were dropped so far.
     pub fn dropped(&self) -> u64 {
-        let stats = self.bus.stats();
-        stats
-            .mailboxes
-            .iter()
-            .find(|mailbox| &*mailbox.id == CONSOLE)
-            .map_or(0, |mailbox| mailbox.counts.dropped)
+        self.mailbox.counts().dropped
     }
 }

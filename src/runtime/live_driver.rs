@@ -19,9 +19,10 @@ use super::start::Assembly;
 use super::summary::{Ending, Summary, Tally};
 use super::watchdog::{Heartbeat, Watchdog};
 use super::world::{World, run_agent};
+use crate::bus::MessageBus;
 use crate::coordinator::Coordinator;
 use crate::coordinator::effect::{Effect, Effects};
-use crate::coordinator::input::{Confirmation, Input, Probe};
+use crate::coordinator::input::{BusLosses, Confirmation, Input, Probe};
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::snapshot::Snapshot;
 use crate::coordinator::task::{TaskFailure, TaskRun};
@@ -181,6 +182,7 @@ impl LiveDriver {
         mut stop: watch::Receiver<Option<SafeText>>,
     ) -> Result<Summary, LiveError> {
         let wall = clock::monotonic();
+        self.keep_bus_clean();
         let end = run_for.map(|span| self.began_at.plus(span));
         let reason = loop {
             if let Some(reason) = stop.borrow_and_update().clone() {
@@ -421,13 +423,26 @@ impl LiveDriver {
                 store,
                 disk_free_mib: disk_free_mib(dir.root()),
                 clock_drift: clock.drift(),
-                dropped: bus.stats().counts.dropped,
+                bus: losses(&bus),
             };
-            bus.cleanup(clock.now().market);
             // Only a process that ends does not listen.
             drop(inputs.send(Input::Probe(probe)));
         });
         self.supervise("health probe", probe);
+    }
+
+    /// Takes expired messages out of the bus in the background, until the bus is stopped.
+    fn keep_bus_clean(&self) {
+        let every = self.core.config().orchestration.message_bus.cleanup_every;
+        let (bus, clock) = (self.world.bus.clone(), self.clock);
+        let cleaning = tokio::spawn(async move {
+            bus.keep_clean(|| async move {
+                tokio::time::sleep(clock.until_market(clock.now().market.plus(every))).await;
+                clock.now().market
+            })
+            .await;
+        });
+        self.supervise("bus clean-up", cleaning);
     }
 
     /// A task of ours that panics shuts the gate and is an Emergency by name; the process goes on.
@@ -546,6 +561,11 @@ impl LiveDriver {
         let journal_head = progress.durable.hash.to_string();
         Ok(tally.end(core.durable(), Ending { journal_head, ..ending }))
     }
+}
+
+fn losses(bus: &MessageBus) -> BusLosses {
+    let stats = bus.stats();
+    BusLosses { dropped: stats.counts.dropped, closed: stats.overflowed, refused: stats.errors }
 }
 
 /// Free space of the file system that holds `path`, MiB; none when the system does not say.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use crate::agents::Agent;
-use crate::bus::MessageBus;
+use crate::bus::{ClosedMailbox, MessageBus};
 use crate::config::TaskName;
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
@@ -22,6 +22,9 @@ use crate::gate::{AnyPermit, FlattenOrder, Gate, Recorded, Refused};
 use crate::market::CandleStore;
 use crate::store::{Hash, Latch, LatchState};
 use crate::venue::{CancelScope, PaperVenue, Venue, VenueError};
+
+/// Longest name of a subscriber that is shown, characters.
+const SUBSCRIBER_CHARS_MAX: usize = 60;
 
 /// The HALT latch and what it said when it was last looked at.
 #[derive(Debug)]
@@ -131,10 +134,7 @@ impl World {
     /// runs are the driver's.
     pub fn carry_out(&mut self, now: Timestamp, effect: Effect) -> Vec<Input> {
         match effect {
-            Effect::Publish(message) => {
-                self.publish(now, message);
-                Vec::new()
-            }
+            Effect::Publish(message) => self.publish(now, message),
             Effect::Submit { order, approved, recorded } => self.submit(now, &order, approved, recorded),
             Effect::Cancel { client_id } => {
                 let said = self.venue.cancel(client_id);
@@ -176,17 +176,19 @@ impl World {
         }
     }
 
-    fn publish(&self, now: Timestamp, message: Arc<Message>) {
-        match self.bus.publish(message, now) {
-            Ok(published) => {
-                if published.closed > 0 {
-                    for mailbox in self.bus.take_closed() {
-                        tracing::error!(mailbox = %mailbox.id, "a full reliable mailbox was closed");
-                    }
-                }
-            }
-            Err(error) => tracing::error!(%error, "message not published"),
+    /// The core never waits: whoever must see everything and has no room is cut off, and the core hears of it; also of
+    /// those that were cut off since it last published.
+    fn publish(&self, now: Timestamp, message: Arc<Message>) -> Vec<Input> {
+        if let Err(error) = self.bus.publish(message, now) {
+            tracing::error!(%error, "message not published");
         }
+        self.bus.take_closed().iter().map(Self::mailbox_closed).collect()
+    }
+
+    fn mailbox_closed(closed: &ClosedMailbox) -> Input {
+        let subscriber = Untrusted::new(&*closed.id).sanitize(SUBSCRIBER_CHARS_MAX);
+        tracing::error!(%subscriber, topic = %closed.topic, "a full reliable mailbox was closed");
+        Input::MailboxClosed { subscriber, topic: closed.topic, depth: closed.depth }
     }
 
     fn shut_gate(&self, to: TradingState, reason: SafeText) -> Input {

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::super::durable::Durable;
 use super::super::effect::{Effect, Effects};
-use super::super::input::{Confirmation, Input, Probe, Started};
+use super::super::input::{BusLosses, Confirmation, Input, Probe, Started};
 use super::super::record::{Record, RecordKind};
 use super::super::snapshot::Snapshot;
 use super::super::task::{RebalanceProposal, RebalanceTrade, TaskInput, TaskOutput, TaskRun};
@@ -502,7 +502,7 @@ impl Desk {
             store: Ok(Duration::from_millis(2)),
             disk_free_mib: Some(10_000),
             clock_drift: Duration::ZERO,
-            dropped: 0,
+            bus: BusLosses::default(),
         };
         change(&mut probe);
         self.tell(Input::Probe(probe));

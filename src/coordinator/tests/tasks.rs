@@ -1,10 +1,10 @@
 //! Scheduled runs, the level, health.
 
-use super::super::input::Input;
+use super::super::input::{BusLosses, Input};
 use super::super::snapshot::HealthStatus;
 use super::super::task::TaskFailure;
 use super::*;
-use crate::domain::Untrusted;
+use crate::domain::{Topic, Untrusted};
 
 fn level(desk: &mut Desk) -> Level {
     desk.snapshot().degradation.effective
@@ -144,7 +144,7 @@ fn health_names_what_is_wrong() {
     desk.probe(|probe| {
         probe.disk_free_mib = Some(3);
         probe.clock_drift = secs(60);
-        probe.dropped = 7;
+        probe.bus.dropped = 7;
     });
     desk.pass(secs(61));
     let bad: Vec<String> = desk
@@ -161,6 +161,35 @@ fn health_names_what_is_wrong() {
     desk.probe(|_| {});
     desk.pass(secs(61));
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::DiskLow)), AlarmState::ReturnedUnacknowledged);
+}
+
+#[test]
+fn a_mailbox_closed_for_being_full_is_an_alarm_by_name() {
+    let mut desk = Desk::new();
+    let key = AlarmKey::about(AlarmSource::MailboxClosed, Subject::Component("archive".to_owned()));
+    assert_eq!(desk.alarm(&key), AlarmState::Normal);
+    desk.tell(Input::MailboxClosed {
+        subscriber: SafeText::ours("archive"),
+        topic: Topic::RiskAlerts,
+        depth: 64,
+    });
+    assert_eq!(desk.alarm(&key), AlarmState::ReturnedUnacknowledged);
+}
+
+#[test]
+fn each_kind_of_loss_on_the_bus_is_a_warning_until_it_stops() {
+    let losses: [fn(&mut BusLosses); 3] =
+        [|bus| bus.dropped = 1, |bus| bus.closed = 1, |bus| bus.refused = 1];
+    for lose in losses {
+        let mut desk = Desk::new();
+        desk.probe(|probe| lose(&mut probe.bus));
+        for expected in [HealthStatus::Warn, HealthStatus::Ok] {
+            desk.pass(secs(61));
+            let health = desk.snapshot().health.clone();
+            let row = health.iter().find(|row| row.what == "mailboxes").unwrap();
+            assert_eq!(row.status, expected, "{}", row.detail);
+        }
+    }
 }
 
 #[test]
