@@ -1,6 +1,8 @@
 //! Any interleaving of subscribing, publishing, receiving, leaving and expiring, against a model that is slow,
 //! has no lanes, no index and no locks, and says in a few lines what the bus promises.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -22,6 +24,9 @@ enum Step {
         filter: Filter,
     },
     Leave(&'static str),
+    Unsubscribe(&'static str, Topic),
+    UnsubscribeAll(&'static str),
+    StopAndStart,
     Publish {
         topic: Topic,
         source: &'static str,
@@ -34,6 +39,7 @@ enum Step {
         secs: u64,
     },
     Cleanup,
+    Ask(Query),
 }
 
 fn priority() -> impl Strategy<Value = Priority> {
@@ -50,6 +56,21 @@ fn filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+fn query() -> impl Strategy<Value = Query> {
+    let topic = proptest::option::of(select(TOPICS.to_vec()));
+    let source = proptest::option::of(select(SOURCES.to_vec()));
+    let since = proptest::option::of(0_u64..20);
+    (topic, source, select(SYMBOLS.to_vec()), since, 0_usize..8).prop_map(
+        |(topic, source, symbol, since, limit)| Query {
+            topic,
+            source: source.map(Into::into),
+            symbol: symbol.map(|text| Symbol::new(text).unwrap()),
+            since: since.map(|secs| NOW.plus(Duration::from_secs(secs))),
+            limit,
+        },
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let delivery = (any::<bool>(), 0_usize..4).prop_map(|(lossy, capacity)| {
         if lossy { Delivery::Lossy { capacity } } else { Delivery::Reliable { capacity } }
@@ -62,6 +83,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => subscribing
             .prop_map(|(id, topics, delivery, filter)| Step::Subscribe { id, topics, delivery, filter }),
         1 => select(IDS.to_vec()).prop_map(Step::Leave),
+        1 => (select(IDS.to_vec()), select(TOPICS.to_vec())).prop_map(|(id, topic)| Step::Unsubscribe(id, topic)),
+        1 => select(IDS.to_vec()).prop_map(Step::UnsubscribeAll),
+        1 => Just(Step::StopAndStart),
+        2 => query().prop_map(Step::Ask),
         12 => publishing.prop_map(|(topic, source, symbol, priority, ttl_secs)| {
             Step::Publish { topic, source, symbol, priority, ttl_secs }
         }),
@@ -139,6 +164,26 @@ impl Model {
         (took, dropped, closed)
     }
 
+    /// Whether it was on one of them.
+    fn unsubscribe(&mut self, id: &str, topics: &[Topic]) -> bool {
+        let Some(mailbox) = self.mailboxes.get_mut(id).filter(|mailbox| mailbox.open) else {
+            return false;
+        };
+        let before = mailbox.topics.len();
+        mailbox.topics.retain(|topic| !topics.contains(topic));
+        mailbox.open = !mailbox.topics.is_empty();
+        mailbox.topics.len() < before
+    }
+
+    fn ask(&self, query: &Query, now: Timestamp) -> Vec<MessageId> {
+        let mut found: Vec<_> = self.history.iter().filter(|message| !message.is_expired(now)).collect();
+        found.retain(|message| query.topic.is_none_or(|topic| message.topic == topic));
+        found.retain(|message| query.source.as_deref().is_none_or(|source| *message.source == *source));
+        found.retain(|message| query.symbol.is_none() || message.payload.symbol() == query.symbol.as_ref());
+        found.retain(|message| query.since.is_none_or(|since| message.timestamp >= since));
+        found.iter().rev().take(query.limit).map(|message| message.id).collect()
+    }
+
     fn receive(&mut self, id: &str, now: Timestamp) -> Option<MessageId> {
         let queue = &mut self.mailboxes.get_mut(id)?.queue;
         while let Some(highest) = queue.iter().map(|m| m.priority).max() {
@@ -193,6 +238,21 @@ proptest! {
                 Step::Leave(id) => {
                     mailboxes.remove(id);
                     model.mailboxes.remove(id);
+                }
+                Step::Unsubscribe(id, topic) => {
+                    prop_assert_eq!(bus.unsubscribe(id, topic), model.unsubscribe(id, &[topic]));
+                }
+                Step::UnsubscribeAll(id) => {
+                    prop_assert_eq!(bus.unsubscribe_all(id), model.unsubscribe(id, &TOPICS));
+                }
+                Step::StopAndStart => {
+                    bus.stop();
+                    bus.start();
+                    model.mailboxes.values_mut().for_each(|mailbox| mailbox.open = false);
+                }
+                Step::Ask(query) => {
+                    let found: Vec<_> = bus.history(&query).iter().map(|message| message.id).collect();
+                    prop_assert_eq!(found, model.ask(&query, now), "{:?}", query);
                 }
                 Step::Publish { topic, source, symbol, priority, ttl_secs } => {
                     count += 1;
