@@ -1,15 +1,18 @@
 //! Figures of the message bus, with a bare `tokio::sync::mpsc` of `Arc<Message>` in the same run as the yardstick.
 //!
-//! `cargo bench --bench bus`. The last two figures are not loops criterion can time and are printed as text:
-//! bytes held by 1,000 messages of 1 KB, and the latency of Urgent messages in a flowing bus.
+//! `cargo bench --bench bus` takes about a minute and a half. Three figures are not loops that criterion can time and
+//! are printed as text: bytes held by messages in history, the share of the yardstick's speed, and the latency of
+//! Urgent messages in a flowing bus. `cargo bench --bench bus -- NAME` runs those whose name contains NAME; the
+//! three are called `bytes in history`, `share of the yardstick` and `urgent latency`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on must stop")]
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use andon::bus::{Delivery, Filter, Mailbox, MessageBus, Query, wire};
+use andon::bus::{Delivery, Filter, Mailbox, MessageBus, wire};
 use andon::config;
 use andon::domain::{
     Bias, Confidence, InstallId, Message, MessageId, Payload, Priority, Symbol, TaSignal, Timestamp, Topic,
@@ -29,16 +32,12 @@ fn bus(max_history_size: usize) -> MessageBus {
     })
 }
 
-fn install() -> InstallId {
-    InstallId::derived("bench")
-}
-
-/// Built as the core builds one: symbol and source are shared, the text is new.
-fn message(symbol: &Symbol, source: &Arc<str>, count: u64, reasoning: &str) -> Message {
+/// Built as the core builds one: installation, symbol and source are shared, the text is new.
+fn message(parts: &Parts, symbol: &Symbol, count: u64, reasoning: &str) -> Message {
     Message {
-        id: MessageId::sequential(install(), 1, count),
+        id: MessageId::sequential(parts.install, 1, count),
         topic: Topic::TaSignals,
-        source: Arc::clone(source),
+        source: Arc::clone(&parts.source),
         priority: Priority::Normal,
         timestamp: NOW,
         ttl: Some(Duration::from_secs(120)),
@@ -57,17 +56,26 @@ fn message(symbol: &Symbol, source: &Arc<str>, count: u64, reasoning: &str) -> M
 }
 
 struct Parts {
+    install: InstallId,
     symbol: Symbol,
     source: Arc<str>,
 }
 
 impl Parts {
     fn new() -> Self {
-        Self { symbol: Symbol::new("BTC/USDT").unwrap(), source: "technical_analysis".into() }
+        Self {
+            install: InstallId::derived("bench"),
+            symbol: Symbol::new("BTC/USDT").unwrap(),
+            source: "technical_analysis".into(),
+        }
     }
 
     fn message(&self, count: u64) -> Message {
-        message(&self.symbol, &self.source, count, "trend up on the hourly bars")
+        message(self, &self.symbol, count, "trend up on the hourly bars")
+    }
+
+    fn batch(&self) -> Vec<Arc<Message>> {
+        (0..BATCH).map(|count| Arc::new(self.message(count))).collect()
     }
 }
 
@@ -75,38 +83,44 @@ fn subscribe(bus: &MessageBus, name: &str, delivery: Delivery) -> Mailbox {
     bus.subscribe(name, &[Topic::TaSignals], delivery, Filter::all())
 }
 
-/// Publish and receive, one after the other, as fast as one task can.
+type Pipe = (tokio::sync::mpsc::Sender<Arc<Message>>, tokio::sync::mpsc::Receiver<Arc<Message>>);
+
+/// One message after the other through the bare channel, as fast as one task can.
+fn through_pipe(messages: &[Arc<Message>], (sender, receiver): &mut Pipe) {
+    for message in messages {
+        sender.try_send(Arc::clone(message)).unwrap();
+        black_box(receiver.recv().now_or_never().flatten().unwrap());
+    }
+}
+
+/// The same through the bus.
+fn through_bus(messages: &[Arc<Message>], bus: &MessageBus, mailbox: &mut Mailbox) {
+    for message in messages {
+        let _ = bus.publish(Arc::clone(message), NOW).unwrap();
+        black_box(mailbox.recv().now_or_never().flatten().unwrap());
+    }
+}
+
+const LOSSY: Delivery = Delivery::Lossy { capacity: 1_024 };
+const RELIABLE: Delivery = Delivery::Reliable { capacity: 1_024 };
+
 fn one_mailbox(c: &mut Criterion) {
     let parts = Parts::new();
     let mut group = c.benchmark_group("one mailbox");
     group.throughput(Throughput::Elements(BATCH));
 
-    let prebuilt: Vec<_> = (0..BATCH).map(|count| Arc::new(parts.message(count))).collect();
-    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<Message>>(1_024);
-    group.bench_function("yardstick: bare mpsc", |b| {
-        b.iter(|| {
-            for message in &prebuilt {
-                sender.try_send(Arc::clone(message)).unwrap();
-                black_box(receiver.recv().now_or_never().flatten().unwrap());
-            }
-        });
-    });
-    for (name, delivery) in
-        [("lossy", Delivery::Lossy { capacity: 1_024 }), ("reliable", Delivery::Reliable { capacity: 1_024 })]
-    {
+    let prebuilt = parts.batch();
+    let mut pipe = tokio::sync::mpsc::channel(1_024);
+    group.bench_function("yardstick: bare mpsc", |b| b.iter(|| through_pipe(&prebuilt, &mut pipe)));
+    for (name, delivery) in [("lossy", LOSSY), ("reliable", RELIABLE)] {
         let bus = bus(1_000);
         let mut mailbox = subscribe(&bus, "reader", delivery);
         group.bench_function(format!("publish and receive, {name}"), |b| {
-            b.iter(|| {
-                for message in &prebuilt {
-                    let _ = bus.publish(Arc::clone(message), NOW).unwrap();
-                    black_box(mailbox.recv().now_or_never().flatten().unwrap());
-                }
-            });
+            b.iter(|| through_bus(&prebuilt, &bus, &mut mailbox));
         });
     }
     let bus = bus(1_000);
-    let mut mailbox = subscribe(&bus, "reader", Delivery::Lossy { capacity: 1_024 });
+    let mut mailbox = subscribe(&bus, "reader", LOSSY);
     group.bench_function("build, publish and receive", |b| {
         b.iter(|| {
             for count in 0..BATCH {
@@ -118,16 +132,48 @@ fn one_mailbox(c: &mut Criterion) {
     group.finish();
 }
 
+/// How fast the bus is beside the bare channel. The three take turns every few tens of microseconds, so that
+/// whatever else the machine does strikes them alike; each round gives one share, and the median counts.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+#[expect(clippy::print_stdout, reason = "the figure is this benchmark's result")]
+fn share_of_the_yardstick() {
+    const ROUNDS: usize = 5_001;
+    let prebuilt = Parts::new().batch();
+    let mut pipe = tokio::sync::mpsc::channel(1_024);
+    let buses = [bus(1_000), bus(1_000)];
+    let mut mailboxes = [subscribe(&buses[0], "reader", LOSSY), subscribe(&buses[1], "reader", RELIABLE)];
+    let timed = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64()
+    };
+    let (mut lossy, mut reliable) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let yardstick = timed(&mut || through_pipe(&prebuilt, &mut pipe));
+        lossy.push(yardstick / timed(&mut || through_bus(&prebuilt, &buses[0], &mut mailboxes[0])));
+        reliable.push(yardstick / timed(&mut || through_bus(&prebuilt, &buses[1], &mut mailboxes[1])));
+    }
+    println!(
+        "share of the yardstick (median of {ROUNDS} rounds): lossy {:.2}, reliable {:.2}",
+        median(lossy),
+        median(reliable)
+    );
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// Publish alone; the mailboxes are lossy and drained between the loops.
 fn many_mailboxes(c: &mut Criterion) {
     let parts = Parts::new();
-    let prebuilt: Vec<_> = (0..BATCH).map(|count| Arc::new(parts.message(count))).collect();
+    let prebuilt = parts.batch();
     let mut group = c.benchmark_group("publish to mailboxes");
     group.throughput(Throughput::Elements(BATCH));
     for count in [0, 1, 4, 16, 64] {
         let bus = bus(1_000);
-        let delivery = Delivery::Lossy { capacity: 1_024 };
-        let mut mailboxes: Vec<_> = (0..count).map(|n| subscribe(&bus, &format!("m{n}"), delivery)).collect();
+        let mut mailboxes: Vec<_> = (0..count).map(|n| subscribe(&bus, &format!("m{n}"), LOSSY)).collect();
         group.bench_with_input(BenchmarkId::from_parameter(count), &count, |b, _| {
             b.iter_batched(
                 || mailboxes.iter_mut().for_each(|mailbox| while mailbox.try_recv().is_ok() {}),
@@ -143,13 +189,22 @@ fn many_mailboxes(c: &mut Criterion) {
     group.finish();
 }
 
+/// Subscribing an id again among 64.
+fn replacing(c: &mut Criterion) {
+    let bus = bus(1_000);
+    let mut mailboxes: Vec<_> = (0..64).map(|n| subscribe(&bus, &format!("m{n}"), LOSSY)).collect();
+    c.bench_function("subscribe again among 64 mailboxes", |b| {
+        b.iter(|| mailboxes[63] = subscribe(&bus, "m63", LOSSY));
+    });
+}
+
 fn latest(c: &mut Criterion) {
     let parts = Parts::new();
     let rare = Symbol::new("XRP/BTC").unwrap();
     let mut group = c.benchmark_group("latest at history size");
     for size in [10, 1_000, 100_000] {
         let bus = bus(size);
-        let _ = bus.publish(message(&rare, &parts.source, 0, "long evicted"), NOW).unwrap();
+        let _ = bus.publish(message(&parts, &rare, 0, "long evicted"), NOW).unwrap();
         for count in 0..=size as u64 {
             let _ = bus.publish(parts.message(count), NOW).unwrap();
         }
@@ -168,40 +223,76 @@ fn resident_bytes() -> u64 {
 }
 
 /// What a history of messages of 1,024 bytes in JSON costs. Many are held, so that pages and allocator slack
-/// average out.
+/// average out; runs first, before freed memory could be used again unseen.
 #[expect(clippy::print_stdout, reason = "the figure is this benchmark's result")]
-fn memory() {
+fn bytes_in_history() {
     const HELD: u64 = 100_000;
     let parts = Parts::new();
-    let bare = wire::encode(&message(&parts.symbol, &parts.source, 0, ""), usize::MAX).unwrap().len();
+    let bare = wire::encode(&message(&parts, &parts.symbol, 0, ""), usize::MAX).unwrap().len();
     let text = "x".repeat(1_024 - bare);
     let bus = bus(usize::try_from(HELD).unwrap());
     let before = resident_bytes();
     for count in 0..HELD {
-        let _ = bus.publish(message(&parts.symbol, &parts.source, count, &text), NOW).unwrap();
+        let _ = bus.publish(message(&parts, &parts.symbol, count, &text), NOW).unwrap();
     }
-    let held = bus.history(&Query { limit: 1, ..Query::default() });
     let bytes = resident_bytes().saturating_sub(before) * 1_000 / HELD;
-    println!("1,000 messages of 1,024 bytes of JSON in history: {bytes} bytes (of {HELD}, {})", held.len());
+    assert_eq!(bus.stats().history as u64, HELD);
+    println!("bytes in history, per 1,000 messages of 1,024 bytes of JSON ({HELD} held): {bytes}");
 }
 
-/// 10,000 messages a second flow to a reader and to a stuck lossy subscriber; every hundredth is Urgent. The time
-/// runs from just before publishing to just after receiving in another task.
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-#[expect(clippy::print_stdout, reason = "the figure is this benchmark's result")]
-fn urgent_latency() {
-    const PER_SECOND: u64 = 10_000;
-    const SECONDS: u64 = 10;
-    let parts = Parts::new();
-    let bus = bus(1_000);
-    let _stuck = subscribe(&bus, "stuck", Delivery::Lossy { capacity: 256 });
-    let mut reader = subscribe(&bus, "reader", Delivery::Reliable { capacity: 4_096 });
-    let start = Instant::now();
-    let receiving = std::thread::spawn(move || {
+/// Messages that flow per second, of which every hundredth is Urgent.
+const PER_SECOND: u32 = 10_000;
+const URGENT_EVERY: u32 = 100;
+
+/// A stream of messages at a steady pace. The pace is kept by spinning: a sleep of 100 us is late by as much again,
+/// and what then comes in bursts would measure the timer.
+struct Flow {
+    parts: Parts,
+    start: Instant,
+    sent: u32,
+}
+
+impl Flow {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+    fn new() -> Self {
+        Self { parts: Parts::new(), start: Instant::now(), sent: 0 }
+    }
+
+    /// Lets a second of messages flow. What the machine takes away is not made up for by a burst.
+    fn second(&mut self, mut publish: impl FnMut(Message)) {
+        let begin = self.start.elapsed();
+        for n in 0..PER_SECOND {
+            let due = begin + Duration::from_secs(1) / PER_SECOND * n;
+            while self.start.elapsed() < due {
+                std::hint::spin_loop();
+            }
+            self.sent += 1;
+            publish(self.next(n % URGENT_EVERY == 0));
+        }
+    }
+
+    /// An Urgent message carries the instant of its making in its id: 40 bits of nanoseconds last 18 minutes.
+    fn next(&self, urgent: bool) -> Message {
+        let plain = self.parts.message(u64::from(self.sent));
+        if !urgent {
+            return plain;
+        }
+        let nanos = u64::try_from(self.start.elapsed().as_nanos()).unwrap();
+        let id = MessageId::sequential(self.parts.install, 2, nanos);
+        Message { id, priority: Priority::Urgent, source: "risk".into(), ..plain }
+    }
+}
+
+/// Receives on a thread of its own until there is nothing more; gives the latencies of the Urgent messages.
+fn listen(
+    start: Instant,
+    mut next: impl AsyncFnMut() -> Option<Arc<Message>> + Send + 'static,
+) -> JoinHandle<Vec<Duration>> {
+    std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async move {
+        runtime.block_on(async {
             let mut latencies = Vec::new();
-            while let Some(message) = reader.recv().await {
+            while let Some(message) = next().await {
                 if message.priority == Priority::Urgent {
                     let sent = Duration::from_nanos(message.id.uuid().as_u64_pair().1 & 0xff_ffff_ffff);
                     latencies.push(start.elapsed().saturating_sub(sent));
@@ -209,47 +300,60 @@ fn urgent_latency() {
             }
             latencies
         })
-    });
-    for count in 0..PER_SECOND * SECONDS {
-        let due = Duration::from_secs(1) / u32::try_from(PER_SECOND).unwrap() * u32::try_from(count).unwrap();
-        if let Some(early) = due.checked_sub(start.elapsed()) {
-            std::thread::sleep(early);
-        }
-        let urgent = count.is_multiple_of(100);
-        let mut sent = parts.message(count);
-        if urgent {
-            sent.priority = Priority::Urgent;
-            sent.source = "risk".into();
-            // 40 bits of nanoseconds last 18 minutes.
-            let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap();
-            sent.id = MessageId::sequential(install(), 2, nanos);
-        }
-        assert_eq!(bus.publish(sent, NOW).unwrap().closed, 0);
+    })
+}
+
+/// From just before an Urgent message is published to just after a sleeping task on another thread has received it,
+/// while messages flow and a lossy subscriber is stuck. Most of it is the operating system waking that thread: the
+/// bare channel, which takes turns with the bus second by second, says how much.
+#[expect(clippy::print_stdout, reason = "the figure is this benchmark's result")]
+fn urgent_latency() {
+    const SECONDS_EACH: u32 = 10;
+    let mut flow = Flow::new();
+    let bus = bus(1_000);
+    let stuck = subscribe(&bus, "stuck", Delivery::Lossy { capacity: 256 });
+    let mut mailbox = subscribe(&bus, "reader", Delivery::Reliable { capacity: 4_096 });
+    let (pipe, mut end) = tokio::sync::mpsc::channel(4_096);
+    let of_bus = listen(flow.start, async move || mailbox.recv().await);
+    let of_pipe = listen(flow.start, async move || end.recv().await);
+    for _ in 0..SECONDS_EACH {
+        flow.second(|message| assert_eq!(bus.publish(message, NOW).unwrap().closed, 0));
+        flow.second(|message| pipe.try_send(Arc::new(message)).unwrap());
     }
-    let flowed = start.elapsed();
+    let dropped = stuck.counts().dropped;
     bus.stop();
-    let mut latencies = receiving.join().unwrap();
-    latencies.sort();
-    let at = |share: usize| latencies[(latencies.len() * share / 1_000).min(latencies.len() - 1)];
-    println!(
-        "Urgent latency at {:.0} msg/s with a stuck subscriber ({} dropped there): p50 {:?}, p99 {:?}, max {:?}",
-        (PER_SECOND * SECONDS) as f64 / flowed.as_secs_f64(),
-        bus.stats().counts.dropped,
-        at(500),
-        at(990),
-        at(1_000)
-    );
+    drop(pipe);
+    for (name, latencies) in [("bus", of_bus), ("yardstick: bare mpsc", of_pipe)] {
+        let mut latencies = latencies.join().unwrap();
+        latencies.sort();
+        assert_eq!(latencies.len(), (SECONDS_EACH * PER_SECOND / URGENT_EVERY) as usize);
+        let at = |share: usize| latencies[(latencies.len() * share / 1_000).min(latencies.len() - 1)];
+        println!("urgent latency, {name}: p50 {:?}, p99 {:?}, max {:?}", at(500), at(990), at(1_000));
+    }
+    println!("  ({PER_SECOND} messages a second flowing, {dropped} dropped by the stuck subscriber)");
 }
 
 criterion_group! {
     name = figures;
     config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    targets = one_mailbox, many_mailboxes, latest
+    targets = one_mailbox, many_mailboxes, replacing, latest
 }
 
 fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let is_trial = arguments.iter().any(|argument| argument == "--test" || argument == "--list");
+    let wanted =
+        |name: &str| !is_trial && (filters.is_empty() || filters.iter().any(|filter| name.contains(*filter)));
+    if wanted("bytes in history") {
+        bytes_in_history();
+    }
     figures();
-    memory();
-    urgent_latency();
+    if wanted("share of the yardstick") {
+        share_of_the_yardstick();
+    }
+    if wanted("urgent latency") {
+        urgent_latency();
+    }
     Criterion::default().configure_from_args().final_summary();
 }
