@@ -17,6 +17,7 @@
 //! | [`alarm`]       | the alarm state machine after ISA-18.2 (pure)                                            |
 //! | [`risk`]        | pre-trade rules, circuit breakers (pure)                                                 |
 //! | [`coordinator`] | the core: every decision                                                                 |
+//! | [`llm`]         | models: prompts, replies, providers one after the other                                  |
 //! | [`market`]      | feeds (simulated, replay), candle store, indicators                                      |
 //! | [`agents`]      | what proposes: rules over indicators                                                     |
 //! | [`venue`]       | where orders go: the seam, and the paper venue                                           |
@@ -44,6 +45,7 @@ pub mod console;
 pub mod coordinator;
 pub mod domain;
 pub mod gate;
+pub mod llm;
 pub mod market;
 pub mod risk;
 pub mod runtime;

@@ -37,6 +37,8 @@ impl From<RunError> for Failure {
                 error @ (StartError::Replay(_)
                 | StartError::Script(_)
                 | StartError::Symbols(_)
+                | StartError::NoClient(_)
+                | StartError::RealModel(_)
                 | StartError::DataDir(_)
                 | StartError::Identity(_)),
             ) => Self::Usage(error.to_string()),

@@ -314,6 +314,24 @@ fn contradictions_in_the_orchestration_are_refused() {
             "conflicts.defaults.regime_conflict",
             "allowed: proceed, wait, abort",
         ),
+        ("orchestration.llm.primary={name: Al pha, timeout: 5s}", "llm.primary.name", "a to z"),
+        (
+            "orchestration.llm.primary={name: alpha, timeout: 11s}",
+            "llm.primary.timeout",
+            "above llm.resolve_within",
+        ),
+        ("orchestration.llm.primary={name: alpha, timeout: 5s, url: x}", "llm.primary.url", "not a key"),
+        ("orchestration.llm.fallback={name: alpha, timeout: 5s}", "llm.fallback", "needs a primary"),
+        (
+            "orchestration.llm={primary: {name: a, timeout: 2s}, fallback: {name: a, timeout: 2s}}",
+            "llm.fallback.name",
+            "is the primary already",
+        ),
+        (
+            "orchestration.llm={primary: {name: a, timeout: 6s}, fallback: {name: b, timeout: 5s}}",
+            "llm.primary.timeout",
+            "11s in all",
+        ),
         (
             "orchestration.emergency.actions.daily_loss={action: pause_trading, reduce_pct: 5}",
             "emergency.actions.daily_loss.reduce_pct",

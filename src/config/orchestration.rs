@@ -79,9 +79,37 @@ pub struct MessageBus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Llm {
-    /// Longest a conflict may wait for an answer (operator time).
+    /// Longest a conflict may wait for an answer, all providers together (operator time).
     #[serde(with = "humantime_serde")]
     pub resolve_within: Duration,
+    /// Longest distance of the probes of a failing provider; they begin at `health.every` (operator time).
+    #[serde(with = "humantime_serde")]
+    pub probe_backoff_max: Duration,
+    /// Who is asked first. None is a mode, not a failure: rules and defaults decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<Provider>,
+    /// Who is asked when the primary gives no usable answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Provider>,
+}
+
+impl Llm {
+    /// The providers in the order in which they are asked, each with its key.
+    pub fn providers(&self) -> impl Iterator<Item = (&'static str, &Provider)> {
+        let keyed = [("primary", &self.primary), ("fallback", &self.fallback)];
+        keyed.into_iter().filter_map(|(key, provider)| Some((key, provider.as_ref()?)))
+    }
+}
+
+/// `llm.primary` and `llm.fallback`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Its name in journal, alarms and on the screen.
+    pub name: String,
+    /// A call that takes longer has failed (operator time).
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
 }
 
 /// Section `degradation`.

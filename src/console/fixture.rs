@@ -519,6 +519,7 @@ fn decisions() -> DecisionsView {
             resolution: Some(Resolution {
                 action: ResolutionAction::Abort,
                 by: ResolvedBy::Default,
+                confidence: None,
                 reasoning: Some(Untrusted::new("\u{1b}[31mtrust me")),
                 prompt_digest: None,
                 reply_digest: None,

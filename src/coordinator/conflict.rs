@@ -5,9 +5,11 @@
 
 mod alerts;
 mod modification;
+mod question;
 
 pub use alerts::{AlertInForce, AlertsInForce};
 pub use modification::{Adjusted, EntryLimits, ModelAnswer, Modifications, apply_modifications};
+pub use question::{Answered, CallFailure, ProviderFailure, Question, Resolved};
 
 use super::consensus::FreshVoices;
 use super::degradation::{ModelUse, allows_model};

@@ -86,6 +86,11 @@ impl Degradation {
         self.counters.iter()
     }
 
+    /// Failures of `component` that successes have not taken off yet.
+    pub fn outstanding(&self, component: &Component) -> u8 {
+        self.counters.get(component).map_or(0, |counter| counter.outstanding)
+    }
+
     /// Failures in a row of `symbol` in `task`.
     pub fn streak(&self, task: TaskName, symbol: &Symbol) -> u32 {
         self.streaks.get(&task).and_then(|streaks| streaks.get(symbol)).copied().unwrap_or(0)

@@ -277,13 +277,18 @@ impl Durable {
     }
 
     fn apply_decision(&mut self, decision: &Decision) {
+        if let Some(outcome) = decision.outcome {
+            self.count_outcome(outcome, decision.ended_at.unwrap_or(decision.at));
+        }
+        // One that waited for a model is there already.
+        if let Some(open) = self.decision_mut(decision.id) {
+            open.clone_from(decision);
+            return;
+        }
         self.last_decision = self.last_decision.max(decision.id);
         self.signals.push_back(decision.signal.id);
         if self.signals.len() > SIGNALS_KEPT {
             self.signals.pop_front();
-        }
-        if let Some(outcome) = decision.outcome {
-            self.count_outcome(outcome, decision.at);
         }
         self.decisions.push_back(decision.clone());
         if self.decisions.len() > DECISIONS_KEPT {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::conflict::Question;
 use super::record::Record;
 use super::task::TaskRun;
 use crate::domain::{
@@ -51,6 +52,15 @@ pub enum Effect {
     RunTask(Box<TaskRun>),
     /// Nobody waits for this run any more. Immediate.
     AbandonTask(RunId),
+    /// Ask a model about the conflicts of a decision. Immediate; answered by one `Resolved`.
+    Resolve(Box<Question>),
+    /// Ask a failing provider for the least there is. Immediate; answered by `ProviderProbed`.
+    ProbeProvider {
+        /// Its name in the configuration.
+        provider: String,
+    },
+    /// Nobody waits for any model any more. Immediate.
+    AbandonModelCalls,
     /// Tell the one who asked. Waits for the records before it.
     Reply {
         /// Which command.

@@ -1,5 +1,6 @@
 //! The health check: everything that must work, looked at every minute of operator time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -46,15 +47,19 @@ impl HealthState {
 }
 
 /// One result before its since-time is known.
-struct Finding {
-    what: &'static str,
+pub(super) struct Finding {
+    what: Cow<'static, str>,
     status: HealthStatus,
     detail: String,
 }
 
 impl Finding {
-    fn new(what: &'static str, status: HealthStatus, detail: impl Into<String>) -> Self {
-        Self { what, status, detail: detail.into() }
+    pub(super) fn new(
+        what: impl Into<Cow<'static, str>>,
+        status: HealthStatus,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { what: what.into(), status, detail: detail.into() }
     }
 }
 
@@ -74,18 +79,17 @@ impl Coordinator {
             return;
         }
         self.live.health.next_check = cx.now.operator.plus(self.config.orchestration.health.every);
-        let findings = [
-            self.check_agents(cx),
-            self.check_tasks(cx),
-            self.check_risk(cx),
-            self.check_feed(cx),
-            Finding::new("models", HealthStatus::Ok, "none configured: rules"),
+        self.probe_providers(cx);
+        let mut findings =
+            vec![self.check_agents(cx), self.check_tasks(cx), self.check_risk(cx), self.check_feed(cx)];
+        findings.extend(self.check_providers(cx));
+        findings.extend([
             self.check_store(cx),
             Finding::new("journal", HealthStatus::Ok, self.durable.seq.to_string()),
             self.check_clock(cx),
             self.check_mailboxes(cx),
             self.check_disk(cx),
-        ];
+        ]);
         let before = std::mem::take(&mut self.live.health.rows);
         for finding in findings {
             let old = before.iter().find(|row| row.what == finding.what);
@@ -96,7 +100,7 @@ impl Coordinator {
                 self.announce(cx, SystemEventKind::Health, Priority::Normal, said);
             }
             self.live.health.rows.push(HealthRow {
-                what: finding.what.to_owned(),
+                what: finding.what.into_owned(),
                 status: finding.status,
                 detail: SafeText::ours(finding.detail),
                 since,

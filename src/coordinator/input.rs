@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::conflict::{CallFailure, Resolved};
 use super::task::{TaskFailure, TaskOutput};
 use crate::domain::{
-    Actor, Candle, ClientOrderId, Command, CommandId, Epoch, RunId, SafeText, Symbol, Timestamp, Topic,
-    TradingState, VenueEvent,
+    Actor, Candle, ClientOrderId, Command, CommandId, DecisionId, Epoch, RunId, SafeText, Symbol, Timestamp,
+    Topic, TradingState, VenueEvent,
 };
 
 /// One thing that happened.
@@ -34,6 +35,20 @@ pub enum Input {
         run: RunId,
         /// How.
         result: Result<TaskOutput, TaskFailure>,
+    },
+    /// How a question to the models ended.
+    Resolved {
+        /// Whose conflicts.
+        decision: DecisionId,
+        /// How.
+        resolved: Box<Resolved>,
+    },
+    /// How the probe of a failing provider ended.
+    ProviderProbed {
+        /// Its name in the configuration.
+        provider: String,
+        /// How.
+        result: Result<(), CallFailure>,
     },
     /// Somebody asks for something.
     Command {

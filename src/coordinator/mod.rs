@@ -2,13 +2,15 @@
 //! nothing: the runtime feeds it one [`Input`] at a time and carries out the [`Effect`]s.
 //!
 //! Where things live: `control` (state, gate), `start` (restart), `cancel` (what a halt takes back), `command` (what operators ask), `tasks` and `schedule`
-//! (agents), `consensus`, `conflict`, `routing` (signal to order), `execution` (what the venue says), `rebalance`
+//! (agents), `consensus`, `conflict`, `routing` (signal to order), `resolution` (models asked about conflicts),
+//! `providers` (how the models are), `execution` (what the venue says), `rebalance`
 //! and `dca` (plans and legs), `emergency` (breakers, closings), `degradation`, `health`, `alarms`; `durable` and
 //! `record` (what survives), `view` and `snapshot` (what is seen).
 //!
 //! What always holds, asserted in debug builds:
 //! - durable state changes only by applying a record that was pushed as an effect in the same step;
 //! - no entry or leg is submitted while [`Coordinator::entries`] of its symbol is not empty;
+//! - a model is asked at most once about a decision, and thinks about at most one of a symbol;
 //! - every signal that became a decision ends in exactly one outcome.
 
 mod alarms;
@@ -30,8 +32,10 @@ mod health;
 pub mod input;
 mod level;
 mod market;
+mod providers;
 mod rebalance;
 pub mod record;
+mod resolution;
 mod routing;
 pub mod schedule;
 pub mod snapshot;
@@ -66,7 +70,9 @@ use durable::Durable;
 use effect::{Effect, Effects};
 use health::HealthState;
 use input::Input;
+use providers::ProviderHealth;
 use record::{Record, RecordKind};
+use resolution::Thinking;
 use schedule::{Schedule, ScheduleImage};
 use view::Dirty;
 
@@ -124,6 +130,12 @@ struct Live {
     problems: BTreeMap<TaskName, SafeText>,
     /// Failed runs in a row of each task.
     failed_in_a_row: BTreeMap<TaskName, u32>,
+    /// Decisions that wait for a model.
+    thinking: BTreeMap<Symbol, Thinking>,
+    /// Answers of models that nobody waited for any more, in this run.
+    late_answers: u64,
+    /// How each configured provider is.
+    providers: BTreeMap<String, ProviderHealth>,
     /// Commands that were begun and have not ended.
     pending: Vec<Pending>,
     /// When deferred legs were offered last, market time.
@@ -203,6 +215,9 @@ impl Live {
             cycles: BTreeMap::new(),
             problems: BTreeMap::new(),
             failed_in_a_row: BTreeMap::new(),
+            thinking: BTreeMap::new(),
+            late_answers: 0,
+            providers: providers::configured(config),
             pending: Vec::new(),
             legs_offered_at: None,
             closings_rest: BTreeMap::new(),
@@ -320,6 +335,8 @@ impl Coordinator {
             Input::FeedGap { symbol, from, until } => self.feed_gap(cx, &symbol, from, until),
             Input::FeedEnded => self.feed_ended(cx),
             Input::TaskFinished { run, result } => self.task_finished(cx, run, result),
+            Input::Resolved { decision, resolved } => self.resolved(cx, decision, &resolved),
+            Input::ProviderProbed { provider, result } => self.provider_probed(cx, &provider, &result),
             Input::Command { id, actor, command, confirmation } => {
                 self.command(cx, id, actor, command, &confirmation);
             }
@@ -347,6 +364,7 @@ impl Coordinator {
             let why = "the program ended before the gate answered: look at the state after the next start";
             self.end_command(cx, id, CommandOutcome::refused(why));
         }
+        self.stop_thinking(cx);
         self.record(cx, Actor::Runtime, RecordKind::RunEnded { reason });
     }
 
@@ -356,6 +374,7 @@ impl Coordinator {
             return;
         }
         self.forced_level_due(cx);
+        self.watch_thinking(cx);
         self.run_tasks(cx);
         self.run_legs(cx);
         self.run_closings(cx);
@@ -380,6 +399,9 @@ impl Coordinator {
         due.market(self.next_closing());
         due.operator(self.next_answer_due());
         due.operator(self.next_cancelling());
+        let thinking = self.next_thinking();
+        due.market(thinking.market);
+        due.operator(thinking.operator);
         due.market(Some(self.live.next_mark));
         due.operator(Some(self.live.health.next_check));
         due.operator(self.next_alarm());

@@ -84,7 +84,8 @@ pub enum RecordKind {
     },
     /// Failure counters, forced level, symbol streaks.
     Degradation(DegradationTransition),
-    /// A signal was decided, as far as it goes without an order, or up to its order.
+    /// A signal as far as it is decided: without an order, up to its order, or up to the question that a model is
+    /// asked; then the decision comes once more, whole, when the wait is over.
     Decision(Box<Decision>),
     /// A decision with an order ended.
     DecisionEnded {

@@ -1,15 +1,18 @@
 //! From signal to order: blocks, consensus, conflicts, risk. Every signal becomes one decision.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 
+use super::conflict::{Adjusted, Question};
 use super::consensus::Tally;
 use super::effect::Effect;
 use super::record::RecordKind;
 use super::{Coordinator, Cx, conflict};
 use crate::domain::{
-    Action, ClientOrderId, Decision, Now, Order, OrderKind, Outcome, Priority, Protection, Purpose,
-    ReasonCode, Regime, Resolution, ResolutionAction, ResolvedBy, Side, Signal, Symbol, TradingState,
-    Verdict, checked_add, checked_mul, checked_sub,
+    Action, ClientOrderId, Conflict, Decision, Now, Order, OrderKind, Outcome, Priority, Protection, Purpose,
+    ReasonCode, Regime, Resolution, ResolutionAction, Side, Signal, Symbol, Timestamp, TradingState, Verdict,
+    checked_add, checked_mul, checked_sub,
 };
 use crate::risk::{EntryProposal, EntryVerdict, ExitProposal, RiskView, VenueTerms, check_entry, check_exit};
 
@@ -17,16 +20,33 @@ use crate::risk::{EntryProposal, EntryVerdict, ExitProposal, RiskView, VenueTerm
 const SIGNAL_CANDLES: u32 = 2;
 
 /// How a decision goes on once everything has been looked at.
-enum Way {
+pub(super) enum Way {
     /// It is over.
     Ends { outcome: Outcome, code: Option<ReasonCode>, detail: String },
+    /// A model is asked.
+    Asks(Box<Question>),
     /// An order goes out.
     Orders(Order),
 }
 
 impl Way {
-    fn ends(outcome: Outcome, code: ReasonCode, detail: impl Into<String>) -> Self {
+    pub(super) fn ends(outcome: Outcome, code: ReasonCode, detail: impl Into<String>) -> Self {
         Self::Ends { outcome, code: Some(code), detail: detail.into() }
+    }
+
+    /// What the resolution of its conflicts makes of a decision, if it does not go on.
+    pub(super) fn stopped_by(action: ResolutionAction, decision: &Decision) -> Option<Self> {
+        let outcome = match action {
+            ResolutionAction::Proceed | ResolutionAction::Modify => return None,
+            ResolutionAction::Wait => Outcome::Waited,
+            ResolutionAction::Abort => Outcome::Aborted,
+        };
+        let by = decision.resolution.as_ref().map(|resolution| resolution.by.to_string()).unwrap_or_default();
+        let conflict = decision.conflicts.first();
+        let detail = conflict
+            .map(|conflict| format!("{}, {by}: {}", conflict.kind, conflict.detail))
+            .unwrap_or_default();
+        Some(Self::Ends { outcome, code: None, detail })
     }
 }
 
@@ -37,8 +57,14 @@ impl Coordinator {
             tracing::warn!(signal = %signal.id, "signal delivered again; ignored");
             return;
         }
+        self.supersede(cx, &signal.symbol);
         let mut decision = self.open_decision(cx.now, signal);
         let way = self.decide(cx.now, &mut decision);
+        self.go(cx, decision, way);
+    }
+
+    /// Records the decision as it is now, and does what it says.
+    pub(super) fn go(&mut self, cx: &mut Cx<'_>, mut decision: Decision, way: Way) {
         match way {
             Way::Ends { outcome, code, detail } => {
                 decision.outcome = Some(outcome);
@@ -53,6 +79,10 @@ impl Coordinator {
                     %outcome, reasons = ?decision.reasons, detail = %decision.detail, "signal decided"
                 );
                 self.record_own(cx, RecordKind::Decision(Box::new(decision)));
+            }
+            Way::Asks(question) => {
+                self.record_own(cx, RecordKind::Decision(Box::new(decision)));
+                self.ask_model(cx, question);
             }
             Way::Orders(order) => {
                 decision.orders.push(order.client_id);
@@ -98,83 +128,88 @@ impl Coordinator {
     }
 
     fn decide(&self, now: Now, decision: &mut Decision) -> Way {
-        let signal = decision.signal.clone();
-        if signal.action == Action::Hold {
+        if decision.signal.action == Action::Hold {
             return Way::Ends { outcome: Outcome::Hold, code: None, detail: String::new() };
         }
-        let max_age =
-            self.config.orchestration.signals.max_age.max(self.setup.candle_interval * SIGNAL_CANDLES);
-        let age = now.market.since(signal.at);
-        if age > max_age {
-            let detail = format!("{} s old > {} s", age.as_secs(), max_age.as_secs());
-            return Way::ends(Outcome::Ignored, ReasonCode::SignalTooOld, detail);
-        }
-        let is_exit = matches!(signal.action, Action::Sell | Action::Close);
-        if is_exit && self.durable.control.state == TradingState::Halted {
-            // Nothing new but what the emergency ordered, and flatten.
-            return Way::ends(Outcome::Ignored, ReasonCode::Halted, "halted");
-        }
-        if signal.action == Action::Buy {
-            let blocks = self.entries(&signal.symbol, now);
-            if !blocks.is_empty() {
-                decision.reasons = blocks.iter().map(|block| block.code).collect();
-                let detail = blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                return Way::Ends { outcome: Outcome::Ignored, code: None, detail };
-            }
-        }
-        if let Some(over) = self.conflicts(now, decision) {
+        if let Some(over) = self.barred(now, decision, Outcome::Ignored) {
             return over;
         }
-        match signal.action {
-            Action::Buy => self.approve_entry(now, decision),
-            Action::Sell | Action::Close | Action::Hold => self.approve_exit(now, decision),
+        decision.conflicts = self.conflicts(now, &decision.signal);
+        if decision.signal.action != Action::Buy {
+            // What speaks against an entry must never keep a position from being reduced: it is only written down.
+            return self.approve_exit(now, decision);
+        }
+        if decision.conflicts.is_empty() {
+            return self.approve_entry(now, decision, Adjusted::unchanged(&decision.signal));
+        }
+        if let Some(question) = self.question(now, decision) {
+            return Way::Asks(question);
+        }
+        let action = conflict::default_action(&decision.conflicts, &self.config.orchestration.conflicts);
+        decision.resolution = Some(Resolution::by_default(action));
+        match Way::stopped_by(action, decision) {
+            Some(over) => over,
+            None => self.approve_entry(now, decision, Adjusted::unchanged(&decision.signal)),
         }
     }
 
-    /// What speaks against the signal, and what the configured defaults make of it.
-    fn conflicts(&self, now: Now, decision: &mut Decision) -> Option<Way> {
-        let config = &self.config.orchestration.conflicts;
+    /// What ends a decision before anything is weighed: age, a halt, and whatever blocks entries. Looked at when the
+    /// signal comes, and again when a model has answered.
+    pub(super) fn barred(&self, now: Now, decision: &mut Decision, too_old: Outcome) -> Option<Way> {
         let signal = &decision.signal;
-        let voices = self.live.voices.fresh(&signal.symbol, now.market, &self.live.freshness);
-        let mut conflicts =
-            conflict::detect(&signal.symbol, signal.action, &voices, &self.live.alerts, now.market, config);
-        if signal.action != Action::Buy {
-            // A risk alert must never keep a position from being reduced.
-            conflicts.retain(|conflict| conflict.kind != crate::domain::ConflictKind::RiskOverride);
+        let age = now.market.since(signal.at);
+        if age > self.signal_max_age() {
+            let detail = format!("{} s old > {} s", age.as_secs(), self.signal_max_age().as_secs());
+            return Some(Way::ends(too_old, ReasonCode::SignalTooOld, detail));
         }
-        if conflicts.is_empty() {
-            return None;
+        let is_entry = signal.action == Action::Buy;
+        if !is_entry && self.durable.control.state == TradingState::Halted {
+            // Nothing new but what the emergency ordered, and flatten.
+            return Some(Way::ends(Outcome::Ignored, ReasonCode::Halted, "halted"));
         }
-        let action = conflict::default_action(&conflicts, config);
-        let first =
-            conflicts.first().map(|conflict| format!("{}, default: {}", conflict.kind, conflict.detail));
-        let detail = first.unwrap_or_default();
-        decision.conflicts = conflicts;
-        decision.resolution = Some(Resolution {
-            action,
-            by: ResolvedBy::Default,
-            reasoning: None,
-            prompt_digest: None,
-            reply_digest: None,
-            took: None,
-        });
-        match action {
-            ResolutionAction::Proceed | ResolutionAction::Modify => None,
-            ResolutionAction::Wait => Some(Way::Ends { outcome: Outcome::Waited, code: None, detail }),
-            ResolutionAction::Abort => Some(Way::Ends { outcome: Outcome::Aborted, code: None, detail }),
-        }
+        let blocks = if is_entry { self.entries(&signal.symbol, now) } else { Vec::new() };
+        (!blocks.is_empty()).then(|| {
+            decision.reasons = blocks.iter().map(|block| block.code).collect();
+            let detail = blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Way::Ends { outcome: Outcome::Ignored, code: None, detail }
+        })
     }
 
-    fn approve_entry(&self, now: Now, decision: &mut Decision) -> Way {
-        let signal = decision.signal.clone();
-        let EntryVerdict { verdict, changes } = self.check_entry(now, &signal, decision);
-        decision.changes = changes;
+    /// How old a signal may be (market time).
+    fn signal_max_age(&self) -> Duration {
+        self.config.orchestration.signals.max_age.max(self.setup.candle_interval * SIGNAL_CANDLES)
+    }
+
+    /// The first instant at which a signal of `at` is too old.
+    pub(super) fn too_old_at(&self, at: Timestamp) -> Timestamp {
+        at.plus(self.signal_max_age() + Duration::from_millis(1))
+    }
+
+    /// What speaks against the signal now.
+    pub(super) fn conflicts(&self, now: Now, signal: &Signal) -> Vec<Conflict> {
+        let voices = self.live.voices.fresh(&signal.symbol, now.market, &self.live.freshness);
+        let (alerts, config) = (&self.live.alerts, &self.config.orchestration.conflicts);
+        conflict::detect(&signal.symbol, signal.action, &voices, alerts, now.market, config)
+    }
+
+    /// Risk, and the order. `adjusted` is the signal as the resolution of its conflicts left it.
+    pub(super) fn approve_entry(&self, now: Now, decision: &mut Decision, adjusted: Adjusted) -> Way {
+        let proposal = EntryProposal {
+            entry: adjusted.entry,
+            size_pct: adjusted.size_pct,
+            leverage: adjusted.leverage,
+            ..EntryProposal::of(&decision.signal, decision.confidence)
+        };
+        let EntryVerdict { verdict, changes } = self.check_entry(now, &proposal);
+        decision.changes = adjusted.changes;
+        decision.changes.extend(changes);
         decision.verdict = Some(verdict.clone());
         let quantity = match verdict {
             Verdict::Rejected { code, detail } => return Way::ends(Outcome::Rejected, code, detail),
             Verdict::Approved { quantity, .. } => quantity,
         };
-        let (Some(price), Some(stop), Some(take_profit)) = (signal.entry, signal.stop, signal.take_profit)
+        let (Some(price), Some(stop), Some(take_profit)) =
+            (proposal.entry, proposal.stop, proposal.take_profit)
         else {
             return Way::ends(Outcome::Rejected, ReasonCode::InvalidOrder, "entry, stop or target missing");
         };
@@ -182,7 +217,7 @@ impl Coordinator {
         let valid_until = Some(now.market.plus(self.config.execution.execution.entry_valid_for));
         let order = Order {
             client_id: ClientOrderId::derive(self.durable.install, &purpose.intent()),
-            symbol: signal.symbol,
+            symbol: proposal.symbol,
             side: Side::Buy,
             quantity,
             kind: OrderKind::Limit { price, valid_until },
@@ -195,10 +230,10 @@ impl Coordinator {
         }
     }
 
-    fn check_entry(&self, now: Now, signal: &Signal, decision: &Decision) -> EntryVerdict {
+    fn check_entry(&self, now: Now, proposal: &EntryProposal) -> EntryVerdict {
         let prices = self.prices(now);
         let equity = self.equity(now);
-        let symbol = &signal.symbol;
+        let symbol = &proposal.symbol;
         let voices = self.live.voices.fresh(symbol, now.market, &self.live.freshness);
         let locked = self.locked_symbols();
         let view = RiskView {
@@ -218,8 +253,7 @@ impl Coordinator {
             recent: &self.durable.recent_orders,
             level: self.live.level,
         };
-        let proposal = EntryProposal::of(signal, decision.confidence);
-        check_entry(&proposal, &view, &self.config.risk, &self.venue_terms())
+        check_entry(proposal, &view, &self.config.risk, &self.venue_terms())
     }
 
     pub(super) fn venue_terms(&self) -> VenueTerms {

@@ -36,8 +36,8 @@ impl Coordinator {
         self.alarms_restarted(cx);
         self.come_up(cx, started, first_run);
         self.found_at_start(cx, started, unclean);
-        // No provider is configured, so whatever one of them had failed is forgotten.
-        self.degradation_event(cx, &DegradationEvent::Restart { providers: Vec::new() });
+        let providers = self.live.providers.keys().cloned().collect();
+        self.degradation_event(cx, &DegradationEvent::Restart { providers });
         self.restart_legs(cx);
         self.reconcile_orders(cx);
         self.end_orphaned_decisions(cx);
@@ -102,18 +102,19 @@ impl Coordinator {
         let is_open = |id: &ClientOrderId| {
             self.durable.orders.get(id).is_some_and(|tracked| !tracked.status.is_terminal())
         };
-        let orphaned: Vec<(DecisionId, Outcome)> = self
-            .durable
-            .decisions
-            .iter()
-            .filter(|decision| decision.outcome.is_none() && !decision.orders.iter().any(is_open))
-            .map(|decision| {
-                let nothing = decision.filled.is_zero();
-                (decision.id, if nothing { Outcome::Unfilled } else { Outcome::Filled })
+        let open = self.durable.decisions.iter().filter(|decision| decision.outcome.is_none());
+        let orphaned: Vec<(DecisionId, Outcome, &str)> = open
+            .filter(|decision| !decision.orders.iter().any(is_open))
+            .map(|decision| match (decision.orders.is_empty(), decision.filled.is_zero()) {
+                (true, _) => {
+                    (decision.id, Outcome::Expired, "the last process ended while a model was thinking")
+                }
+                (false, true) => (decision.id, Outcome::Unfilled, "ended with the last process"),
+                (false, false) => (decision.id, Outcome::Filled, "ended with the last process"),
             })
             .collect();
-        for (id, outcome) in orphaned {
-            self.end_decision(cx, id, outcome, vec![], "ended with the last process");
+        for (id, outcome, detail) in orphaned {
+            self.end_decision(cx, id, outcome, vec![], detail);
         }
     }
 

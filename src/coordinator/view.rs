@@ -185,6 +185,15 @@ impl Coordinator {
                 successes: counter.successes,
             })
             .collect();
+        // A provider that never failed has no counter, and is there all the same.
+        let quiet = self.live.providers.keys().map(|name| Component::Provider(name.clone()));
+        let quiet = quiet.filter(|component| degradation.counters().all(|(counted, _)| counted != component));
+        components.extend(quiet.map(|component| ComponentView {
+            name: component.to_string(),
+            is_llm: true,
+            failures: 0,
+            successes: 0,
+        }));
         components.sort_by_key(|component| std::cmp::Reverse(component.failures));
         let worst = |of: fn(&Component) -> bool| {
             let counters = degradation.counters().filter(|(component, _)| of(component));
@@ -211,7 +220,7 @@ impl Coordinator {
                 Level::Emergency => None,
             },
             components,
-            models_configured: false,
+            models_configured: !self.live.providers.is_empty(),
         }
     }
 

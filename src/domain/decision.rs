@@ -91,6 +91,16 @@ pub enum ResolvedBy {
     DefaultAfterFailure,
 }
 
+impl fmt::Display for ResolvedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.pad("default"),
+            Self::Model(name) => f.pad(name),
+            Self::DefaultAfterFailure => f.pad("default, model failed"),
+        }
+    }
+}
+
 /// How the conflicts of a decision were resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resolution {
@@ -98,6 +108,9 @@ pub struct Resolution {
     pub action: ResolutionAction,
     /// By whom.
     pub by: ResolvedBy,
+    /// How sure the model said it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
     /// What the model said, at most 500 characters; shown only as quoted text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Untrusted>,
@@ -110,6 +123,21 @@ pub struct Resolution {
     /// How long it took, operator time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took: Option<Duration>,
+}
+
+impl Resolution {
+    /// What the configuration says, with no model asked.
+    pub const fn by_default(action: ResolutionAction) -> Self {
+        Self {
+            action,
+            by: ResolvedBy::Default,
+            confidence: None,
+            reasoning: None,
+            prompt_digest: None,
+            reply_digest: None,
+            took: None,
+        }
+    }
 }
 
 /// A reason with a name: why an order was not sent, or why it was made smaller. The names are the ones that the

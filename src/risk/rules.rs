@@ -52,6 +52,7 @@ fn entry(
 
     let last = numbers::fresh("last trade", view.last_price)?;
     flow::collar(n.entry, last, &config.orders)?;
+    stop::not_reached(&n, last)?;
     let quantity = quantity(symbol, worth, n.entry, view.quote_rate)?;
     flow::rate(symbol, quantity, view, &config.orders)?;
     funds(quantity, n.entry, view.funds, terms)?;

@@ -34,3 +34,13 @@ pub(super) fn check(symbol: &Symbol, n: &EntryNumbers, config: &config::Stop) ->
     }
     Ok(distance_pct)
 }
+
+/// `STOP_WRONG_SIDE` also when the market is at or under the stop: the entry would fill at once, and its stop too.
+pub(super) fn not_reached(n: &EntryNumbers, last: Decimal) -> Result<(), Rejection> {
+    match n.stop {
+        Some(stop) if last <= stop => {
+            Rejection::no(ReasonCode::StopWrongSide, format!("last trade {last} at or under stop {stop}"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use super::clock::{self, LiveClock};
 use super::handle::{Handle, Request};
@@ -21,6 +21,7 @@ use super::watchdog::{Heartbeat, Watchdog};
 use super::world::{World, run_agent};
 use crate::bus::MessageBus;
 use crate::coordinator::Coordinator;
+use crate::coordinator::conflict::Question;
 use crate::coordinator::effect::{Effect, Effects};
 use crate::coordinator::input::{BusLosses, Confirmation, Input, Probe};
 use crate::coordinator::record::RecordKind;
@@ -29,6 +30,7 @@ use crate::coordinator::task::{TaskFailure, TaskRun};
 use crate::domain::{
     Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Timestamp, TradingState, Untrusted,
 };
+use crate::llm::Exchange;
 use crate::market::{Feed, FeedEvent};
 use crate::store::{Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread};
 
@@ -74,6 +76,8 @@ pub struct LiveDriver {
     requests: mpsc::Receiver<Request>,
     replies: BTreeMap<CommandId, oneshot::Sender<CommandOutcome>>,
     running: BTreeMap<RunId, AbortHandle>,
+    /// Questions and probes on their way.
+    model_calls: JoinSet<()>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     shown: (u64, Seq, Timestamp),
     commands: CommandId,
@@ -155,6 +159,7 @@ impl LiveDriver {
             requests,
             replies: BTreeMap::new(),
             running: BTreeMap::new(),
+            model_calls: JoinSet::new(),
             snapshots,
             shown: (0, durable, Timestamp::EPOCH),
             operator,
@@ -321,6 +326,9 @@ impl LiveDriver {
                     task.abort();
                 }
             }
+            Effect::Resolve(question) => self.ask_models(question),
+            Effect::ProbeProvider { provider } => self.probe_provider(provider),
+            Effect::AbandonModelCalls => self.model_calls.abort_all(),
             effect @ (Effect::ShutGate { .. } | Effect::SetLatch { .. } | Effect::CancelAll) => {
                 self.carry_out(effect);
             }
@@ -377,6 +385,31 @@ impl LiveDriver {
             drop(inputs.send(Input::TaskFinished { run: id, result }));
         });
         self.running.insert(id, task.abort_handle());
+    }
+
+    fn ask_models(&mut self, question: Box<Question>) {
+        let (models, inputs) = (self.world.models.clone(), self.inputs_in.clone());
+        self.call_model(async move {
+            let Exchange { resolved, .. } = models.resolve(&question).await;
+            let (decision, resolved) = (question.decision, Box::new(resolved));
+            // Only a process that ends does not listen.
+            drop(inputs.send(Input::Resolved { decision, resolved }));
+        });
+    }
+
+    fn probe_provider(&mut self, provider: String) {
+        let (models, inputs) = (self.world.models.clone(), self.inputs_in.clone());
+        self.call_model(async move {
+            let result = models.probe(&provider).await;
+            // Only a process that ends does not listen.
+            drop(inputs.send(Input::ProviderProbed { provider, result }));
+        });
+    }
+
+    /// Those that have ended are let go of; clients that panic have been caught where they were asked.
+    fn call_model(&mut self, call: impl Future<Output = ()> + Send + 'static) {
+        while self.model_calls.try_join_next().is_some() {}
+        self.model_calls.spawn(call);
     }
 
     fn disk_moved(&mut self) {
@@ -536,6 +569,7 @@ impl LiveDriver {
         for task in self.running.values() {
             task.abort();
         }
+        self.model_calls.abort_all();
         self.input(Input::Stop { reason });
         let bytes = self.state_bytes();
         let ended_at = self.clock.now().market;

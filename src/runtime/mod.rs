@@ -25,6 +25,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::coordinator::input::Confirmation;
 use crate::domain::{Command, CommandOutcome, SafeText};
+use crate::llm::Models;
 use crate::telemetry::{self, LogLines, TelemetryError};
 use front::{Front, Left, Seat};
 use handle::Handle;
@@ -118,9 +119,18 @@ fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunEr
 /// # Errors
 /// See [`RunError`].
 pub fn simulate(options: &RunOptions) -> Result<Summary, RunError> {
+    simulate_with(options, &Models::new())
+}
+
+/// The same with models, by the names that the configuration gives to their providers. Virtual time can ask only
+/// scripted ones.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn simulate_with(options: &RunOptions, models: &Models) -> Result<Summary, RunError> {
     let options = RunOptions { speed: Speed::Max, ..options.clone() };
     let place = Place::of(&options)?;
-    let assembly = Assembly::new(&options, place.path())?;
+    let assembly = Assembly::with_models(&options, place.path(), models)?;
     Ok(VirtualDriver::run(assembly, options.seed, options.run_for)?)
 }
 

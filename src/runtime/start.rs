@@ -21,6 +21,7 @@ use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
 use crate::domain::{InstallId, Now, SafeText, Timestamp, TradingState};
 use crate::gate::Gate;
+use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
 use crate::store::{
     Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
@@ -43,6 +44,12 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// A model provider is configured that cannot be asked.
+    #[error(transparent)]
+    NoClient(#[from] NoClient),
+    /// A model that must be waited for in virtual time.
+    #[error(transparent)]
+    RealModel(#[from] RealModel),
     /// No temporary directory could be made.
     #[error("no temporary data directory could be made ({0}); give one with --data-dir DIR")]
     Temporary(std::io::Error),
@@ -136,12 +143,24 @@ struct Past {
 }
 
 impl Assembly {
-    /// Opens everything that a run needs.
+    /// Opens everything that a run needs, with no model to ask.
     ///
     /// # Errors
     /// See [`StartError`]; nothing has been traded then.
     pub fn new(options: &RunOptions, place: &Path) -> Result<Self, StartError> {
+        Self::with_models(options, place, &Models::new())
+    }
+
+    /// The same with models, by the names that the configuration gives to their providers.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn with_models(options: &RunOptions, place: &Path, models: &Models) -> Result<Self, StartError> {
         let Market { mut feed, config, warnings } = open_market(options)?;
+        let models = Providers::of(&config.orchestration.llm, models)?;
+        if options.speed == Speed::Max {
+            models.only_scripted()?;
+        }
         let dir = DataDir::open(place)?;
         let lock = InstanceLock::take(&dir, Holder { pid: std::process::id(), since: clock::wall() })?;
         let identity = Identity {
@@ -201,6 +220,7 @@ impl Assembly {
             bus: MessageBus::new(&config.orchestration.message_bus),
             candles,
             agents: agents.into_iter().map(|agent| (agent.task(), Arc::from(agent))).collect(),
+            models,
             latch: Some(latch),
         };
         let script =

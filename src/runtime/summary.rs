@@ -15,7 +15,9 @@ use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
-use crate::domain::{FillRole, OrderStatus, Outcome, ReasonCode, RunId, Timestamp, Topic, TradingState};
+use crate::domain::{
+    DecisionId, FillRole, OrderStatus, Outcome, ReasonCode, RunId, Timestamp, Topic, TradingState,
+};
 
 /// Orders by how they stand.
 #[derive(Debug, Default, Serialize)]
@@ -136,6 +138,7 @@ pub struct Tally {
     runs: BTreeMap<RunId, TaskName>,
     task_runs: BTreeMap<TaskName, BTreeMap<&'static str, u64>>,
     signals: u64,
+    last_decision: DecisionId,
     decisions: BTreeMap<String, u64>,
     reasons: Table,
     orders: OrderCounts,
@@ -166,7 +169,8 @@ pub struct Ending {
 impl Tally {
     /// Begins to count at `now` in the state `durable` is in.
     pub fn begin(durable: &Durable, now: Timestamp) -> Self {
-        Self { state: Some((durable.control.state, now)), ..Self::default() }
+        let last_decision = durable.last_decision;
+        Self { state: Some((durable.control.state, now)), last_decision, ..Self::default() }
     }
 
     /// Counts an input.
@@ -202,6 +206,9 @@ impl Tally {
             | Effect::CancelAll
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }
+            | Effect::Resolve(_)
+            | Effect::ProbeProvider { .. }
+            | Effect::AbandonModelCalls
             | Effect::Reply { .. }
             | Effect::ShutGate { .. }
             | Effect::OpenGate { .. }
@@ -220,7 +227,11 @@ impl Tally {
                 self.level_changes.push(LevelStep { at, from, to });
             }
             RecordKind::Decision(decision) => {
-                self.signals += 1;
+                // One that waited for a model comes a second time.
+                if decision.id > self.last_decision {
+                    self.last_decision = decision.id;
+                    self.signals += 1;
+                }
                 if let Some(outcome) = decision.outcome {
                     self.decided(outcome, &decision.reasons);
                 }

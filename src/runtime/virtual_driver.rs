@@ -15,11 +15,13 @@ use super::start::Assembly;
 use super::summary::{Ending, Summary, Tally};
 use super::world::{World, run_agent};
 use crate::coordinator::Coordinator;
+use crate::coordinator::conflict::Question;
 use crate::coordinator::effect::{Effect, Effects};
 use crate::coordinator::input::{Confirmation, Input};
 use crate::coordinator::record::RecordKind;
-use crate::coordinator::task::{TaskFailure, TaskOutput, TaskRun};
-use crate::domain::{Actor, CommandId, Now, RunId, SafeText, Timestamp, Untrusted};
+use crate::coordinator::task::{TaskFailure, TaskRun};
+use crate::domain::{Actor, CommandId, Now, SafeText, Timestamp, Untrusted};
+use crate::llm::Exchange;
 use crate::market::{Feed, FeedEvent};
 use crate::store::{Checkpoint, CheckpointStore, InstanceLock, WriteError, Writer};
 #[cfg(test)]
@@ -46,12 +48,11 @@ pub enum VirtualError {
     Stuck(Timestamp),
 }
 
-/// The result of a task run on its way to the core, ordered by instant, then by start.
+/// What a task run or a model says, on its way to the core, ordered by instant, then by start.
 struct Answer {
     at: Timestamp,
     order: u64,
-    run: RunId,
-    result: Result<TaskOutput, TaskFailure>,
+    input: Input,
 }
 
 impl PartialEq for Answer {
@@ -84,6 +85,7 @@ pub struct VirtualDriver {
     script: Option<Script>,
     answers: BinaryHeap<Reverse<Answer>>,
     answers_made: u64,
+    model_calls: u64,
     commands: CommandId,
     seed: u64,
     began_at: Timestamp,
@@ -120,6 +122,7 @@ impl VirtualDriver {
             script,
             answers: BinaryHeap::new(),
             answers_made: 0,
+            model_calls: 0,
             seed,
             began_at: begins_at,
             now: begins_at,
@@ -226,7 +229,7 @@ impl VirtualDriver {
         if self.answers.peek().is_some_and(|Reverse(answer)| answer.at <= now)
             && let Some(Reverse(answer)) = self.answers.pop()
         {
-            return self.input(Input::TaskFinished { run: answer.run, result: answer.result });
+            return self.input(answer.input);
         }
         if let Some(command) = self.script.as_mut().and_then(|script| script.pop_due(now)) {
             self.commands = self.commands.next();
@@ -281,6 +284,20 @@ impl VirtualDriver {
                 self.run_task(*run);
                 Vec::new()
             }
+            Effect::Resolve(question) => {
+                self.ask_models(&question);
+                Vec::new()
+            }
+            Effect::ProbeProvider { provider } => {
+                self.probe_provider(provider);
+                Vec::new()
+            }
+            Effect::AbandonModelCalls => {
+                let is_task =
+                    |Reverse(answer): &Reverse<Answer>| matches!(answer.input, Input::TaskFinished { .. });
+                self.answers.retain(is_task);
+                Vec::new()
+            }
             Effect::Reply { command, outcome } => {
                 tracing::debug!(%command, ?outcome, "command ended");
                 Vec::new()
@@ -309,15 +326,38 @@ impl VirtualDriver {
             }),
             None => Err(TaskFailure::Failed(Untrusted::new("nobody runs this task"))),
         };
+        self.answer(latency(self.seed, id.0), Input::TaskFinished { run: id, result });
+    }
+
+    fn answer(&mut self, after: Duration, input: Input) {
         self.answers_made += 1;
-        let at = self.now.plus(latency(self.seed, id));
-        self.answers.push(Reverse(Answer { at, order: self.answers_made, run: id, result }));
+        self.answers.push(Reverse(Answer { at: self.now.plus(after), order: self.answers_made, input }));
+    }
+
+    /// Scripted models need no waiting: what they will say, and when, is known as soon as they are asked.
+    fn ask_models(&mut self, question: &Question) {
+        let models = self.world.models.clone();
+        let (after, Exchange { resolved, .. }) = models.foresee(question, || self.model_latency());
+        let (decision, resolved) = (question.decision, Box::new(resolved));
+        self.answer(after, Input::Resolved { decision, resolved });
+    }
+
+    fn probe_provider(&mut self, provider: String) {
+        let models = self.world.models.clone();
+        let (after, result) = models.foresee_probe(&provider, || self.model_latency());
+        self.answer(after, Input::ProviderProbed { provider, result });
+    }
+
+    fn model_latency(&mut self) -> Duration {
+        self.model_calls += 1;
+        // Other numbers than those of the task runs.
+        latency(!self.seed, self.model_calls)
     }
 }
 
-/// A latency that only seed and run decide (`SplitMix64`, Steele et al. 2014).
-fn latency(seed: u64, run: RunId) -> Duration {
-    let mut z = seed.wrapping_add(run.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+/// A latency that only seed and number decide (`SplitMix64`, Steele et al. 2014).
+fn latency(seed: u64, number: u64) -> Duration {
+    let mut z = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     let (least, most) = LATENCY_MS;

@@ -19,6 +19,7 @@ use crate::domain::{
     Untrusted, VenueEvent,
 };
 use crate::gate::{AnyPermit, FlattenOrder, Gate, Recorded, Refused};
+use crate::llm::Providers;
 use crate::market::CandleStore;
 use crate::store::{Hash, Latch, LatchState};
 use crate::venue::{CancelScope, PaperVenue, Venue, VenueError};
@@ -90,6 +91,8 @@ pub struct World {
     pub candles: CandleStore,
     /// Who proposes.
     pub agents: BTreeMap<TaskName, Arc<dyn Agent>>,
+    /// Who may be asked about conflicts.
+    pub models: Providers,
     /// None where a run leaves nothing behind.
     pub latch: Option<WatchedLatch>,
 }
@@ -169,8 +172,17 @@ impl World {
                 Vec::new()
             }
             Effect::ReleaseLatch => self.release_latch(),
-            Effect::Record(_) | Effect::Reply { .. } | Effect::RunTask(_) | Effect::AbandonTask(_) => {
-                debug_assert!(false, "records, replies and task runs are carried out by the driver");
+            Effect::Record(_)
+            | Effect::Reply { .. }
+            | Effect::RunTask(_)
+            | Effect::AbandonTask(_)
+            | Effect::Resolve(_)
+            | Effect::ProbeProvider { .. }
+            | Effect::AbandonModelCalls => {
+                debug_assert!(
+                    false,
+                    "records, replies, task runs and model calls are carried out by the driver"
+                );
                 Vec::new()
             }
         }

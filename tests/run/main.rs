@@ -4,6 +4,7 @@
 
 mod continued;
 mod live;
+mod models;
 mod place;
 mod refusals;
 mod replay;

@@ -34,6 +34,14 @@ fn a_data_directory_that_cannot_be_used_exits_2(#[case] dir: &str, #[case] said:
 }
 
 #[test]
+fn a_model_that_nothing_here_can_ask_is_refused_and_not_silently_left_out() {
+    let place = Place::new();
+    let primary = "orchestration.llm.primary={name: alpha, timeout: 5s}";
+    let output = place.andon(&[&AT_ONCE[..], &["--set", primary]].concat());
+    assert_fails(&output, 2, &["llm.primary", "`alpha`", "remove llm.primary"]);
+}
+
+#[test]
 fn a_pair_without_a_slash_exits_2_and_says_how_it_is_written() {
     let place = Place::new();
     let output = place.andon(&[&AT_ONCE[..], &["--set", "orchestration.symbols=[BTCUSDT]"]].concat());

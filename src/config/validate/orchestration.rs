@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::check::Check;
+use super::check::{Check, Shown};
 use super::money::symbol_is_priced;
 use super::{DAY, HOUR, LEVERAGE_MAX, MINUTE, SECOND};
 use crate::config::key_path::KeyPath;
@@ -22,6 +22,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     let file = &config.orchestration;
     symbols(config, check);
     spans_and_sizes(file, check);
+    llm(file, check);
     degradation(file, check);
     consensus(file, check);
     conflicts(file, check);
@@ -70,8 +71,6 @@ fn spans_and_sizes(file: &Orchestration, check: &mut Check) {
     );
     check.range("message_bus.cleanup_every", file.message_bus.cleanup_every, SECOND, HOUR);
 
-    check.range("llm.resolve_within", file.llm.resolve_within, 100 * MILLISECOND, MINUTE);
-
     check.range("signals.max_age", file.signals.max_age, SECOND, DAY);
     check.range("signals.feed_stale_after", file.signals.feed_stale_after, SECOND, DAY);
 
@@ -84,6 +83,40 @@ fn spans_and_sizes(file: &Orchestration, check: &mut Check) {
     check.range("store.outbox_wait_max", file.store.outbox_wait_max, 10 * MILLISECOND, MINUTE);
     check.range("store.outbox_records_max", file.store.outbox_records_max, 1, 1_000_000);
     check.range("store.segment_records", file.store.segment_records, 100, 1_000_000);
+}
+
+fn llm(file: &Orchestration, check: &mut Check) {
+    const NAME_CHARS_MAX: usize = 24;
+    let it = &file.llm;
+    check.range("llm.resolve_within", it.resolve_within, 100 * MILLISECOND, MINUTE);
+    check.range("llm.probe_backoff_max", it.probe_backoff_max, file.health.every, DAY);
+    for (key, provider) in it.providers() {
+        let path = KeyPath::of("llm").key(key);
+        let named = !provider.name.is_empty()
+            && provider.name.len() <= NAME_CHARS_MAX
+            && provider.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if !named {
+            let text = format!("allowed: 1 to {NAME_CHARS_MAX} of a to z, 0 to 9 and -");
+            check.problem(path.clone().key("name"), text);
+        }
+        check.range(path.key("timeout"), provider.timeout, 100 * MILLISECOND, MINUTE);
+    }
+    let in_all: Duration = it.providers().map(|(_, provider)| provider.timeout).sum();
+    if in_all > it.resolve_within {
+        let keys: Vec<_> =
+            it.providers().map(|(key, _)| KeyPath::of("llm").key(key).key("timeout")).collect();
+        let (in_all, within) = (in_all.shown(), it.resolve_within.shown());
+        check.problem_between(keys, format!("{in_all} in all, above llm.resolve_within ({within})"));
+    }
+    let Some(fallback) = &it.fallback else { return };
+    let fallback_name = KeyPath::of("llm.fallback").key("name");
+    match &it.primary {
+        None => check.problem(KeyPath::of("llm.fallback"), "a fallback needs a primary: set llm.primary"),
+        Some(primary) if primary.name == fallback.name => {
+            check.problem(fallback_name, format!("`{}` is the primary already", fallback.name));
+        }
+        Some(_) => {}
+    }
 }
 
 fn degradation(file: &Orchestration, check: &mut Check) {

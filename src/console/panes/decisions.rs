@@ -6,7 +6,7 @@ use super::{Content, Cx, Form, RowId};
 use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::theme::Role;
-use crate::domain::{Action, Decision, Outcome, ResolvedBy, Verdict, short_span};
+use crate::domain::{Action, Decision, Outcome, Verdict, short_span};
 
 fn word(outcome: Option<Outcome>) -> (&'static str, Role) {
     match outcome {
@@ -24,21 +24,17 @@ fn word(outcome: Option<Outcome>) -> (&'static str, Role) {
     }
 }
 
-fn resolved_by(by: &ResolvedBy) -> String {
-    match by {
-        ResolvedBy::Default => "default".to_owned(),
-        ResolvedBy::Model(name) => name.clone(),
-        ResolvedBy::DefaultAfterFailure => "default, model failed".to_owned(),
-    }
-}
-
 /// Why it ended so, or what came of it.
 fn because(decision: &Decision) -> String {
     if let (Some(price), false) = (decision.average_price, decision.filled.is_zero()) {
         return format!("{} @ {}", text::number(decision.filled), text::number(price));
     }
     if let (Some(conflict), Some(resolution)) = (decision.conflicts.first(), &decision.resolution) {
-        return format!("{}, {}", conflict.kind, resolved_by(&resolution.by));
+        return format!("{}, {}", conflict.kind, resolution.by);
+    }
+    if let (None, None, Some(conflict)) = (decision.outcome, &decision.resolution, decision.conflicts.first())
+    {
+        return format!("{}, a model is asked", conflict.kind);
     }
     let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
     format!("{reason} {}", decision.detail).trim().to_owned()
@@ -131,7 +127,7 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
     }
     if let Some(resolution) = &decision.resolution {
         let took = resolution.took.map_or_else(String::new, |took| format!(" in {}", text::took(took)));
-        let said = format!("{} by {}{took}", resolution.action, resolved_by(&resolution.by));
+        let said = format!("{} by {}{took}", resolution.action, resolution.by);
         lines.extend(cx.labelled("resolved", said, width));
         if let Some(reasoning) = &resolution.reasoning {
             lines.extend(cx.labelled("the model wrote", format!("\"{}\"", reasoning.sanitize(500)), width));

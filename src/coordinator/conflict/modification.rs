@@ -36,6 +36,13 @@ pub struct Modifications {
     pub entry_adjustment_pct: Option<Decimal>,
 }
 
+impl Modifications {
+    /// Whether nothing is wanted.
+    pub const fn is_empty(&self) -> bool {
+        self.leverage.is_none() && self.size_reduction_pct.is_none() && self.entry_adjustment_pct.is_none()
+    }
+}
+
 /// How far an entry may be moved at most, in quote units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryLimits {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
+use super::super::conflict::Question;
 use super::super::durable::Durable;
 use super::super::effect::{Effect, Effects};
 use super::super::input::{BusLosses, Confirmation, Input, Probe, Started};
@@ -76,6 +77,9 @@ pub(super) struct Desk {
     pub latch: Option<SafeText>,
     /// Runs that nobody has answered yet.
     pub runs: VecDeque<TaskRun>,
+    /// Questions to models and probes of providers that nobody has answered yet.
+    pub questions: VecDeque<Question>,
+    pub probes: VecDeque<String>,
     /// Runs are answered as soon as they begin.
     pub agents_answer: bool,
     /// Candles come every minute.
@@ -129,6 +133,8 @@ impl Desk {
             replies: BTreeMap::new(),
             latch: None,
             runs: VecDeque::new(),
+            questions: VecDeque::new(),
+            probes: VecDeque::new(),
             agents_answer: true,
             feed: true,
             hold_opening: false,
@@ -163,6 +169,8 @@ impl Desk {
         );
         self.inbox.clear();
         self.runs.clear();
+        self.questions.clear();
+        self.probes.clear();
         self.held.clear();
         let mut start = Started { latched: self.latch.clone(), ..started(run) };
         change(&mut start);
@@ -220,6 +228,12 @@ impl Desk {
             Effect::Query { client_id } => {
                 let events = self.venue.query(client_id);
                 self.inbox.extend(events.into_iter().map(Input::Venue));
+            }
+            Effect::Resolve(question) => self.questions.push_back(*question),
+            Effect::ProbeProvider { provider } => self.probes.push_back(provider),
+            Effect::AbandonModelCalls => {
+                self.questions.clear();
+                self.probes.clear();
             }
             Effect::RunTask(run) => {
                 if self.agents_answer {

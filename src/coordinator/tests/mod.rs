@@ -7,6 +7,7 @@ mod desk;
 mod emergency;
 mod exits;
 mod legs;
+mod models;
 mod orders;
 mod properties;
 mod signals;
