@@ -1,6 +1,6 @@
 //! Figures of the message bus, with a bare `tokio::sync::mpsc` of `Arc<Message>` in the same run as the yardstick.
 //!
-//! `cargo bench --bench bus` takes about a minute and a half. Three figures are not loops that criterion can time and
+//! `cargo bench --bench bus` takes about a minute. Three figures are not loops that criterion can time and
 //! are printed as text: bytes held by messages in history, the share of the yardstick's speed, and the latency of
 //! Urgent messages in a flowing bus. `cargo bench --bench bus -- NAME` runs those whose name contains NAME; the
 //! three are called `bytes in history`, `share of the yardstick` and `urgent latency`.
@@ -244,8 +244,8 @@ fn bytes_in_history() {
 const PER_SECOND: u32 = 10_000;
 const URGENT_EVERY: u32 = 100;
 
-/// A stream of messages at a steady pace. The pace is kept by spinning: a sleep of 100 us is late by as much again,
-/// and what then comes in bursts would measure the timer.
+/// A stream of messages at a steady pace. Between messages its thread yields: a sleep of 100 us is late by as much
+/// again, and a thread that spins keeps off its core the reader that it has just woken there, for milliseconds.
 struct Flow {
     parts: Parts,
     start: Instant,
@@ -264,7 +264,7 @@ impl Flow {
         for n in 0..PER_SECOND {
             let due = begin + Duration::from_secs(1) / PER_SECOND * n;
             while self.start.elapsed() < due {
-                std::hint::spin_loop();
+                std::thread::yield_now();
             }
             self.sent += 1;
             publish(self.next(n % URGENT_EVERY == 0));

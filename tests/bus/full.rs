@@ -1,7 +1,8 @@
 //! What happens when a mailbox is full: who loses, who waits, who is closed.
 
-use super::*;
 use std::pin::pin;
+
+use super::*;
 
 #[test]
 fn a_full_lossy_mailbox_drops_the_oldest_of_the_lowest_lane() {

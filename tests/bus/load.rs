@@ -1,7 +1,8 @@
 //! Many at once, and for long.
 
-use super::*;
 use std::collections::BTreeMap;
+
+use super::*;
 
 /// Takes `count` messages and checks that each of the publishers comes in its own order.
 async fn take_in_order(mut mailbox: Mailbox, count: u64, each: u64) -> Mailbox {

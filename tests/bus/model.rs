@@ -117,6 +117,19 @@ struct Model {
 }
 
 impl ModelMailbox {
+    /// Whether topic and filter let the message in.
+    fn wants(&self, message: &Message) -> bool {
+        let Filter { sources, symbols, min_priority } = &self.filter;
+        let from = sources.is_empty() || sources.iter().any(|source| **source == *message.source);
+        let symbol = message.payload.symbol();
+        let about = symbols.is_empty() || symbol.is_none() || symbols.iter().any(|one| Some(one) == symbol);
+        self.open
+            && self.topics.contains(&message.topic)
+            && from
+            && about
+            && message.priority as u8 >= *min_priority as u8
+    }
+
     /// Whether it took the message, how many were dropped, and whether it is closed for it.
     fn offer(&mut self, message: &Arc<Message>) -> (bool, usize, bool) {
         let urgent = |m: &Message| m.priority == Priority::Urgent;
@@ -153,7 +166,7 @@ impl Model {
         self.said.push(Arc::clone(message));
         let (mut took, mut dropped, mut closed) = (0, 0, 0);
         for mailbox in self.mailboxes.values_mut() {
-            if mailbox.open && mailbox.topics.contains(&message.topic) && mailbox.filter.accepts(message) {
+            if mailbox.wants(message) {
                 let outcome = mailbox.offer(message);
                 took += usize::from(outcome.0);
                 dropped += outcome.1;

@@ -1,8 +1,11 @@
 //! Request and reply.
 
-use super::*;
 use std::future::{pending, ready};
 use std::pin::pin;
+
+use futures_util::FutureExt as _;
+
+use super::*;
 
 #[tokio::test]
 async fn a_request_gets_the_reply_that_names_it() {
@@ -15,7 +18,10 @@ async fn a_request_gets_the_reply_that_names_it() {
         send_to_one(&bus, other);
         send_to_one(&bus, reply);
     };
-    let (reply, ()) = tokio::join!(bus.request(message(1), NOW, pending()), answering);
+    // Time is up as soon as everything has been answered.
+    let (time_up, timeout) = tokio::sync::oneshot::channel::<()>();
+    let request = bus.request(message(1), NOW, timeout.map(|_| ()));
+    let (reply, ()) = tokio::join!(request, answering.map(|()| drop(time_up)));
     assert_eq!(reply.unwrap().id, id(3));
     assert_eq!(bus.stats().requests, 0);
 }

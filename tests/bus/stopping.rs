@@ -1,8 +1,9 @@
 //! Stopping at any moment, and starting again.
 
-use super::*;
 use std::future::pending;
 use std::pin::pin;
+
+use super::*;
 
 #[tokio::test]
 async fn stopping_ends_readers_and_waiting_publishers_and_starting_begins_anew() {
