@@ -131,6 +131,14 @@ mod tests {
     }
 
     #[test]
+    fn a_confidence_reads_back_to_the_last_bit() {
+        // What recovery reads must be what was live; this one is read as 0.99 where floats are read in haste.
+        let confidence = Confidence::clamped(0.9 * 1.1);
+        let written = serde_json::to_string(&confidence).unwrap();
+        assert_eq!(serde_json::from_str::<Confidence>(&written).unwrap(), confidence);
+    }
+
+    #[test]
     fn a_confidence_prints_narrow() {
         assert_eq!(Confidence::clamped(0.74).to_string(), ".74");
         assert_eq!(Confidence::ONE.to_string(), "1.0");
