@@ -212,6 +212,10 @@ impl Coordinator {
         if self.live.thinking.is_empty() {
             return;
         }
+        debug_assert!(
+            self.live.thinking.values().all(|thinking| self.thinks_about(thinking.decision)),
+            "only open decisions wait for a model"
+        );
         let silenced =
             self.durable.control.state == TradingState::Halted || self.live.level == Level::Emergency;
         if silenced {
@@ -235,6 +239,12 @@ impl Coordinator {
                 self.conclude(cx, &symbol, &silence);
             }
         }
+    }
+
+    /// Whether this decision waits for a model and is open.
+    pub(super) fn thinks_about(&self, id: DecisionId) -> bool {
+        let waits = self.live.thinking.values().any(|thinking| thinking.decision == id);
+        waits && self.durable.decision(id).is_some_and(|decision| decision.outcome.is_none())
     }
 
     fn end_unanswered(&mut self, cx: &mut Cx<'_>, id: DecisionId) {

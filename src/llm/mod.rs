@@ -9,7 +9,7 @@ mod providers;
 pub mod reply;
 mod scripted;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -20,7 +20,7 @@ const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-fn question() -> Question {
+pub(crate) fn question() -> Question {
     Question {
         decision: DecisionId(7),
         at: Timestamp::from_secs(1_030),

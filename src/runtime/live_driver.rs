@@ -607,3 +607,6 @@ fn disk_free_mib(path: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(path).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize) / (1_024 * 1_024))
 }
+
+#[cfg(test)]
+mod tests;

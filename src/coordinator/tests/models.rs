@@ -18,7 +18,7 @@ use crate::domain::{
 const ALPHA: &str = "alpha";
 const BETA: &str = "beta";
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let mut config = Config::defaults().unwrap();
     let provider = |name: &str| Some(Provider { name: name.to_owned(), timeout: secs(5) });
     config.orchestration.llm.primary = provider(ALPHA);
@@ -37,7 +37,7 @@ impl Desk {
         self.inside(|core, cx| core.live.voices.update(word, cx.now.market));
     }
 
-    fn regime(&mut self, symbol: &Symbol, regime: Regime) {
+    pub(super) fn regime(&mut self, symbol: &Symbol, regime: Regime) {
         let (symbol, confidence) = (symbol.clone(), Confidence::clamped(0.7));
         self.hear(Word::Regime(RegimeUpdate { symbol, regime, confidence, reasoning: Untrusted::default() }));
     }
@@ -111,7 +111,7 @@ impl Desk {
     }
 }
 
-fn says(action: ResolutionAction, modifications: Option<Modifications>) -> Resolved {
+pub(super) fn says(action: ResolutionAction, modifications: Option<Modifications>) -> Resolved {
     let answer = ModelAnswer {
         action,
         confidence: Confidence::clamped(0.6),
@@ -126,7 +126,7 @@ fn says(action: ResolutionAction, modifications: Option<Modifications>) -> Resol
     }
 }
 
-fn modify(leverage: Option<&str>, size: Option<&str>, entry: Option<&str>) -> Resolved {
+pub(super) fn modify(leverage: Option<&str>, size: Option<&str>, entry: Option<&str>) -> Resolved {
     let wanted = Modifications {
         leverage: leverage.map(dec),
         size_reduction_pct: size.map(dec),
@@ -139,7 +139,7 @@ fn proceed() -> Resolved {
     says(ResolutionAction::Proceed, None)
 }
 
-fn nobody_answers(failure: &CallFailure) -> Resolved {
+pub(super) fn nobody_answers(failure: &CallFailure) -> Resolved {
     let failed = |provider: &str| ProviderFailure {
         provider: provider.to_owned(),
         failure: failure.clone(),
@@ -148,7 +148,7 @@ fn nobody_answers(failure: &CallFailure) -> Resolved {
     Resolved { prompt_digest: "d0".to_owned(), failures: vec![failed(ALPHA), failed(BETA)], answer: None }
 }
 
-fn unreadable() -> CallFailure {
+pub(super) fn unreadable() -> CallFailure {
     CallFailure::Unreadable(Untrusted::new("no JSON object in it"))
 }
 

@@ -3,10 +3,12 @@
 
 use proptest::prelude::*;
 
+use super::super::conflict::CallFailure;
 use super::super::input::Input;
 use super::super::task::TaskFailure;
+use super::models::{modify, nobody_answers, says, unreadable};
 use super::*;
-use crate::domain::{Actor, ClientOrderId, Untrusted};
+use crate::domain::{Actor, ClientOrderId, Regime, ResolutionAction, Untrusted};
 
 /// One thing that may happen.
 #[derive(Debug, Clone)]
@@ -26,6 +28,19 @@ enum Happening {
     Panic,
     Lag(u64),
     Feed(bool),
+    Regime(usize, bool),
+    ModelSays(ModelWord),
+}
+
+/// How the oldest open question ends.
+#[derive(Debug, Clone, Copy)]
+enum ModelWord {
+    Proceed,
+    Abort,
+    Enlarge,
+    Shrink,
+    Babble,
+    Nothing,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -86,6 +101,15 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Panic),
         1 => (0_u64..3).prop_map(Happening::Lag),
         1 => prop::bool::ANY.prop_map(Happening::Feed),
+        2 => (0_usize..3, prop::bool::ANY).prop_map(|(symbol, choppy)| Happening::Regime(symbol, choppy)),
+        3 => prop::sample::select(vec![
+            ModelWord::Proceed,
+            ModelWord::Abort,
+            ModelWord::Enlarge,
+            ModelWord::Shrink,
+            ModelWord::Babble,
+            ModelWord::Nothing,
+        ]).prop_map(Happening::ModelSays),
     ]
 }
 
@@ -142,10 +166,27 @@ fn happens(desk: &mut Desk, happening: &Happening) {
         Happening::Panic => desk.tell(Input::Panicked { what: SafeText::ours("webhook") }),
         Happening::Lag(oldest) => desk.tell(Input::StoreLag { waiting: 0, oldest: secs(oldest) }),
         Happening::Feed(runs) => desk.feed = runs,
+        Happening::Regime(symbol, choppy) => {
+            let symbol = desk.config.orchestration.symbols[symbol].clone();
+            desk.regime(&symbol, if choppy { Regime::Choppy } else { Regime::TrendingBull });
+        }
+        Happening::ModelSays(word) => {
+            if let Some(question) = desk.questions.pop_front() {
+                let resolved = match word {
+                    ModelWord::Proceed => says(ResolutionAction::Proceed, None),
+                    ModelWord::Abort => says(ResolutionAction::Abort, None),
+                    ModelWord::Enlarge => modify(Some("9"), Some("-80"), Some("7")),
+                    ModelWord::Shrink => modify(Some("1"), Some("40"), Some("-1")),
+                    ModelWord::Babble => nobody_answers(&unreadable()),
+                    ModelWord::Nothing => nobody_answers(&CallFailure::TimedOut),
+                };
+                desk.tell(Input::Resolved { decision: question.decision, resolved: Box::new(resolved) });
+            }
+        }
     }
 }
 
-/// Every decision has ended, or an order of it is still open.
+/// Every decision has ended, or an order of it is still open, or a model is thinking about it.
 fn decisions_are_accounted_for(desk: &Desk) {
     let durable = desk.core.durable();
     for decision in &durable.decisions {
@@ -153,14 +194,15 @@ fn decisions_are_accounted_for(desk: &Desk) {
             .orders
             .iter()
             .any(|id| durable.orders.get(id).is_some_and(|tracked| !tracked.status.is_terminal()));
-        assert_eq!(decision.outcome.is_none(), open, "{decision:?}");
+        let thinking = desk.core.thinks_about(decision.id);
+        assert_eq!(decision.outcome.is_none(), open || thinking, "{decision:?}");
     }
 }
 
 proptest! {
     #[test]
     fn the_records_make_the_live_state_whatever_happens(happenings in prop::collection::vec(happening(), 1..60)) {
-        let mut config = Config::defaults().unwrap();
+        let mut config = models::config();
         config.orchestration.store.segment_records = 150;
         config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
         let mut desk = Desk::with(config);
