@@ -32,7 +32,9 @@ use crate::domain::{
 };
 use crate::llm::Exchange;
 use crate::market::{Feed, FeedEvent};
-use crate::store::{Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread};
+use crate::store::{
+    Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread, keep_model_texts,
+};
 
 /// Records that may wait for the writer before the store counts as failed.
 const WRITER_QUEUE_MAX: usize = 65_536;
@@ -389,11 +391,19 @@ impl LiveDriver {
 
     fn ask_models(&mut self, question: Box<Question>) {
         let (models, inputs) = (self.world.models.clone(), self.inputs_in.clone());
+        let dir = Arc::clone(&self.dir);
         self.call_model(async move {
-            let Exchange { resolved, .. } = models.resolve(&question).await;
+            let Exchange { resolved, prompt, replies } = models.resolve(&question).await;
             let (decision, resolved) = (question.decision, Box::new(resolved));
             // Only a process that ends does not listen.
             drop(inputs.send(Input::Resolved { decision, resolved }));
+            let texts =
+                move || keep_model_texts(&dir, [&prompt].into_iter().chain(&replies).map(String::as_str));
+            match tokio::task::spawn_blocking(texts).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, %decision, "what a model was asked is not kept"),
+                Err(error) => tracing::error!(%error, %decision, "what a model was asked is not kept"),
+            }
         });
     }
 

@@ -23,7 +23,9 @@ use crate::coordinator::task::{TaskFailure, TaskRun};
 use crate::domain::{Actor, CommandId, Now, SafeText, Timestamp, Untrusted};
 use crate::llm::Exchange;
 use crate::market::{Feed, FeedEvent};
-use crate::store::{Checkpoint, CheckpointStore, InstanceLock, WriteError, Writer};
+use crate::store::{
+    Checkpoint, CheckpointStore, DataDir, InstanceLock, WriteError, Writer, keep_model_texts,
+};
 #[cfg(test)]
 use crate::{bus::Query, coordinator::snapshot::Snapshot, domain::Message, gate::Reading};
 
@@ -93,6 +95,7 @@ pub struct VirtualDriver {
     effects: Effects,
     tally: Tally,
     journal_error: Option<WriteError>,
+    dir: DataDir,
     _lock: InstanceLock,
 }
 
@@ -109,8 +112,9 @@ impl VirtualDriver {
     }
 
     fn begin(assembly: Assembly, seed: u64) -> Self {
-        let Assembly { core, world, feed, journal, checkpoints, script, started, begins_at, lock, .. } =
-            assembly;
+        let Assembly {
+            core, world, feed, journal, checkpoints, script, started, begins_at, dir, lock, ..
+        } = assembly;
         let mut driver = Self {
             tally: Tally::begin(core.durable(), begins_at),
             commands: core.durable().last_command,
@@ -128,6 +132,7 @@ impl VirtualDriver {
             now: begins_at,
             effects: Effects::new(),
             journal_error: None,
+            dir,
             _lock: lock,
         };
         driver.input(Input::Started(Box::new(started)));
@@ -337,8 +342,14 @@ impl VirtualDriver {
     /// Scripted models need no waiting: what they will say, and when, is known as soon as they are asked.
     fn ask_models(&mut self, question: &Question) {
         let models = self.world.models.clone();
-        let (after, Exchange { resolved, .. }) = models.foresee(question, || self.model_latency());
+        let (after, exchange) = models.foresee(question, || self.model_latency());
+        let Exchange { resolved, prompt, replies } = exchange;
         let (decision, resolved) = (question.decision, Box::new(resolved));
+        if let Err(error) =
+            keep_model_texts(&self.dir, [&prompt].into_iter().chain(&replies).map(String::as_str))
+        {
+            tracing::error!(%error, %decision, "what a model was asked is not kept");
+        }
         self.answer(after, Input::Resolved { decision, resolved });
     }
 

@@ -139,6 +139,11 @@ impl DataDir {
         self.root.join("journal")
     }
 
+    /// What models were asked and what they wrote.
+    pub fn model_texts(&self) -> PathBuf {
+        self.root.join("models.log")
+    }
+
     /// Directory of the checkpoint store.
     pub fn checkpoint_store(&self) -> PathBuf {
         self.root.join("store.sled")

@@ -15,6 +15,7 @@
 //!   journal/00000001.log ...   one record a line: <blake3 of the JSON> <JSON>
 //!   journal/00000001.log.torn  what a crash left of an unfinished line
 //!   journal/HEAD               the head at the last seal
+//!   models.log                 what models were asked and wrote, by the digests of the journal
 //!   store.sled/                checkpoint; corrupt-N are damaged ones, kept
 //! ```
 
@@ -25,6 +26,7 @@ mod identity;
 mod journal;
 mod latch;
 mod lock;
+mod model_texts;
 mod recovery;
 mod verify;
 
@@ -37,5 +39,6 @@ pub use journal::{
 };
 pub use latch::{Latch, LatchError, LatchState, Latched};
 pub use lock::{Holder, InstanceLock, LockError};
+pub use model_texts::{ModelText, keep_model_texts};
 pub use recovery::{RecoverError, Recovered, Trouble, recover};
 pub use verify::{Scope, Verdict, VerifyReport, verify};

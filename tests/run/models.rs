@@ -10,6 +10,7 @@ use andon::llm::{After, Models, Said, Scripted};
 use andon::runtime::options::RunOptions;
 use andon::runtime::simulate_with;
 use andon::runtime::summary::Summary;
+use andon::store::ModelText;
 
 use super::place::{DAY, Data, Place, config, intended, options};
 
@@ -64,6 +65,16 @@ fn models_decide_conflicts_and_equal_runs_end_with_the_same_journal() {
         assert_eq!(resolution.by, ResolvedBy::Model("alpha".to_owned()));
         assert!(resolution.prompt_digest.is_some() && resolution.reply_digest.is_some());
         assert!(resolution.took.unwrap().as_millis() >= 20, "an answer takes its time: {resolution:?}");
+    }
+    let written = std::fs::read_to_string(place.data().dir().model_texts()).unwrap();
+    let texts: Vec<ModelText> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text_of = |digest: &Option<String>| {
+        let text = texts.iter().find(|text| Some(&text.digest) == digest.as_ref());
+        text.unwrap_or_else(|| panic!("no text for {digest:?}")).text.as_str()
+    };
+    for resolution in asked.iter().filter_map(|decision| decision.resolution.as_ref()) {
+        assert_eq!(text_of(&resolution.reply_digest), PROCEED);
+        assert!(text_of(&resolution.prompt_digest).contains("_conflict"));
     }
     let records = place.data().records();
     assert_eq!(intended(&records), place.data().venue_orders());
