@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::degradation::{Component, DegradationEvent, DegradationTransition, Policy, RunResult};
+use super::degradation::{
+    Component, DegradationEvent, DegradationTransition, LevelChange, Policy, RunResult,
+};
 use super::record::RecordKind;
 use super::{Coordinator, Cx, Due};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
@@ -26,6 +28,7 @@ impl Coordinator {
         for transition in self.durable.degradation.step(self.policy(), event, cx.now).unwrap_or_default() {
             self.degradation_moved(cx, Actor::Coordinator, transition);
         }
+        self.follow_automatic_level(cx);
     }
 
     fn degradation_command(
@@ -40,6 +43,7 @@ impl Coordinator {
                 for transition in transitions {
                     self.degradation_moved(cx, actor.clone(), transition);
                 }
+                self.follow_automatic_level(cx);
                 CommandOutcome::done(format!("{done}; LEVEL {}", self.live.level))
             }
             Err(refusal) => CommandOutcome::refused(refusal),
@@ -53,10 +57,9 @@ impl Coordinator {
             DegradationTransition::LevelChanged(change) => {
                 self.live.level = change.to;
                 self.live.level_since = cx.now.operator;
-                let said = format!("LEVEL {} (was {}, {} failures)", change.to, change.from, change.failures);
-                self.announce(cx, SystemEventKind::LevelChanged, Priority::Urgent, &said);
-                let key = AlarmKey::of(AlarmSource::LevelLimited);
-                self.raise_while(cx, change.to >= Level::Limited, key, &format!("LEVEL {}", change.to), said);
+                let why = self.why_level(&change);
+                let said = format!("LEVEL {} (was {}): {why}", change.to, change.from);
+                self.announce(cx, SystemEventKind::LevelChanged, Priority::Urgent, said);
             }
             DegradationTransition::Locked { symbol, lock } => {
                 let key = AlarmKey::about(AlarmSource::SymbolLocked, Subject::Symbol(symbol.clone()));
@@ -87,6 +90,31 @@ impl Coordinator {
             | DegradationTransition::Forgotten { .. }
             | DegradationTransition::FailuresReset { .. }
             | DegradationTransition::Streak { .. } => {}
+        }
+    }
+
+    /// What the level in force comes from: the operator, or the counters.
+    fn why_level(&self, change: &LevelChange) -> String {
+        match self.durable.degradation.forced() {
+            Some(forced) if forced.level > change.automatic => {
+                let reason = forced.reason.as_str();
+                let reason = if reason.is_empty() { String::new() } else { format!(", {reason}") };
+                format!("forced by {}{reason}", forced.by)
+            }
+            Some(_) | None => format!("automatic, {} failures", change.failures),
+        }
+    }
+
+    /// Failures that ask for LIMITED or worse are an alarm, whatever is forced beside them; a level that the operator
+    /// forced is none: whoever forced it knows.
+    fn follow_automatic_level(&mut self, cx: &mut Cx<'_>) {
+        let degradation = &self.durable.degradation;
+        let (level, failures) = (degradation.automatic(self.policy()), degradation.failures());
+        let key = AlarmKey::of(AlarmSource::LevelLimited);
+        if level >= Level::Limited {
+            self.raise(cx, key, &format!("LEVEL {level}"), format!("{level}, {failures} failures"));
+        } else {
+            self.clear(cx, key);
         }
     }
 

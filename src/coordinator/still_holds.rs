@@ -29,7 +29,7 @@ impl Coordinator {
             | AlarmSource::SymbolLocked => {
                 key.subject.as_ref().is_some_and(|subject| self.subject_still_so(key.source, subject))
             }
-            AlarmSource::LevelLimited => self.live.level >= Level::Limited,
+            AlarmSource::LevelLimited => self.durable.degradation.automatic(self.policy()) >= Level::Limited,
             AlarmSource::HaltedAtStart => self.durable.control.state == TradingState::Halted,
             AlarmSource::ForcedLevelReview | AlarmSource::ForcedLevelEnding => {
                 self.durable.degradation.forced().is_some()

@@ -497,6 +497,18 @@ impl Desk {
         orders.collect()
     }
 
+    /// The last announcement of this kind.
+    pub(super) fn announcement(&self, kind: SystemEventKind) -> String {
+        let said = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Publish(message) => match &message.payload {
+                Payload::System(event) if event.kind == kind => Some(event.detail.to_string()),
+                _ => None,
+            },
+            _ => None,
+        });
+        said.unwrap_or_default()
+    }
+
     pub(super) fn announced(&self, kind: SystemEventKind) -> bool {
         self.effects.iter().any(|effect| match effect {
             Effect::Publish(message) => {

@@ -72,6 +72,30 @@ fn a_forced_level_only_tightens_without_a_confirmation() {
 }
 
 #[test]
+fn a_level_that_the_operator_forced_is_said_so_and_is_no_alarm() {
+    let mut desk = Desk::new();
+    desk.say_unconfirmed("force_level LIMITED drill");
+    assert!(
+        desk.announcement(SystemEventKind::LevelChanged)
+            .starts_with("LEVEL LIMITED (was NORMAL): forced by ")
+    );
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::LevelLimited)), AlarmState::Normal);
+}
+
+#[test]
+fn failures_that_ask_for_limited_are_an_alarm_under_a_tighter_forced_level_too() {
+    let mut desk = Desk::new();
+    desk.say_unconfirmed("force_level EMERGENCY drill");
+    desk.feed = false;
+    desk.pass(secs(600));
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::LevelLimited)), AlarmState::Unacknowledged);
+    desk.feed = true;
+    desk.pass(secs(3_600));
+    assert!(!desk.alarm(&AlarmKey::of(AlarmSource::LevelLimited)).is_active());
+    assert_eq!(level(&mut desk), Level::Emergency, "what the operator forced stays");
+}
+
+#[test]
 fn a_forced_level_is_warned_of_and_ends_by_itself() {
     let mut desk = Desk::new();
     desk.say_unconfirmed("force_level LIMITED --until 1h drill");
