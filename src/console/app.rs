@@ -1,35 +1,36 @@
 //! The state of the screen, and what each event does to it. No terminal, no clock, no I/O: events carry the facts
 //! of their instant, and what has to happen outside is returned as tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod away;
+mod emergencies;
+mod navigation;
+mod steering;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
 
 use super::Options;
-use super::dialogs::{
-    CommandLine, Dialog, EmergencyBox, FilterLine, Help, LevelMenu, Open, Quit, Release, Reply, Resume,
-};
+use super::dialogs::{CommandLine, Dialog, EmergencyBox, FilterLine, Help, LevelMenu, Open, Quit, Reply};
 use super::facts::Facts;
 use super::key::KeyPress;
 use super::keymap::{Binding, Keymap};
-use super::panes::{PaneId, RowId};
+use super::panes::PaneId;
 use super::theme::{Palette, Theme};
 use super::toasts::{Ticket, Toasts};
 use super::topic_filter::TopicFilter;
 use super::traffic_log::TrafficLog;
 use super::view;
-use crate::alarm::AlarmClass;
 use crate::coordinator::input::Confirmation;
-use crate::domain::{AlarmId, AlarmTarget, Command, CommandOutcome, Message, Timestamp, TradingState};
+use crate::domain::{Command, CommandOutcome, Message, Timestamp};
+use away::LastLook;
+use emergencies::Emergencies;
+pub use navigation::Navigation;
 
-/// The second press of the halt key counts within this time.
-const HALT_WITHIN: Duration = Duration::from_secs(10);
 /// The same key that loosens within this time is key repeat.
 const REPEAT_WITHIN: Duration = Duration::from_millis(100);
-/// After so long without a key, the first one tells what happened meanwhile.
-const AWAY_AFTER: Duration = Duration::from_mins(15);
 /// Rows of a page key.
 const PAGE_ROWS: isize = 10;
 
@@ -68,26 +69,6 @@ pub enum Task {
     Quit,
 }
 
-/// What an operator who was away has seen.
-#[derive(Debug, Clone)]
-struct Seen {
-    at: Timestamp,
-    market: Timestamp,
-    alarm: Option<AlarmId>,
-    decision: Option<crate::domain::DecisionId>,
-}
-
-impl Seen {
-    fn of(facts: &Facts) -> Self {
-        Self {
-            at: facts.now.operator,
-            market: facts.now.market,
-            alarm: facts.snapshot.alarms.iter().map(|row| row.id).max(),
-            decision: facts.snapshot.decisions.recent.iter().map(|decision| decision.id).max(),
-        }
-    }
-}
-
 /// The console.
 #[derive(Debug)]
 pub struct App {
@@ -98,31 +79,24 @@ pub struct App {
     traffic: TrafficLog,
     filter: TopicFilter,
     log: Vec<String>,
-    focus: PaneId,
-    page: Option<PaneId>,
-    detail_open: bool,
-    detail_scroll: u16,
-    selected: BTreeMap<PaneId, RowId>,
+    navigation: Navigation,
     dialog: Option<Open>,
+    emergencies: Emergencies,
     toasts: Toasts,
     tickets: Ticket,
+    /// Questions whose answers belong into the dialog.
     previews: BTreeSet<Ticket>,
     /// Until when another press of the halt key halts.
     halt_armed: Option<Timestamp>,
     last_key: Option<(KeyPress, Timestamp)>,
-    /// Emergencies put aside by Esc, until the acknowledge key.
-    hidden: BTreeSet<AlarmId>,
-    /// Acknowledgements on their way.
-    acknowledging: BTreeMap<Ticket, AlarmId>,
-    rung: BTreeSet<AlarmId>,
-    seen: Seen,
+    last_look: LastLook,
 }
 
 impl App {
     /// A console that has seen these facts.
     pub fn new(facts: Facts, options: Options, keymap: Keymap, traffic_kept: usize) -> Self {
         let palette = if options.mono { Palette::Mono } else { Palette::Sixteen };
-        let seen = Seen::of(&facts);
+        let last_look = LastLook::at(&facts);
         let mut app = Self {
             facts,
             options,
@@ -131,21 +105,15 @@ impl App {
             traffic: TrafficLog::new(traffic_kept),
             filter: TopicFilter::default(),
             log: Vec::new(),
-            focus: PaneId::Consensus,
-            page: None,
-            detail_open: false,
-            detail_scroll: 0,
-            selected: BTreeMap::new(),
+            navigation: Navigation::default(),
             dialog: None,
+            emergencies: Emergencies::default(),
             toasts: Toasts::default(),
             tickets: 0,
             previews: BTreeSet::new(),
             halt_armed: None,
             last_key: None,
-            hidden: BTreeSet::new(),
-            acknowledging: BTreeMap::new(),
-            rung: BTreeSet::new(),
-            seen,
+            last_look,
         };
         app.open_emergency();
         app
@@ -186,29 +154,9 @@ impl App {
         &self.log
     }
 
-    /// The pane that has the keys.
-    pub const fn focus(&self) -> PaneId {
-        self.focus
-    }
-
-    /// The pane that has the whole screen.
-    pub const fn page(&self) -> Option<PaneId> {
-        self.page
-    }
-
-    /// Whether the details have the room of the list.
-    pub const fn is_detail_open(&self) -> bool {
-        self.detail_open
-    }
-
-    /// First line of the details that is shown.
-    pub const fn detail_scroll(&self) -> u16 {
-        self.detail_scroll
-    }
-
-    /// The selected row of a pane.
-    pub fn selected(&self, pane: PaneId) -> Option<&RowId> {
-        self.selected.get(&pane)
+    /// Where the operator is.
+    pub const fn navigation(&self) -> &Navigation {
+        &self.navigation
     }
 
     /// The dialog that is open.
@@ -221,14 +169,14 @@ impl App {
         &self.toasts
     }
 
-    /// Whether another press of the halt key halts.
-    pub fn is_halt_armed(&self) -> bool {
-        self.halt_armed.is_some_and(|until| self.now() < until)
+    /// Whether the Topics pane is before the operator, so that freezing and filtering it make sense.
+    pub fn shows_topics(&self) -> bool {
+        self.navigation.page().is_none_or(|page| page == PaneId::Topics)
     }
 
     /// Whether log lines are wanted now.
     pub fn wants_log(&self) -> bool {
-        self.page == Some(PaneId::Log) || self.focus == PaneId::Log
+        self.navigation.focus() == PaneId::Log
     }
 
     const fn now(&self) -> Timestamp {
@@ -239,7 +187,8 @@ impl App {
     pub fn update(&mut self, facts: Facts, action: Action) -> Vec<Task> {
         self.facts = facts;
         let mut tasks = Vec::new();
-        self.pass_time();
+        self.toasts.expire(self.facts.now.operator);
+        self.disarm_halt();
         match action {
             Action::Key(key) => self.key(key, &mut tasks),
             Action::Paste(text) => self.paste(&text, &mut tasks),
@@ -250,65 +199,30 @@ impl App {
             Action::Log(lines) => self.log = lines,
             Action::Facts => {}
         }
-        self.follow_alarms(&mut tasks);
+        if self.emergencies.follow(&self.facts) {
+            tasks.push(Task::Bell);
+        }
+        self.close_what_is_over();
+        self.open_emergency();
         tasks
     }
 
-    fn pass_time(&mut self) {
-        let now = self.now();
-        self.toasts.expire(now);
-        if self.halt_armed.is_some_and(|until| now >= until) {
-            self.halt_armed = None;
-            self.toasts.say(
-                format!("not halted: the second press did not come within 10 s; {}", self.facts.state()),
-                now,
-            );
-        }
-    }
-
-    /// Rings for new ones, opens the box for an Emergency, closes it when somebody else acknowledged.
-    fn follow_alarms(&mut self, tasks: &mut Vec<Task>) {
-        let new: Vec<_> = self
-            .facts
-            .snapshot
-            .alarms
-            .iter()
-            .filter(|row| row.unacknowledged && row.class >= AlarmClass::High && !self.rung.contains(&row.id))
-            .map(|row| row.id)
-            .collect();
-        if !new.is_empty() {
-            tasks.push(Task::Bell);
-            self.rung.extend(new);
-        }
-        let open: BTreeSet<_> = self.facts.emergencies().iter().map(|row| row.id).collect();
-        self.hidden.retain(|id| open.contains(id));
-        self.acknowledging.retain(|_, id| open.contains(id));
-        let is_over = self.dialog.as_ref().is_some_and(|shown| match &shown.dialog {
-            // Text that is being typed is never taken away.
-            Dialog::Emergency(alarm) => !shown.is_text() && !open.contains(&alarm.alarm()),
-            Dialog::Resume(_)
-            | Dialog::Release(_)
-            | Dialog::Level(_)
-            | Dialog::Command(_)
-            | Dialog::Filter(_)
-            | Dialog::Quit(_)
-            | Dialog::Help(_) => false,
-        });
-        if is_over {
+    /// The box of an Emergency that somebody else has acknowledged goes, but text that is being typed stays.
+    fn close_what_is_over(&mut self) {
+        if let Some(Open { dialog: Dialog::Emergency(alarm), .. }) = &self.dialog
+            && !alarm.is_text()
+            && !self.facts.emergencies().iter().any(|row| row.id == alarm.alarm())
+        {
             self.dialog = None;
         }
-        self.open_emergency();
     }
 
     /// Opens the box for the oldest Emergency that was not put aside, unless something else is open.
     fn open_emergency(&mut self) {
-        if self.dialog.is_some() || self.options.read_only {
-            return;
-        }
-        let waiting =
-            |id: AlarmId| !self.hidden.contains(&id) && !self.acknowledging.values().any(|a| *a == id);
-        let next = self.facts.emergencies().iter().map(|row| row.id).find(|id| waiting(*id));
-        if let Some(id) = next {
+        if self.dialog.is_none()
+            && !self.options.read_only
+            && let Some(id) = self.emergencies.next(&self.facts)
+        {
             self.open(Dialog::Emergency(EmergencyBox::new(id)));
         }
     }
@@ -320,39 +234,6 @@ impl App {
     fn say(&mut self, words: impl Into<String>) {
         let now = self.now();
         self.toasts.say(words, now);
-    }
-
-    fn send(&mut self, command: Command, confirmation: Confirmation, tasks: &mut Vec<Task>) -> Ticket {
-        self.tickets += 1;
-        let is_stop = matches!(command, Command::Pause { .. } | Command::Halt { .. });
-        if self.options.read_only && !is_stop {
-            self.say("read-only: only pause and halt");
-            return self.tickets;
-        }
-        let loosens = !matches!(confirmation, Confirmation::None);
-        let now = self.now();
-        self.toasts.pending(self.tickets, command.name(), loosens, now);
-        tasks.push(Task::Send { ticket: self.tickets, command, confirmation });
-        self.tickets
-    }
-
-    fn answered(&mut self, ticket: Ticket, outcome: CommandOutcome) {
-        if let Some(alarm) = self.acknowledging.remove(&ticket)
-            && !outcome.is_done()
-        {
-            // It stays in the header; the box would only ask again for what was refused.
-            self.hidden.insert(alarm);
-        }
-        if self.previews.remove(&ticket) {
-            // The answer to a question is shown where it was asked.
-            self.toasts.forget(ticket);
-            if let Some(open) = &mut self.dialog {
-                open.preview(&outcome, &self.facts);
-                open.shown_at = self.facts.now.operator;
-            }
-        }
-        let now = self.now();
-        self.toasts.answered(ticket, outcome, now);
     }
 
     fn paste(&mut self, text: &str, tasks: &mut Vec<Task>) {
@@ -369,7 +250,10 @@ impl App {
     fn key(&mut self, key: KeyPress, tasks: &mut Vec<Task>) {
         let now = self.now();
         let is_repeat = self.last_key.is_some_and(|(last, at)| last == key && now.since(at) < REPEAT_WITHIN);
-        self.tell_what_happened();
+        if let Some(news) = self.last_look.news(&self.facts) {
+            self.say(news);
+        }
+        self.last_look = LastLook::at(&self.facts);
         self.last_key = Some((key, now));
         let binding = self.keymap.get(key);
         if binding == Some(Binding::HaltAnywhere) {
@@ -428,16 +312,10 @@ impl App {
                 }
             }
             Reply::Close => self.close(),
+            Reply::Instead(dialog) => self.open(*dialog),
             Reply::Send(command, confirmation) => {
-                let alarm = match &command {
-                    Command::AckAlarm { target: AlarmTarget::One(id), .. } => Some(*id),
-                    _ => None,
-                };
                 self.dialog = None;
-                let ticket = self.send(command, confirmation, tasks);
-                if let Some(alarm) = alarm {
-                    self.acknowledging.insert(ticket, alarm);
-                }
+                self.send(command, confirmation, tasks);
             }
             Reply::Preview(command) => {
                 let ticket = self.send(command, Confirmation::None, tasks);
@@ -451,14 +329,13 @@ impl App {
     /// Closing the Emergency box puts every Emergency of now aside.
     fn close(&mut self) {
         if let Some(Open { dialog: Dialog::Emergency(_), .. }) = self.dialog.take() {
-            let ids: Vec<_> = self.facts.emergencies().iter().map(|row| row.id).collect();
-            self.hidden.extend(ids);
+            self.emergencies.put_aside(&self.facts);
         }
     }
 
     fn main_key(&mut self, key: KeyPress, binding: Option<Binding>, tasks: &mut Vec<Task>) {
         if let Some(pane) = key.typed().and_then(|c| PaneId::ALL.into_iter().find(|pane| pane.digit() == c)) {
-            self.page_key(pane);
+            self.navigation.turn_to(pane);
             return;
         }
         let Some(binding) = binding else { return };
@@ -468,186 +345,46 @@ impl App {
             Binding::Resume => self.resume_key(),
             Binding::Level => self.guarded(|_| Dialog::Level(LevelMenu::default())),
             Binding::Acknowledge => self.acknowledge_key(tasks),
-            Binding::Palette => {
-                let read_only = self.options.read_only;
-                self.open(Dialog::Command(CommandLine::new(read_only)));
-            }
+            Binding::Palette => self.open(Dialog::Command(CommandLine::new(self.options.read_only))),
             Binding::Filter => self.open(Dialog::Filter(FilterLine::new(&self.filter))),
-            Binding::Freeze => self.traffic.toggle_freeze(),
-            Binding::Zoom => self.page_key(self.focus),
-            Binding::Open => self.open_key(),
-            Binding::Back => self.back_key(),
-            Binding::NextPane => self.move_focus(1),
-            Binding::PreviousPane => self.move_focus(-1),
+            Binding::Freeze if self.shows_topics() => self.traffic.toggle_freeze(),
+            Binding::Freeze => self.say("nothing on this page moves: Topics (1) can be frozen"),
+            Binding::Zoom => self.navigation.turn_to(self.navigation.focus()),
+            Binding::Open => self.navigation.open(),
+            Binding::Back => {
+                if !self.navigation.back() {
+                    self.traffic.follow();
+                }
+            }
+            Binding::NextPane => self.navigation.move_focus(1),
+            Binding::PreviousPane => self.navigation.move_focus(-1),
             Binding::Up => self.move_cursor(-1),
             Binding::Down => self.move_cursor(1),
             Binding::PageUp => self.move_cursor(-PAGE_ROWS),
             Binding::PageDown => self.move_cursor(PAGE_ROWS),
-            Binding::Top => self.top_key(),
+            Binding::Top => {
+                self.navigation.top();
+                if self.navigation.focus() == PaneId::Topics {
+                    self.traffic.follow();
+                }
+            }
             Binding::Bottom => self.move_cursor(isize::MAX),
             Binding::Help => self.open(Dialog::Help(Help::default())),
             Binding::Quit => self.open(Dialog::Quit(Quit)),
         }
     }
 
-    /// Opens a dialog that leads to a command, unless the console is read-only.
-    fn guarded(&mut self, dialog: impl FnOnce(&Facts) -> Dialog) {
-        if self.options.read_only {
-            self.say("read-only: only pause and halt");
-        } else {
-            let dialog = dialog(&self.facts);
-            self.open(dialog);
-        }
-    }
-
-    /// At once, no dialog. When it is PAUSED already it does nothing, unless a resume is on its way: then it
-    /// overtakes it.
-    fn pause_key(&mut self, tasks: &mut Vec<Task>) {
-        match self.facts.state() {
-            TradingState::Running => {
-                self.send(Command::Pause { reason: String::new() }, Confirmation::None, tasks);
-            }
-            TradingState::Paused if self.toasts.is_loosening() => {
-                self.send(Command::Pause { reason: String::new() }, Confirmation::None, tasks);
-            }
-            TradingState::Paused => self.say("already PAUSED"),
-            TradingState::Halted => self.say("HALTED is stricter than PAUSED already"),
-        }
-    }
-
-    fn halt_key(&mut self, tasks: &mut Vec<Task>) {
-        let key = self.keymap.name_of(Binding::Halt);
-        if self.is_halt_armed() {
-            self.halt_armed = None;
-            self.send(Command::Halt { reason: String::new() }, Confirmation::None, tasks);
-            return;
-        }
-        if self.facts.state() == TradingState::Halted && !self.toasts.is_loosening() {
-            self.say("already HALTED");
-            return;
-        }
-        self.pause_key(tasks);
-        self.halt_armed = Some(self.now().plus(HALT_WITHIN));
-        self.say(format!("paused; {key} or Ctrl-X again within 10 s HALTS"));
-    }
-
-    fn resume_key(&mut self) {
-        match self.facts.state() {
-            TradingState::Running => self.say("already RUNNING"),
-            TradingState::Paused => self.guarded(|facts| Dialog::Resume(Resume::new(facts))),
-            TradingState::Halted => self.guarded(|_| Dialog::Release(Release::default())),
-        }
-    }
-
-    fn acknowledge_key(&mut self, tasks: &mut Vec<Task>) {
-        if self.options.read_only {
-            self.say("read-only: only pause and halt");
-            return;
-        }
-        self.hidden.clear();
-        let chosen = self
-            .selected(PaneId::Alarms)
-            .filter(|_| self.focus == PaneId::Alarms)
-            .and_then(|id| self.facts.snapshot.alarms.iter().find(|row| RowId::of(row.id) == *id));
-        let target = chosen.or_else(|| self.facts.most_urgent());
-        let Some((id, class, unacknowledged)) = target.map(|row| (row.id, row.class, row.unacknowledged))
-        else {
-            self.say("nothing to acknowledge");
-            return;
-        };
-        if !unacknowledged {
-            self.say(format!("{id} is acknowledged already"));
-        } else if class == AlarmClass::Emergency {
-            self.open(Dialog::Emergency(EmergencyBox::new(id)));
-        } else {
-            let command = Command::AckAlarm { target: AlarmTarget::One(id), comment: String::new() };
-            self.send(command, Confirmation::None, tasks);
-        }
-    }
-
-    /// The page of a pane; the same key again goes back.
-    fn page_key(&mut self, pane: PaneId) {
-        self.page = if self.page == Some(pane) { None } else { Some(pane) };
-        self.detail_open = false;
-        self.detail_scroll = 0;
-        self.focus = if self.page.is_none() && pane == PaneId::Log { PaneId::Topics } else { pane };
-    }
-
-    fn open_key(&mut self) {
-        if self.page == Some(self.focus) {
-            self.detail_open = !self.detail_open;
-            self.detail_scroll = 0;
-        } else {
-            self.page_key(self.focus);
-        }
-    }
-
-    fn back_key(&mut self) {
-        if self.detail_open {
-            self.detail_open = false;
-            self.detail_scroll = 0;
-        } else if let Some(pane) = self.page {
-            self.page_key(pane);
-        } else {
-            self.selected.remove(&self.focus);
-            self.traffic.follow();
-        }
-    }
-
-    fn top_key(&mut self) {
-        self.selected.remove(&self.focus);
-        self.detail_scroll = 0;
-        if self.focus == PaneId::Topics {
-            self.traffic.follow();
-        }
-    }
-
-    fn move_focus(&mut self, by: isize) {
-        let order = PaneId::TAB_ORDER;
-        let at = order.iter().position(|pane| *pane == self.focus).unwrap_or(0);
-        let count = order.len().cast_signed();
-        let next = (at.cast_signed() + by).rem_euclid(count).unsigned_abs();
-        self.focus = order.get(next).copied().unwrap_or(self.focus);
-        self.detail_open = false;
-        self.detail_scroll = 0;
-        if self.page.is_some() {
-            self.page = Some(self.focus);
-        }
-    }
-
-    /// Moves the selection, which is an id and not a row; open details are scrolled instead.
+    /// Moves the selection, or scrolls open details. A moving list is held while its rows are looked at.
     fn move_cursor(&mut self, by: isize) {
-        if self.detail_open {
-            let by = u16::try_from(by.unsigned_abs()).unwrap_or(u16::MAX);
-            let down = self.detail_scroll.saturating_add(by).min(500);
-            self.detail_scroll = if by > 0 { down } else { self.detail_scroll.saturating_sub(by) };
+        if self.navigation.is_detail_open() {
+            self.navigation.scroll_detail(by);
             return;
         }
-        if self.focus == PaneId::Topics {
+        let pane = self.navigation.focus();
+        if pane == PaneId::Topics {
             self.traffic.hold();
         }
-        let ids = view::row_ids(self, self.focus);
-        let Some(last) = ids.len().checked_sub(1) else { return };
-        let at = self.selected(self.focus).and_then(|id| ids.iter().position(|row| row == id)).unwrap_or(0);
-        let next = at.saturating_add_signed(by).min(last);
-        if let Some(id) = ids.into_iter().nth(next) {
-            self.selected.insert(self.focus, id);
-        }
-    }
-
-    /// The first key after a long time says what happened since the last one.
-    fn tell_what_happened(&mut self) {
-        let now = self.now();
-        let last = self.last_key.map_or(self.seen.at, |(_, at)| at);
-        if now.since(last) >= AWAY_AFTER {
-            let snapshot = &self.facts.snapshot;
-            let alarms = snapshot.alarms.iter().filter(|row| Some(row.id) > self.seen.alarm).count();
-            let decisions =
-                snapshot.decisions.recent.iter().filter(|d| Some(d.id) > self.seen.decision).count();
-            let day = super::text::percent(snapshot.portfolio.day_pct.0);
-            let since = super::panes::alarms::minute(self.seen.market);
-            self.say(format!("since {since}: {alarms} alarms, {decisions} decisions, today {day} %"));
-        }
-        self.seen = Seen::of(&self.facts);
+        let ids = view::row_ids(self, pane);
+        self.navigation.select_by(by, ids);
     }
 }

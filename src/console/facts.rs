@@ -43,6 +43,12 @@ impl Facts {
         self.snapshot.head.0.saturating_sub(self.snapshot.durable.0)
     }
 
+    /// Whether the trading state that is shown is on disk: the core knows of it, and its record is durable.
+    pub fn is_state_durable(&self) -> bool {
+        let control = &self.snapshot.control;
+        control.state == self.state() && control.recorded <= self.snapshot.durable
+    }
+
     /// Emergencies that nobody has acknowledged, oldest first.
     pub fn emergencies(&self) -> Vec<&AlarmRow> {
         let mut rows: Vec<_> = self

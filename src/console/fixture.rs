@@ -203,6 +203,53 @@ pub fn overfull() -> Snapshot {
     }
 }
 
+/// The longest words and figures that ordinary trading shows.
+pub fn longest() -> Snapshot {
+    let full = snapshot();
+    let mut consensus = (*full.consensus).clone();
+    for row in &mut consensus {
+        row.regime = voice(Regime::BreakoutPotential, 0.6, 540, 900);
+        row.sentiment = voice(SentimentBias::VeryBearish, 0.9, 5_100, 5_400);
+        row.technical = voice(Bias::Short, 0.61, 119, 120);
+    }
+    consensus[2].price = Some(decimal("0.000012091"));
+    let mut schedule = schedule();
+    schedule[0].state = TaskState::SkippedByLevel;
+    schedule[1].state = TaskState::SkippedByState;
+    let mut portfolio = portfolio();
+    portfolio.positions[0].quantity = decimal("0.01234567");
+    portfolio.positions[1] = PositionView {
+        price: Some(decimal("0.000012091")),
+        result: Some(decimal("-1310.22")),
+        ..portfolio.positions[1].clone()
+    };
+    let mut alarms = alarms();
+    alarms[0].consequence = safe("entries stay blocked until 00:00 UTC, then trading is still PAUSED.");
+    Snapshot {
+        consensus: Arc::new(consensus),
+        schedule: Arc::new(schedule),
+        portfolio: Arc::new(portfolio),
+        alarms: Arc::new(alarms),
+        ..full
+    }
+}
+
+/// A candle of the symbol whose price has the most places.
+pub fn longest_price() -> Arc<Message> {
+    let price = decimal("0.000012091");
+    let candle = Candle {
+        symbol: symbol("XRP/BTC"),
+        open_time: ago(62),
+        interval_secs: 60,
+        open: price,
+        high: price,
+        low: price,
+        close: price,
+        volume: Decimal::ONE,
+    };
+    message(9, "sim", Priority::Low, 2, Payload::Candle(candle))
+}
+
 pub fn control() -> ControlView {
     ControlView {
         market: "SIM".into(),
@@ -212,6 +259,7 @@ pub fn control() -> ControlView {
         since: ago(12),
         by: "daily_loss (auto)".into(),
         reason: SafeText::default(),
+        recorded: Seq(18_200),
         epoch: Epoch { run: 1, count: 4 },
         halt_reasons: Vec::new(),
         blocks: vec![
@@ -263,7 +311,11 @@ pub fn halted_control() -> ControlView {
         since: ago(33_123),
         by: "ana".into(),
         reason: safe("runaway XRP"),
-        halt_reasons: vec![HaltReason { at: ago(33_123), by: "ana".into(), reason: safe("runaway XRP") }],
+        halt_reasons: vec![HaltReason {
+            at: Now::both(ago(33_123)),
+            by: "ana".into(),
+            reason: safe("runaway XRP"),
+        }],
         blocks: vec![Block::global(ReasonCode::Halted)],
         last_order_at: Some(ago(33_125)),
         resume: None,

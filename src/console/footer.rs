@@ -38,15 +38,18 @@ pub fn line(app: &App, width: usize) -> Line<'static> {
         }
         offers.push((key(Binding::Level), "level"));
     }
-    if app.page().is_some() {
+    if app.navigation().page().is_some() {
         offers.push((key(Binding::Back), "back"));
     }
     offers.push((key(Binding::Zoom), "zoom"));
     if !app.options().read_only {
         offers.push((key(Binding::Palette), "command"));
     }
-    offers.push((key(Binding::Filter), "filter"));
-    offers.push((key(Binding::Freeze), "freeze"));
+    if app.shows_topics() {
+        offers.push((key(Binding::Filter), "filter"));
+        let word = if app.traffic().is_frozen() { "follow" } else { "freeze" };
+        offers.push((key(Binding::Freeze), word));
+    }
     offers.push((key(Binding::Quit), "quit"));
 
     let help = key(Binding::Help);

@@ -107,7 +107,7 @@ fn place(facts: &Facts) -> Field {
     };
     let (venue, market) = (&control.venue, &control.market);
     let wordings =
-        [(2, format!("{venue} {market}{speed}")), (6, format!("{venue} {market}")), (8, market.clone())];
+        [(5, format!("{venue} {market}{speed}")), (7, format!("{market}{speed}")), (8, market.clone())];
     Field::new(Role::Plain, wordings)
 }
 
@@ -128,25 +128,35 @@ fn state(facts: &Facts) -> Field {
         TradingState::Paused => ("‖", Role::Paused),
         TradingState::Halted => ("■", Role::Halted),
     };
+    let durable = match (state, facts.is_state_durable()) {
+        (TradingState::Halted, true) => " [durable]",
+        (TradingState::Running | TradingState::Paused, true) => "",
+        (TradingState::Running | TradingState::Paused | TradingState::Halted, false) => " [writing]",
+    };
     let short = format!("{glyph} {state}");
     if control.state != state {
-        return Field::new(role, [(5, format!("{short} by the gate, core follows")), (VITAL, short)]);
+        let wordings = [
+            (3, format!("{short}{durable} by the gate, core follows")),
+            (11, format!("{short}{durable}")),
+            (VITAL, short),
+        ];
+        return Field::new(role, wordings);
     }
     let age = text::ago(control.since, facts.now.operator);
     let reason = control.reason.as_str();
     let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    let durable = match (state, facts.writing()) {
-        (TradingState::Halted, 0) => " [durable]",
-        (TradingState::Running | TradingState::Paused, 0) => "",
-        (TradingState::Running | TradingState::Paused | TradingState::Halted, _) => " (writing)",
-    };
     let by = &control.by;
     let name = by.split(' ').next().unwrap_or(by);
+    // Why it stands still is asked for; why it runs is not.
+    let (all, some) = match state {
+        TradingState::Running => (3, 4),
+        TradingState::Paused | TradingState::Halted => (4, 7),
+    };
     let wordings = [
-        (3, format!("{short} {age} by {by}{why}{durable}")),
-        (4, format!("{short} {age} by {by}{}{durable}", text::clip(&why, 24))),
+        (all, format!("{short} {age} by {by}{why}{durable}")),
+        (some, format!("{short} {age} by {by}{}{durable}", text::clip(&why, 26))),
         (8, format!("{short} {age} {}{durable}", text::clip(name, 12))),
-        (11, format!("{short} {age}")),
+        (11, format!("{short} {age}{durable}")),
         (VITAL, short.clone()),
     ];
     Field::new(role, wordings)
@@ -283,7 +293,7 @@ fn second(facts: &Facts) -> Vec<Field> {
                 1 => "ENTRIES BLOCKED: halted, 1 reason".to_owned(),
                 count => format!("ENTRIES BLOCKED: halted, {count} reasons"),
             };
-            let short = "ENTRIES BLOCKED".to_owned();
+            let short = "ENTRIES BLOCKED: halted".to_owned();
             let blocked = Field::new(Role::Warn, [(5, long), (VITAL, short)]);
             let release = Field::new(Role::Key, [(3, "r release".to_owned()), (9, String::new())]);
             vec![blocked, observed(facts), release, ages(facts)]

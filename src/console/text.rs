@@ -136,6 +136,23 @@ pub fn took(span: Duration) -> String {
     }
 }
 
+/// What somebody wrote, or that nothing was written.
+pub const fn or_none_given(reason: &str) -> &str {
+    if reason.is_empty() { "no reason given" } else { reason }
+}
+
+/// `value` in at most `cells`: grouped and with as many places as fit, but never with fewer than three digits that
+/// mean something; `sign` puts a `+` before what is not negative.
+pub fn fitted(value: Decimal, cells: usize, sign: bool) -> String {
+    let said = |value: Decimal| if sign { signed(value) } else { number(value) };
+    let least = value.round_sf(3).map_or(0, |rounded| rounded.normalize().scale());
+    let places = (least..value.scale()).rev().map(|places| said(round(value, places)));
+    std::iter::once(said(value))
+        .chain(places)
+        .find(|text| width(text) <= cells)
+        .unwrap_or_else(|| said(round(value, least)))
+}
+
 /// `text` broken into lines of at most `wanted` cells, at spaces where there are any.
 pub fn wrap(text: &str, wanted: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -177,6 +194,21 @@ mod tests {
         assert_eq!(result(decimal("1234567.8")), "+1,234,567.80");
         assert_eq!(percent(decimal("-5.14")), "-5.1");
         assert_eq!(number(decimal("0.5102")), "0.5102");
+    }
+
+    #[test]
+    fn a_number_loses_places_before_it_loses_its_size() {
+        for (value, cells, expected) in [
+            ("0.0120", 9, "0.012"),
+            ("0.01234567", 9, "0.0123457"),
+            ("0.000012091", 9, "0.0000121"),
+            ("0.000012091", 4, "0.0000121"),
+            ("42310.512345", 9, "42,310.51"),
+            ("1234567.89", 9, "1,234,568"),
+        ] {
+            assert_eq!(fitted(value.parse().unwrap(), cells, false), expected, "{value} in {cells}");
+        }
+        assert_eq!(fitted("2400.123456".parse().unwrap(), 9, true), "+2,400.12");
     }
 
     #[test]

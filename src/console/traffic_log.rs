@@ -123,6 +123,11 @@ impl TrafficLog {
         }
     }
 
+    /// Whether the operator froze it.
+    pub const fn is_frozen(&self) -> bool {
+        matches!(self.view, View::Frozen(_))
+    }
+
     /// Freezes the view, or lets it go.
     pub fn toggle_freeze(&mut self) {
         self.view = match std::mem::replace(&mut self.view, View::Live) {

@@ -61,7 +61,7 @@ fn full(frame: &mut Frame<'_>, app: &App, mode: Mode) {
         height: area.height.saturating_sub(layout::HEADER_ROWS + 1),
         ..area
     };
-    let portfolio = match (app.page(), mode) {
+    let portfolio = match (app.navigation().page(), mode) {
         (Some(pane), _) => page(frame, app, pane, body),
         (None, Mode::Columns) => columns(frame, app, body),
         (None, Mode::Column) => column(frame, app, body),
@@ -95,7 +95,8 @@ fn cx(app: &App, form: Form, rows_max: usize) -> Cx<'_> {
 
 /// Rows are made up to the height of the screen, unless the selection is farther down.
 fn content_of(app: &App, pane: PaneId, form: Form, width: u16, rows_max: u16) -> Content {
-    let rows_max = if app.selected(pane).is_some() { usize::MAX } else { usize::from(rows_max) + 1 };
+    let rows_max =
+        if app.navigation().selected(pane).is_some() { usize::MAX } else { usize::from(rows_max) + 1 };
     panes::content(pane, &cx(app, form, rows_max), usize::from(width).saturating_sub(1))
 }
 
@@ -195,8 +196,8 @@ fn column(frame: &mut Frame<'_>, app: &App, body: Rect) -> Option<Rect> {
 
 const fn least_narrow(pane: PaneId) -> u16 {
     match pane {
-        PaneId::Consensus => 3,
-        PaneId::Alarms | PaneId::Portfolio | PaneId::Decisions | PaneId::Topics => 2,
+        PaneId::Consensus | PaneId::Portfolio => 3,
+        PaneId::Alarms | PaneId::Decisions | PaneId::Topics => 2,
         PaneId::Dca | PaneId::Schedule => 1,
         PaneId::Degradation | PaneId::Health | PaneId::Log => 0,
     }
@@ -208,7 +209,7 @@ fn tabs(frame: &mut Frame<'_>, app: &App, body: Rect) -> Option<Rect> {
     let spans: Vec<_> = PaneId::ALL
         .into_iter()
         .flat_map(|pane| {
-            let (role, name) = if pane == app.focus() {
+            let (role, name) = if pane == app.navigation().focus() {
                 (Role::Focus, pane.name())
             } else {
                 (Role::Dim, pane.name().get(..3).unwrap_or(""))
@@ -218,9 +219,9 @@ fn tabs(frame: &mut Frame<'_>, app: &App, body: Rect) -> Option<Rect> {
         .collect();
     frame.render_widget(Line::from(spans), Rect { height: 1, ..body });
     let area = below_title(body);
-    let content = content_of(app, app.focus(), Form::Column, area.width, area.height);
-    draw_pane(frame, app, app.focus(), &content, (area, "─ "));
-    (app.focus() == PaneId::Portfolio).then_some(Rect { height: area.height.min(6), ..area })
+    let content = content_of(app, app.navigation().focus(), Form::Column, area.width, area.height);
+    draw_pane(frame, app, app.navigation().focus(), &content, (area, "─ "));
+    (app.navigation().focus() == PaneId::Portfolio).then_some(Rect { height: area.height.min(6), ..area })
 }
 
 /// A pane with the whole screen: its list, and the details of the selected row below.
@@ -229,11 +230,19 @@ fn page(frame: &mut Frame<'_>, app: &App, pane: PaneId, body: Rect) -> Option<Re
     title(frame, app, pane, &content.title, (Rect { height: 1, ..body }, "─ "));
     let inside = below_title(body);
     let cx = cx(app, Form::Page, usize::MAX);
-    let selected = app.selected(pane).cloned().or_else(|| content.rows.iter().find_map(|row| row.id.clone()));
+    let selected = app
+        .navigation()
+        .selected(pane)
+        .cloned()
+        .or_else(|| content.rows.iter().find_map(|row| row.id.clone()));
     let detail = selected.map(|id| panes::detail(pane, &cx, &id, usize::from(body.width).saturating_sub(2)));
     let detail = detail.unwrap_or_default();
-    let wanted = if app.is_detail_open() { inside.height } else { inside.height * 2 / 5 };
-    let chart = if pane == PaneId::Portfolio && !app.is_detail_open() { inside.height * 2 / 5 } else { 0 };
+    let wanted = if app.navigation().is_detail_open() { inside.height } else { inside.height * 2 / 5 };
+    let chart = if pane == PaneId::Portfolio && !app.navigation().is_detail_open() {
+        inside.height * 2 / 5
+    } else {
+        0
+    };
     let below = cells(detail.len() + 1).min(wanted.saturating_sub(chart / 2));
     let list = Rect { height: inside.height.saturating_sub(below + chart), ..inside };
     rows(frame, app, pane, &content, list);
@@ -253,7 +262,7 @@ fn page(frame: &mut Frame<'_>, app: &App, pane: PaneId, body: Rect) -> Option<Re
         rule(frame, app.theme(), "details", Rect { y, height: 1, ..inside });
         let area =
             Rect { x: inside.x + 1, y: y + 1, width: inside.width.saturating_sub(1), height: below - 1 };
-        frame.render_widget(Paragraph::new(detail).scroll((app.detail_scroll(), 0)), area);
+        frame.render_widget(Paragraph::new(detail).scroll((app.navigation().detail_scroll(), 0)), area);
     }
     (pane == PaneId::Portfolio).then_some(Rect { height: body.height.min(8), ..body })
 }
@@ -279,7 +288,7 @@ fn draw_pane(
 /// `─ 6 Alarms ─ 1 unacked ─────`
 fn title(frame: &mut Frame<'_>, app: &App, pane: PaneId, said: &str, (area, lead): (Rect, &'static str)) {
     let theme = app.theme();
-    let name = if app.focus() == pane { Role::Focus } else { Role::Title };
+    let name = if app.navigation().focus() == pane { Role::Focus } else { Role::Title };
     let dim = theme.style(Role::Dim);
     let mut spans = vec![
         Span::styled(lead, dim),
@@ -304,9 +313,11 @@ fn rows(frame: &mut Frame<'_>, app: &App, pane: PaneId, content: &Content, area:
     let rest = height.saturating_sub(lines.len());
     let legend = content.legend.as_ref().filter(|_| rest > content.rows.len());
     let room = rest.saturating_sub(usize::from(legend.is_some()));
-    let selected =
-        app.selected(pane).and_then(|id| content.rows.iter().position(|row| row.id.as_ref() == Some(id)));
-    let is_focused = app.focus() == pane;
+    let selected = app
+        .navigation()
+        .selected(pane)
+        .and_then(|id| content.rows.iter().position(|row| row.id.as_ref() == Some(id)));
+    let is_focused = app.navigation().focus() == pane;
     let cursor = selected.or_else(|| is_focused.then_some(0));
     // Messages never end: how many are not shown means nothing.
     let says_hidden = room >= SAY_HIDDEN_FROM && pane != PaneId::Topics;
@@ -383,7 +394,7 @@ fn borders(frame: &mut Frame<'_>, theme: Theme, body: Rect, split: u16, edges: &
 
 /// The ids of `pane` in their order, for moving the selection.
 pub fn row_ids(app: &App, pane: PaneId) -> Vec<panes::RowId> {
-    let form = if app.page().is_some() { Form::Page } else { Form::Column };
+    let form = if app.navigation().page().is_some() { Form::Page } else { Form::Column };
     // Only the ids are wanted; but messages are not listed at all unless they are asked for.
     let rows_max = if pane == PaneId::Topics { usize::MAX } else { 0 };
     let content = panes::content(pane, &cx(app, form, rows_max), 80);

@@ -237,7 +237,7 @@ impl Coordinator {
         let tripped: Vec<_> =
             self.durable.breakers.tripped().map(|(breaker, _)| breaker.to_string()).collect();
         let named = |list: Vec<String>| (!list.is_empty()).then(|| list.join(", "));
-        let mut checks = vec![
+        vec![
             check(
                 "every Emergency acknowledged",
                 (unacknowledged > 0).then(|| format!("{unacknowledged} unacknowledged")),
@@ -266,12 +266,7 @@ impl Coordinator {
                     self.live.config_changed.then(|| "changed since the last run".to_owned()),
                 )
             },
-        ];
-        checks.extend(self.durable.control.halt_reasons.iter().map(|halt| Check {
-            advisory: true,
-            ..check("halt reason", Some(format!("{} by {}: {}", halt.at.clock(), halt.by, halt.reason)))
-        }));
-        checks
+        ]
     }
 
     /// The dialog of a release; none unless HALTED.

@@ -42,6 +42,8 @@ pub struct ControlState {
     pub by: Actor,
     /// Why.
     pub reason: SafeText,
+    /// The record that made it so.
+    pub recorded: Seq,
     /// One per halt; empty unless HALTED.
     pub halt_reasons: Vec<HaltReason>,
 }
@@ -138,6 +140,7 @@ impl Durable {
                 since: now,
                 by: Actor::Runtime,
                 reason: SafeText::ours("fresh start"),
+                recorded: Seq(0),
                 halt_reasons: Vec::new(),
             },
             degradation: Degradation::default(),
@@ -184,7 +187,10 @@ impl Durable {
             RecordKind::RunEnded { .. } => self.ended_cleanly = true,
             RecordKind::CommandRequested { id, .. } => self.last_command = self.last_command.max(*id),
             RecordKind::CommandEnded { .. } | RecordKind::Note { .. } => {}
-            RecordKind::StateChanged { to, reason, .. } => self.apply_state(*to, reason, &record.actor, at),
+            RecordKind::StateChanged { to, reason, .. } => {
+                self.control.recorded = record.seq;
+                self.apply_state(*to, reason, &record.actor, at);
+            }
             RecordKind::Degradation(transition) => {
                 self.degradation.apply(transition);
                 if let DegradationTransition::LevelChanged(change) = transition {
@@ -255,7 +261,7 @@ impl Durable {
         match to {
             TradingState::Halted => {
                 let (by, reason) = (by.to_string(), reason.clone());
-                self.control.halt_reasons.push(HaltReason { at: at.market, by, reason });
+                self.control.halt_reasons.push(HaltReason { at, by, reason });
             }
             TradingState::Running | TradingState::Paused => self.control.halt_reasons.clear(),
         }

@@ -64,6 +64,8 @@ pub struct ControlView {
     pub by: String,
     /// Why; may be empty.
     pub reason: SafeText,
+    /// The record of the change: `[writing]` until it is durable.
+    pub recorded: Seq,
     /// Epoch of the gate as the core knows it.
     pub epoch: Epoch,
     /// Why the system is halted, one per halt; empty unless HALTED.
@@ -91,8 +93,8 @@ pub struct ControlView {
 /// One reason for being halted.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HaltReason {
-    /// When, market time.
-    pub at: Timestamp,
+    /// When, both clocks.
+    pub at: Now,
     /// Who.
     pub by: String,
     /// Why.

@@ -159,6 +159,7 @@ impl Coordinator {
             since: control.since.operator,
             by: control.by.to_string(),
             reason: control.reason.clone(),
+            recorded: control.recorded,
             epoch: self.live.epoch,
             halt_reasons: control.halt_reasons.clone(),
             blocks: self.global_blocks(now),

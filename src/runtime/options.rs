@@ -229,6 +229,27 @@ fn identity(market: &MarketChoice, seed: u64, config: &Config) -> String {
     }
 }
 
+/// A simulated run of this length from seed 1, in virtual time and by the default configuration.
+#[cfg(test)]
+pub fn simulated_for(span: std::time::Duration) -> RunOptions {
+    RunOptions {
+        market: MarketChoice::Simulated,
+        speed: Speed::Max,
+        seed: 1,
+        run_for: Some(span),
+        console: false,
+        summary: SummaryFormat::Text,
+        operator_script: None,
+        operator: None,
+        data_dir: None,
+        durable: false,
+        read_only: false,
+        ascii: false,
+        color: ColorChoice::Auto,
+        config: Arc::new(Config::defaults().unwrap()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

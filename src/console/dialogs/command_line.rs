@@ -1,8 +1,9 @@
 //! `:` any command, with completion; what loosens is shown and confirmed, release and flatten want the code too.
 
 use crossterm::event::KeyCode;
+use ratatui::text::Line;
 
-use super::{Panel, Reply, given, keys, plain, typed};
+use super::{Dialog, Panel, Release, Reply, Resume, given, keys, plain, typed};
 use crate::console::facts::Facts;
 use crate::console::key::KeyPress;
 use crate::console::line::LineBuilder;
@@ -10,11 +11,12 @@ use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
 use crate::coordinator::input::Confirmation;
-use crate::domain::{Command, CommandOutcome, Epoch, Level, Tier, Timestamp};
+use crate::domain::{Command, CommandOutcome, Epoch, Level, Tier, Timestamp, TradingState};
 
 const LINE_CHARS_MAX: usize = 300;
 const CODE_CHARS: usize = 4;
-const SUGGESTIONS_MAX: usize = 6;
+/// So many candidates are shown with their arguments; more of them by name alone.
+const USAGES_MAX: usize = 9;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -66,22 +68,60 @@ impl CommandLine {
         }
     }
 
-    /// Names that begin with the word being typed, or all of them.
-    fn suggestions(&self) -> Vec<(&'static str, &'static str)> {
-        let word = self.field.raw().split(' ').next().unwrap_or("");
-        Command::usages().filter(|(name, _)| name.starts_with(word)).collect()
+    /// Commands whose name begins with the word being typed, then those that have it elsewhere; behind a whole name,
+    /// that command alone.
+    fn candidates(&self) -> Vec<(&'static str, &'static str)> {
+        if let Some((word, _)) = self.field.raw().split_once(' ') {
+            return Command::usages().filter(|(name, _)| *name == word).collect();
+        }
+        let word = self.field.raw();
+        let mut found: Vec<_> = Command::usages().filter(|(name, _)| name.contains(word)).collect();
+        found.sort_by_key(|(name, _)| !name.starts_with(word));
+        found
     }
 
+    /// The only one that could be meant, or as much as all those have in common.
     fn complete(&mut self) {
-        let suggestions = self.suggestions();
-        let Some((first, _)) = suggestions.first() else { return };
-        let common = suggestions.iter().fold(*first, |common, (name, _)| {
-            let same = common.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
-            common.get(..same).unwrap_or("")
-        });
-        if !self.field.raw().contains(' ') {
-            let space = if suggestions.len() == 1 { " " } else { "" };
-            self.field.set(format!("{common}{space}"));
+        let word = self.field.raw();
+        if word.contains(' ') {
+            return;
+        }
+        let names: Vec<_> = self.candidates().into_iter().map(|(name, _)| name).collect();
+        let begun: Vec<_> = names.iter().copied().filter(|name| name.starts_with(word)).collect();
+        let meant = if begun.is_empty() { names } else { begun };
+        let completed = match meant.as_slice() {
+            [] => return,
+            [only] => format!("{only} "),
+            [first, ..] => {
+                let common = meant.iter().fold(*first, |common, name| {
+                    let same = common.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+                    common.get(..same).unwrap_or("")
+                });
+                common.to_owned()
+            }
+        };
+        if completed.len() >= word.len() {
+            self.field.set(completed);
+        }
+    }
+
+    /// What could be meant: how each is written while they are few, their names while they are many.
+    fn offers(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let line = |text: &str, role| LineBuilder::new(theme).text(text, role).build();
+        let candidates = self.candidates();
+        match candidates.len() {
+            0 => {
+                let word = self.field.raw().split(' ').next().unwrap_or("");
+                vec![line(
+                    &format!("no command is called `{word}`; Ctrl-U clears, then all are listed"),
+                    Role::Warn,
+                )]
+            }
+            1..=USAGES_MAX => candidates.iter().map(|(_, usage)| line(usage, Role::Dim)).collect(),
+            _ => {
+                let names: Vec<_> = candidates.iter().map(|(name, _)| *name).collect();
+                text::wrap(&names.join(" "), width).iter().map(|part| line(part, Role::Dim)).collect()
+            }
         }
     }
 
@@ -153,6 +193,16 @@ impl CommandLine {
             self.problem = Some("read-only: only pause and halt".to_owned());
             return Reply::Stay;
         }
+        // What has a dialog of its own is looked at there.
+        match (&command, facts.state()) {
+            (Command::Resume, TradingState::Paused) => {
+                return Reply::Instead(Box::new(Dialog::Resume(Resume::new(facts))));
+            }
+            (Command::Release { reason }, TradingState::Halted) => {
+                return Reply::Instead(Box::new(Dialog::Release(Release::because(reason))));
+            }
+            (_, TradingState::Running | TradingState::Paused | TradingState::Halted) => {}
+        }
         let (epoch, shown_at) = (facts.gate.epoch, facts.now.operator);
         match tier(&command, facts) {
             Tier::Safer => Reply::Send(command, Confirmation::None),
@@ -162,13 +212,8 @@ impl CommandLine {
             }
             Tier::WithCode => {
                 let code = TextField::new(CODE_CHARS);
-                let release = facts.snapshot.control.release.as_ref();
-                let told = release
-                    .filter(|_| matches!(command, Command::Release { .. }))
-                    .map(|view| format!("from HALTED to PAUSED. Code: {}", view.code));
-                let ask = told.is_none().then(|| command.clone());
-                self.step = Step::Code { command, told, code, epoch, shown_at };
-                ask.map_or(Reply::Restage, Reply::Preview)
+                self.step = Step::Code { command: command.clone(), told: None, code, epoch, shown_at };
+                Reply::Preview(command)
             }
         }
     }
@@ -195,8 +240,7 @@ impl CommandLine {
                         text::wrap(problem, width).iter().map(|part| line().text(part, Role::Bad).build()),
                     );
                 } else {
-                    let usages = self.suggestions().into_iter().take(SUGGESTIONS_MAX);
-                    lines.extend(usages.map(|(_, usage)| line().text(usage, Role::Dim).build()));
+                    lines.extend(self.offers(theme, width));
                 }
                 lines.push(typed(theme, ":", self.field.raw()));
                 lines.push(keys(theme, &[("Tab", "complete"), ("Enter", "go on"), ("Esc", "cancel")]));

@@ -36,7 +36,8 @@ impl EmergencyBox {
         self.alarm
     }
 
-    pub(super) const fn is_text(&self) -> bool {
+    /// Whether a comment is being typed.
+    pub const fn is_text(&self) -> bool {
         self.comment.is_some()
     }
 

@@ -43,7 +43,7 @@ const GUARD: Duration = Duration::from_millis(300);
 const EMERGENCY_GUARD: Duration = Duration::from_millis(500);
 
 /// What a dialog wants after a key.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Reply {
     /// Nothing.
     Stay,
@@ -51,6 +51,8 @@ pub enum Reply {
     Restage,
     /// It is finished.
     Close,
+    /// This dialog takes its place.
+    Instead(Box<Dialog>),
     /// It is finished, and this is to be carried out.
     Send(Command, Confirmation),
     /// Ask the engine what this would do; the answer comes back to the dialog.
@@ -215,7 +217,7 @@ fn keys(theme: Theme, offers: &[(&str, &str)]) -> Line<'static> {
 /// Draws a dialog over the body. The Emergency box leaves header, portfolio and footer visible.
 pub fn draw(frame: &mut Frame<'_>, app: &App, open: &Open, body: Rect, portfolio: Option<Rect>) {
     let room = match (&open.dialog, layout::mode(frame.area())) {
-        (Dialog::Emergency(_), Mode::Columns) if app.page().is_none() => {
+        (Dialog::Emergency(_), Mode::Columns) if app.navigation().page().is_none() => {
             Rect { width: layout::split(body.width), ..body }
         }
         (Dialog::Emergency(_), _) => below(body, portfolio),

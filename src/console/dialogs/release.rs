@@ -8,6 +8,7 @@ use super::{Panel, Reply, given, keys, plain, typed};
 use crate::console::facts::Facts;
 use crate::console::key::KeyPress;
 use crate::console::line::LineBuilder;
+use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
 use crate::domain::{Command, Epoch, Timestamp};
@@ -33,6 +34,15 @@ pub struct Release {
 impl Default for Release {
     fn default() -> Self {
         Self { step: Step::Checks, reason: TextField::new(REASON_CHARS_MAX) }
+    }
+}
+
+impl Release {
+    /// The dialog with its reason written already.
+    pub fn because(reason: &str) -> Self {
+        let mut dialog = Self::default();
+        dialog.reason.set(reason);
+        dialog
     }
 }
 
@@ -144,7 +154,8 @@ impl Release {
         let control = &facts.snapshot.control;
         let mut lines = Vec::new();
         for halt in &control.halt_reasons {
-            let words = format!("halted {} by {}: {}", halt.at.clock(), halt.by, halt.reason);
+            let (age, why) = (text::ago(halt.at.operator, facts.now.operator), halt.reason.as_str());
+            let words = format!("halted {age} ago by {}: {}", halt.by, text::or_none_given(why));
             lines.push(line().left(words, width, Role::Title).build());
         }
         for check in control.release.iter().flat_map(|view| &view.checks) {

@@ -44,7 +44,10 @@ fn status(cx: &Cx<'_>, row: &AlarmRow) -> (String, Role) {
     }
     match &row.acknowledged {
         Some(_) if row.resettable => ("gone: reset_alarm".to_owned(), Role::Good),
-        Some((who, at, _)) => (format!("acked {} {}", text::clip(who, 5), minute(*at)), Role::Dim),
+        Some((who, ..)) => {
+            let age = text::ago(row.raised.operator, cx.facts.now.operator);
+            (format!("acked {} {age:>5}", text::clip(who, 5)), Role::Dim)
+        }
         None => ("active".to_owned(), Role::Plain),
     }
 }
@@ -73,9 +76,11 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     for (at, alarm) in alarms.iter().enumerate() {
         rows.push(cx.row(at, alarm.id, || line(cx, alarm, width)));
         if alarm.unacknowledged && alarm.class == AlarmClass::Emergency && cx.form == Form::Column {
-            let cause = format!("   cause: {} effect: {}", alarm.cause, alarm.consequence);
-            rows.push(Row::below(cx.line().left(cause, width, Role::Plain)));
-            rows.push(Row::below(cx.line().left(format!("   do: {}", alarm.response), width, Role::Plain)));
+            let said = format!("cause: {} effect: {}", alarm.cause, alarm.consequence);
+            for said in [said, format!("do: {}", alarm.response)] {
+                let parts = text::wrap(&said, width.saturating_sub(3));
+                rows.extend(parts.iter().map(|part| Row::below(cx.line().gap(3).text(part, Role::Plain))));
+            }
         }
     }
     Content { title, rows, ..Content::default() }
@@ -86,7 +91,7 @@ fn line(cx: &Cx<'_>, alarm: &AlarmRow, width: usize) -> crate::console::line::Li
     let (status, status_role) = status(cx, alarm);
     let mut line = cx.line().text(mark(alarm.class), role).gap(1);
     if cx.form != Form::Narrow {
-        line = line.text(alarm.raised.operator.clock(), Role::Dim).gap(1);
+        line = line.text(alarm.raised.market.clock(), Role::Dim).gap(1);
     }
     line = line.left(word(alarm.class), 10, role);
     let middle = width.saturating_sub(line.used() + text::width(&status) + 1);
@@ -104,15 +109,13 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
     lines.extend(cx.labelled("cause", alarm.cause.as_str(), width));
     lines.extend(cx.labelled("effect", alarm.consequence.as_str(), width));
     lines.extend(cx.labelled("do", alarm.response.as_str(), width));
-    let raised = format!(
-        "{} ({} ago), {} times",
-        alarm.raised.operator.clock(),
-        text::ago(alarm.raised.operator, now),
-        alarm.count
-    );
+    let times = if alarm.count > 1 { format!(", {} times", alarm.count) } else { String::new() };
+    let (clock, age) = (alarm.raised.market.clock(), text::ago(alarm.raised.operator, now));
+    let raised = format!("{clock} ({age} ago){times}");
     lines.extend(cx.labelled("raised", raised, width));
     if let Some((who, at, comment)) = &alarm.acknowledged {
-        let said = format!("{} by {who}: {comment}", at.clock());
+        let comment = if comment.as_str().is_empty() { String::new() } else { format!(": {comment}") };
+        let said = format!("{} ago by {who}{comment}", text::ago(*at, now));
         lines.extend(cx.labelled("acknowledged", said, width));
     }
     let condition = match (alarm.active, alarm.resettable) {

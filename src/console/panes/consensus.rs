@@ -32,7 +32,17 @@ fn cell<T: Copy>(cx: &Cx<'_>, voice: &VoiceView<T>, word: impl Fn(T, Confidence)
     if age > voice.fresh_for {
         return Cell { word: "~".to_owned(), age: seconds(age), role: Role::Stale };
     }
-    Cell { word, age: short_span(age), role }
+    Cell { word, age: brief(age), role }
+}
+
+/// An age in three cells.
+fn brief(age: Duration) -> String {
+    match age.as_secs() {
+        secs @ 0..100 => format!("{secs}s"),
+        secs @ 100..6_000 => format!("{}m", secs / 60),
+        secs @ 6_000..360_000 => format!("{}h", secs / 3_600),
+        secs => format!("{}d", secs / 86_400),
+    }
 }
 
 /// A stale age says its seconds as long as they fit: it is compared with a limit.
@@ -83,6 +93,10 @@ fn votes(tally: TallyView) -> String {
     format!("{}/{} x{}", tally.agreeing, tally.present, multiplier(tally))
 }
 
+fn short_votes(tally: TallyView) -> String {
+    format!("{}/{} {}", tally.agreeing, tally.present, multiplier(tally))
+}
+
 fn symbol(row: &ConsensusRow) -> String {
     let held = if row.held { "*" } else { "" };
     let locked = if row.locked.is_some() { "!" } else { "" };
@@ -101,19 +115,15 @@ fn line(cx: &Cx<'_>, row: &ConsensusRow, width: usize) -> LineBuilder {
             .text("TA ", Role::Dim)
             .left(ta.word, 4, ta.role)
             .right(ta.age, 4, Role::Dim)
-            .text("  RG ", Role::Dim)
-            .left(rg.word, 7, rg.role)
+            .text(" RG ", Role::Dim)
+            .left(rg.word, 8, rg.role)
             .right(rg.age, 4, Role::Dim)
             .text(" SE ", Role::Dim)
-            .left(voice_word(&se), 8, se.role)
+            .left(voice_word(&se), 9, se.role)
             .text(" BUY ", Role::Dim)
-            .left(votes(row.buy), 9, Role::Plain)
+            .left(short_votes(row.buy), 8, Role::Plain)
             .text(" SELL ", Role::Dim)
-            .rest(
-                format!("{}/{} {}", row.sell.agreeing, row.sell.present, multiplier(row.sell)),
-                width,
-                Role::Plain,
-            );
+            .rest(short_votes(row.sell), width, Role::Plain);
     }
     let line = line
         .left(ta.word, 4, ta.role)
@@ -122,7 +132,7 @@ fn line(cx: &Cx<'_>, row: &ConsensusRow, width: usize) -> LineBuilder {
         .left(rg.word, 8, rg.role)
         .right(rg.age, 4, Role::Dim)
         .gap(1)
-        .left(voice_word(&se), 9, se.role);
+        .left(voice_word(&se), 10, se.role);
     if width < COLUMN_CELLS {
         let short = |tally: TallyView| format!("{}/{}", tally.agreeing, tally.present);
         return line
@@ -134,7 +144,7 @@ fn line(cx: &Cx<'_>, row: &ConsensusRow, width: usize) -> LineBuilder {
     }
     let line = line.left(votes(row.buy), 10, Role::Plain).left(votes(row.sell), 10, Role::Plain).left(
         confidence,
-        4,
+        3,
         Role::Plain,
     );
     if width < line.used() + 12 {
@@ -168,7 +178,7 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     let head = if cx.form == Form::Narrow || rows.is_empty() || width < COLUMN_CELLS {
         Vec::new()
     } else {
-        let names = format!("{:11}{:9}{:13}{:9}{:10}{:10}conf", "", "TA", "regime", "sentim.", "BUY", "SELL");
+        let names = format!("{:11}{:9}{:13}{:10}{:10}{:9}conf", "", "TA", "regime", "sentim.", "BUY", "SELL");
         let last = if width > 90 { "     price  last signal" } else { "" };
         vec![cx.note(format!("{names}{last}")).build()]
     };

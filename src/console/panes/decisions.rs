@@ -24,10 +24,11 @@ fn word(outcome: Option<Outcome>) -> (&'static str, Role) {
     }
 }
 
-/// Why it ended so, or what came of it.
-fn because(decision: &Decision) -> String {
+/// Why it ended so, or what came of it; a fill in at most so many cells a figure.
+fn because(decision: &Decision, cells: usize) -> String {
     if let (Some(price), false) = (decision.average_price, decision.filled.is_zero()) {
-        return format!("{} @ {}", text::number(decision.filled), text::number(price));
+        let figure = |value| text::fitted(value, cells, false);
+        return format!("{} @ {}", figure(decision.filled), figure(price));
     }
     if let (Some(conflict), Some(resolution)) = (decision.conflicts.first(), &decision.resolution) {
         return format!("{}, {}", conflict.kind, resolution.by);
@@ -55,7 +56,11 @@ fn arithmetic(decision: &Decision) -> String {
 }
 
 fn line(cx: &Cx<'_>, decision: &Decision, width: usize) -> LineBuilder {
-    let (outcome, role) = word(decision.outcome);
+    let (outcome, role) = match (decision.signal.action, decision.outcome) {
+        // HOLD says it all.
+        (Action::Hold, Some(Outcome::Hold)) => ("", Role::Dim),
+        (_, outcome) => word(outcome),
+    };
     let clock = decision.at.clock();
     let clock = if cx.form == Form::Narrow { clock.get(..5).unwrap_or(&clock) } else { &clock };
     cx.line()
@@ -65,7 +70,7 @@ fn line(cx: &Cx<'_>, decision: &Decision, width: usize) -> LineBuilder {
         .left(decision.signal.action.to_string(), 6, Role::Plain)
         .left(arithmetic(decision), 14, Role::Dim)
         .left(outcome, 7, role)
-        .rest(because(decision), width, Role::Plain)
+        .rest(because(decision, 9), width, Role::Plain)
 }
 
 /// Title and rows.
@@ -154,6 +159,6 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
         lines.extend(cx.labelled("order", order.to_string(), width));
     }
     let (outcome, _) = word(decision.outcome);
-    lines.extend(cx.labelled("ended", format!("{outcome} {}", because(decision)), width));
+    lines.extend(cx.labelled("ended", format!("{outcome} {}", because(decision, usize::MAX)), width));
     lines
 }

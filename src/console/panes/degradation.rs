@@ -6,7 +6,11 @@ use super::{Content, Cx, Form, Row, RowId};
 use crate::console::panes::alarms::minute;
 use crate::console::text;
 use crate::console::theme::Role;
+use crate::coordinator::snapshot::ForcedView;
 use crate::domain::Level;
+
+/// Names the row of the forced level; no component is called so.
+const FORCED: &str = "(forced)";
 
 /// The look of a level.
 pub const fn role(level: Level) -> Role {
@@ -30,7 +34,7 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     if cx.form == Form::Narrow {
         return Content { title: summary(cx), ..Content::default() };
     }
-    let title = format!("effective {} since {}", view.effective, minute(view.since));
+    let title = format!("effective {} {}", view.effective, text::ago(view.since, cx.facts.now.operator));
     let forced = view.forced.as_ref().map_or_else(
         || "none".to_owned(),
         |forced| {
@@ -44,9 +48,10 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         .text(view.automatic.to_string(), role(view.automatic))
         .text("  forced ", Role::Dim)
         .rest(forced, width, Role::Plain);
+    let levels = if view.forced.is_some() { Row::new(FORCED, levels) } else { Row::below(levels) };
     let next = view.next_level_at.map_or_else(String::new, |at| format!("  (next level at {at})"));
     let failures = format!("LLM failures {}  API failures {}{next}", view.llm_failures, view.api_failures);
-    let mut rows = vec![Row::below(levels), Row::below(cx.line().left(failures, width, Role::Plain))];
+    let mut rows = vec![levels, Row::below(cx.line().left(failures, width, Role::Plain))];
     if !view.models_configured {
         rows.push(Row::below(cx.note("no models configured: rules decide")));
     }
@@ -73,19 +78,30 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     Content { title, rows, ..Content::default() }
 }
 
-/// The forced level in full, and one component.
+/// The forced level in full, or one component.
 pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
     let view = &cx.facts.snapshot.degradation;
+    if let (FORCED, Some(forced)) = (id.0.as_str(), &view.forced) {
+        return forced_detail(cx, forced, width);
+    }
     let Some(component) = view.components.iter().find(|component| component.name == id.0) else {
         return Vec::new();
     };
     let mut lines = vec![cx.line().text(&component.name, Role::Title).build()];
     lines.extend(cx.labelled("failures outstanding", component.failures.to_string(), width));
     lines.extend(cx.labelled("successes in a row", component.successes.to_string(), width));
-    if let Some(forced) = &view.forced {
-        let age = text::ago(forced.since, cx.facts.now.operator);
-        let said = format!("{} by {} {age} ago: {}", forced.level, forced.by, forced.reason);
-        lines.extend(cx.labelled("forced", said, width));
-    }
+    lines
+}
+
+fn forced_detail(cx: &Cx<'_>, forced: &ForcedView, width: usize) -> Vec<Line<'static>> {
+    let age = text::ago(forced.since, cx.facts.now.operator);
+    let head = format!("{} forced by {} {age} ago", forced.level, forced.by);
+    let mut lines = vec![cx.line().text(head, Role::Title).build()];
+    lines.extend(cx.labelled("why", text::or_none_given(forced.reason.as_str()), width));
+    let end = forced.until.map_or_else(
+        || "when somebody clears it".to_owned(),
+        |until| format!("{} market time, or when somebody clears it", until.clock()),
+    );
+    lines.extend(cx.labelled("ends", end, width));
     lines
 }

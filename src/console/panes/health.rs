@@ -50,9 +50,9 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
 fn line(cx: &Cx<'_>, row: &HealthRow, width: usize) -> crate::console::line::LineBuilder {
     let (word, role) = word(row.status);
     let since = short_span(cx.facts.now.operator.since(row.since));
-    let line = cx.line().left(&row.what, 14, Role::Plain).gap(1).left(word, 7, role);
-    let middle = width.saturating_sub(line.used() + 6);
-    line.left(row.detail.as_str(), middle, Role::Plain).right(since, 6, Role::Dim)
+    let line = cx.line().left(&row.what, 9, Role::Plain).gap(1).left(word, 6, role).gap(1);
+    let middle = width.saturating_sub(line.used() + 5);
+    line.left(row.detail.as_str(), middle, Role::Plain).right(since, 5, Role::Dim)
 }
 
 /// One check in full.
@@ -63,7 +63,7 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
     let (status, role) = word(row.status);
     let mut lines = vec![cx.line().text(format!("{} ", row.what), Role::Title).text(status, role).build()];
     lines.extend(cx.labelled("figures", row.detail.as_str(), width));
-    let since = format!("{} ({} ago)", row.since.clock(), text::ago(row.since, cx.facts.now.operator));
-    lines.extend(cx.labelled("since", since, width));
+    let since = format!("{} ago", text::ago(row.since, cx.facts.now.operator));
+    lines.extend(cx.labelled("so since", since, width));
     lines
 }

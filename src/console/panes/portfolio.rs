@@ -8,7 +8,7 @@ use super::{Content, Cx, Form, Row, RowId, equity_chart};
 use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::theme::Role;
-use crate::coordinator::snapshot::PositionView;
+use crate::coordinator::snapshot::{AllocationRow, PortfolioView, PositionView};
 use crate::domain::short_span;
 
 /// The look of a gain or a loss.
@@ -35,24 +35,33 @@ fn of_limit(line: LineBuilder, name: &str, (value, limit): (Decimal, Decimal)) -
 }
 
 fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
-    let (price, price_role) = position
-        .price
-        .map_or_else(|| ("no price".to_owned(), Role::Stale), |price| (text::number(price), Role::Plain));
-    let (result, role) = position
-        .result
-        .map_or_else(|| ("–".to_owned(), Role::Stale), |result| (text::result(result), result_role(result)));
+    let wide = width > 60;
+    let cells = if wide { (12, 11, 11) } else { (9, 9, 8) };
+    let (price, price_role) = position.price.map_or_else(
+        || ("no price".to_owned(), Role::Stale),
+        |price| (text::fitted(price, cells.1, false), Role::Plain),
+    );
+    let (result, role) = position.result.map_or_else(
+        || ("–".to_owned(), Role::Stale),
+        |result| {
+            let said = text::result(result);
+            let fits = text::width(&said) <= cells.2;
+            (if fits { said } else { text::fitted(result, cells.2, true) }, result_role(result))
+        },
+    );
     let (stop, stop_role) = position.stop_pct.map_or_else(
         || ("NO STOP".to_owned(), Role::Bad),
         |pct| (format!("stop {}%", text::percent(pct)), Role::Plain),
     );
-    let wide = width > 60;
     let line = cx
         .line()
         .left(position.symbol.as_str(), 9, Role::Plain)
         .gap(1)
-        .left(text::signed(position.quantity), if wide { 12 } else { 9 }, Role::Plain)
-        .right(price, if wide { 11 } else { 9 }, price_role)
-        .right(result, if wide { 12 } else { 10 }, role);
+        .left(text::fitted(position.quantity, cells.0, true), cells.0, Role::Plain)
+        .gap(1)
+        .right(price, cells.1, price_role)
+        .gap(1)
+        .right(result, cells.2, role);
     let line = if wide {
         line.gap(1).left(cx.facts.snapshot.portfolio.currency.as_str(), 6, Role::Dim)
     } else {
@@ -66,11 +75,61 @@ fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
     }
 }
 
+/// `1 position, 2 holdings, 0 orders`: positions are what agents bought and what has a stop; holdings are what the
+/// allocation keeps, and what plans buy and sell.
+fn counts(view: &PortfolioView) -> String {
+    let holdings = view.allocation.iter().filter(|row| is_holding(view, row)).count();
+    let counted = |count: usize, one: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {one}{plural}")
+    };
+    let parts = [
+        counted(view.positions.len(), "position"),
+        counted(holdings, "holding"),
+        counted(view.orders.len(), "order"),
+    ];
+    parts.join(", ")
+}
+
+/// Whether it is an asset that is held beside the cash.
+fn is_holding(view: &PortfolioView, row: &AllocationRow) -> bool {
+    row.asset != view.currency && !row.value.is_zero()
+}
+
+fn cash_last(view: &PortfolioView) -> Vec<&AllocationRow> {
+    let mut rows: Vec<_> = view.allocation.iter().collect();
+    rows.sort_by_key(|row| row.asset == view.currency);
+    rows
+}
+
+fn asset_kind(view: &PortfolioView, row: &AllocationRow) -> &'static str {
+    if row.asset == view.currency { "cash" } else { "holds" }
+}
+
+/// `holds BTC 554 5.5/33.3%  XRP 555 5.6/33.3%  cash USDT 8,885 88.9/33.3%`, where there is no room for a row each.
+fn allocation_line(cx: &Cx<'_>, view: &PortfolioView, width: usize) -> LineBuilder {
+    let (mut line, mut kind_before) = (cx.line(), "");
+    for row in cash_last(view) {
+        let (kind, asset) = (asset_kind(view, row), row.asset.as_str());
+        let (share, target) = (text::percent(row.share_pct), text::percent(row.target_pct));
+        let said = format!("{asset} {} {share}/{target}%", text::fitted(row.value, 6, false));
+        if line.used() + kind.len() + 1 + text::width(&said) > width {
+            return line.rest("…", width, Role::Dim);
+        }
+        if kind != kind_before {
+            line = line.text(kind, Role::Dim).gap(1);
+            kind_before = kind;
+        }
+        line = line.text(said, Role::Plain).gap(2);
+    }
+    line
+}
+
 /// Title and rows.
 pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     let view = &cx.facts.snapshot.portfolio;
     let exposure = format!("{}/{}%", text::percent(view.exposure_pct.0), text::percent(view.exposure_pct.1));
-    let title = format!("{} positions, {} orders", view.positions.len(), view.orders.len());
+    let title = counts(view);
     let title = if cx.form == Form::Column { title } else { format!("{title}, exposure {exposure}") };
     let mut rows: Vec<_> = view
         .positions
@@ -90,10 +149,16 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         Row::new(format!("order {at} {}", order.symbol), line)
     }));
     if cx.form == Form::Narrow {
+        if !view.allocation.is_empty() {
+            rows.push(Row::below(allocation_line(cx, view, width)));
+        }
         return Content { title, rows, ..Content::default() };
     }
-    let equity = view.equity.map_or_else(|| "unknown: a price is missing".to_owned(), text::amount);
-    let line = cx.line().text("equity ", Role::Dim).text(format!("{equity} {}", view.currency), Role::Plain);
+    let (equity, role) = view.equity.map_or_else(
+        || ("unknown, no price".to_owned(), Role::Stale),
+        |equity| (format!("{} {}", text::amount(equity), view.currency), Role::Plain),
+    );
+    let line = cx.line().text("equity ", Role::Dim).text(equity, role);
     let line = of_limit(line.gap(2), "exposure", view.exposure_pct);
     rows.push(Row::below(line));
     let line = of_limit(cx.line(), "day", view.day_pct);
@@ -111,12 +176,12 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
             cx.line().text(format!("tripped: {}", view.breakers_tripped.join(", ")), Role::Bad),
         ));
     }
-    for row in &view.allocation {
+    for row in cash_last(view) {
         let line = cx
             .line()
-            .left(row.asset.as_str(), 9, Role::Plain)
-            .gap(1)
-            .right(text::amount(row.value), 12, Role::Plain)
+            .left(asset_kind(view, row), 6, Role::Dim)
+            .left(row.asset.as_str(), 6, Role::Plain)
+            .right(text::amount(row.value), 11, Role::Plain)
             .right(format!("{}%", text::percent(row.share_pct)), 7, Role::Plain)
             .left(format!(" of {}%", text::percent(row.target_pct)), 10, Role::Dim);
         let cells = width.saturating_sub(line.used()).min(40);

@@ -12,12 +12,30 @@ fn word(state: &TaskState) -> (String, Role) {
     match state {
         TaskState::Idle => ("ok".to_owned(), Role::Good),
         TaskState::Running => ("RUN".to_owned(), Role::Key),
-        TaskState::WaitingOn(task) => (format!("waits {task}"), Role::Dim),
+        TaskState::WaitingOn(_) => ("WAIT".to_owned(), Role::Dim),
         TaskState::NoSource => ("none".to_owned(), Role::Dim),
         TaskState::SkippedByLevel => ("LEVEL".to_owned(), Role::Warn),
         TaskState::SkippedByState => ("STATE".to_owned(), Role::Warn),
         TaskState::Disabled => ("OFF".to_owned(), Role::Warn),
         TaskState::Failing => ("ERR".to_owned(), Role::Bad),
+    }
+}
+
+/// What keeps a task from running, or what went wrong last.
+fn because(cx: &Cx<'_>, row: &TaskRow) -> (String, Role) {
+    match &row.state {
+        TaskState::WaitingOn(task) => (format!("for {task}"), Role::Dim),
+        TaskState::SkippedByLevel => {
+            (format!("not at {}", cx.facts.snapshot.degradation.effective), Role::Dim)
+        }
+        TaskState::SkippedByState => (format!("not while {}", cx.facts.snapshot.control.state), Role::Dim),
+        TaskState::Idle
+        | TaskState::Running
+        | TaskState::NoSource
+        | TaskState::Disabled
+        | TaskState::Failing => {
+            (row.problem.as_ref().map(ToString::to_string).unwrap_or_default(), Role::Bad)
+        }
     }
 }
 
@@ -47,13 +65,16 @@ fn line(cx: &Cx<'_>, row: &TaskRow, width: usize) -> crate::console::line::LineB
         .left(row.task.name(), 19, Role::Plain)
         .gap(1)
         .left(state, 5, role)
-        .left(count, 5, Role::Plain)
-        .left(took, 6, Role::Dim);
-    let used = line.used() + 12;
-    let problem = row.problem.as_ref().map(ToString::to_string).unwrap_or_default();
-    let middle = width.saturating_sub(used);
-    let problem = if middle < 6 { String::new() } else { format!(" {problem}") };
-    line.left(problem, middle, Role::Bad).right(next, 12, next_role)
+        .gap(1)
+        .left(&count, text::width(&count).max(4), Role::Plain)
+        .gap(1)
+        .right(took, 5, Role::Dim);
+    let (why, why_role) = because(cx, row);
+    let middle = width.saturating_sub(line.used() + text::width(&next) + 1);
+    let why = if middle < 8 { String::new() } else { format!(" {why}") };
+    let line = line.left(why, middle, why_role);
+    let rest = width.saturating_sub(line.used());
+    line.right(next, rest, next_role)
 }
 
 /// Title and rows, failing ones first.

@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use super::{Content, Cx, Form, Row, RowId, message_text};
+use super::{Content, Cx, Row, RowId, message_text};
 use crate::console::text;
 use crate::console::theme::Role;
 use crate::console::traffic_log::Entry;
@@ -19,12 +19,17 @@ const fn role(priority: Priority) -> Role {
 
 fn line(cx: &Cx<'_>, entry: &Entry, width: usize) -> crate::console::line::LineBuilder {
     let message = &entry.message;
-    let (topic, source) = if cx.form == Form::Page { (21, 20) } else { (17, 18) };
+    // What a message says is worth more than the whole name of who said it.
+    let (topic, source) = match width {
+        0..78 => (17, 11),
+        78..100 => (17, 18),
+        100.. => (20, 20),
+    };
     let symbol = message.payload.symbol().map_or("-", |symbol| symbol.as_str());
     cx.line()
         .text(message.timestamp.clock(), Role::Dim)
         .gap(1)
-        .left(message.topic.name(), topic - 1, Role::Plain)
+        .left(message.topic.name(), topic, Role::Plain)
         .gap(1)
         .left(&*message.source, source, Role::Dim)
         .gap(1)

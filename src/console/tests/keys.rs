@@ -468,6 +468,56 @@ fn the_palette_completes_and_explains() {
 }
 
 #[test]
+fn the_palette_finds_every_command_by_any_part_of_its_name() {
+    for (name, _) in Command::usages() {
+        for part in [&name[..2], &name[name.len() - 3..], name] {
+            let mut desk = running();
+            desk.key(":");
+            desk.words(part);
+            assert!(desk.screen().contains(name), "`{part}` does not offer {name}:\n{}", desk.screen());
+        }
+        let mut desk = running();
+        desk.key(":");
+        desk.words(&name[..name.len() - 1]);
+        desk.key("tab");
+        assert!(
+            desk.screen().contains(&format!(": {name} _")),
+            "{name} is not completed:\n{}",
+            desk.screen()
+        );
+    }
+}
+
+#[test]
+fn the_palette_says_when_nothing_is_called_so() {
+    let mut desk = running();
+    desk.key(":");
+    desk.words("xyz");
+    desk.key("tab");
+    assert!(desk.screen().contains("no command is called `xyz`"), "{}", desk.screen());
+}
+
+#[test]
+fn resume_and_release_typed_by_name_open_their_dialogs() {
+    let mut desk = paused();
+    desk.key(":");
+    desk.words("resume");
+    desk.keys(&["enter"]);
+    assert!(desk.screen().contains("Resume: PAUSED to RUNNING"));
+    desk.keys(&["y"]);
+    assert_eq!(desk.commands(), ["resume"]);
+    let mut desk = halted();
+    desk.key(":");
+    desk.words("release feed is sane");
+    desk.keys(&["enter"]);
+    assert!(desk.screen().contains("ok     every Emergency acknowledged"), "{}", desk.screen());
+    desk.keys(&["y", "enter"]);
+    desk.wait(400);
+    desk.words("k7qx");
+    assert!(matches!(&desk.sent[0].0, Command::Release { reason } if reason == "feed is sane"));
+}
+
+#[test]
 fn flatten_shows_the_engine_s_preview_and_wants_its_code() {
     let mut desk = running();
     desk.key(":");
@@ -543,26 +593,26 @@ fn digits_open_pages_and_close_them_again() {
     let mut desk = running();
     for pane in PaneId::ALL {
         desk.key(&pane.digit().to_string());
-        assert_eq!(desk.app.page(), Some(pane));
+        assert_eq!(desk.app.navigation().page(), Some(pane));
     }
     desk.keys(&["0"]);
-    assert_eq!(desk.app.page(), None);
+    assert_eq!(desk.app.navigation().page(), None);
     desk.keys(&["8", "esc", "z", "tab"]);
-    assert_eq!(desk.app.page(), Some(PaneId::Dca));
+    assert_eq!(desk.app.navigation().page(), Some(PaneId::Dca));
 }
 
 #[test]
 fn the_selection_is_an_id_and_not_a_row() {
     let mut desk = alarmed();
     desk.keys(&["esc", "2", "j"]);
-    assert_eq!(desk.app.selected(PaneId::Consensus).map(|id| id.0.as_str()), Some("XRP/USDT"));
+    assert_eq!(desk.app.navigation().selected(PaneId::Consensus).map(|id| id.0.as_str()), Some("XRP/USDT"));
     desk.edit(|snapshot| {
         let mut rows = (*snapshot.consensus).clone();
         rows.reverse();
         snapshot.consensus = Arc::new(rows);
     });
     desk.keys(&["j"]);
-    assert_eq!(desk.app.selected(PaneId::Consensus).map(|id| id.0.as_str()), Some("BTC/USDT"));
+    assert_eq!(desk.app.navigation().selected(PaneId::Consensus).map(|id| id.0.as_str()), Some("BTC/USDT"));
 }
 
 #[test]
@@ -573,6 +623,13 @@ fn space_freezes_the_view_and_nothing_else() {
     desk.act(Action::Traffic(fixture::messages(312), 0));
     assert!(desk.screen().contains("FROZEN +312 new"));
     assert!(desk.sent.is_empty());
+}
+
+#[test]
+fn space_on_a_page_without_topics_says_that_nothing_moves() {
+    let mut desk = running();
+    desk.keys(&["8", "space", "8"]);
+    assert!(desk.screen().contains("LIVE"), "the hidden view was frozen:\n{}", desk.screen());
 }
 
 #[test]

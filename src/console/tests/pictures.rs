@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
-use crate::config::Config;
 use crate::console::app::{Action, App};
 use crate::console::facts::Facts;
 use crate::console::{Options, fixture, view};
-use crate::runtime::options::{ColorChoice, MarketChoice, RunOptions, Speed, SummaryFormat};
+use crate::runtime::options::simulated_for;
 
 /// Size of a cell of the picture.
 const CELL: (usize, usize) = (9, 19);
@@ -26,22 +25,7 @@ const BACKGROUND: &str = "#14171c";
 const FOREGROUND: &str = "#c8ccd4";
 
 fn a_simulated_run() -> (Facts, Vec<Arc<crate::domain::Message>>) {
-    let options = RunOptions {
-        market: MarketChoice::Simulated,
-        speed: Speed::Max,
-        seed: 1,
-        run_for: Some(Duration::from_secs(62 * 3_600 + 1_450)),
-        console: false,
-        summary: SummaryFormat::Text,
-        operator_script: None,
-        operator: None,
-        data_dir: None,
-        durable: false,
-        read_only: false,
-        ascii: false,
-        color: ColorChoice::Auto,
-        config: Arc::new(Config::defaults().unwrap()),
-    };
+    let options = simulated_for(Duration::from_secs(62 * 3_600 + 1_450));
     let (snapshot, gate, messages) = crate::runtime::seen_at_the_end(&options).unwrap();
     let now = snapshot.at;
     (Facts { snapshot: Arc::new(snapshot), gate, now }, messages)
@@ -71,44 +55,124 @@ fn name_of(color: Color, default: &'static str) -> &'static str {
     }
 }
 
-/// One `text` a run of equal style; every character has its own x, so that any monospaced font keeps the grid.
+/// The arms of a character of a frame: up, right, down, left.
+fn arms(symbol: &str) -> Option<[bool; 4]> {
+    let of = |arms: &str| ['u', 'r', 'd', 'l'].map(|arm| arms.contains(arm));
+    Some(of(match symbol {
+        "─" => "rl",
+        "│" => "ud",
+        "┌" => "rd",
+        "┐" => "dl",
+        "└" => "ur",
+        "┘" => "ul",
+        "├" => "urd",
+        "┤" => "udl",
+        "┬" => "rdl",
+        "┴" => "url",
+        "┼" => "urdl",
+        _ => return None,
+    }))
+}
+
+/// The look of one cell.
+#[derive(PartialEq, Clone, Copy)]
+struct Look {
+    ink: &'static str,
+    paper: &'static str,
+    bold: bool,
+}
+
+fn look(cell: &Cell) -> Look {
+    let (ink, paper) = (name_of(cell.fg, FOREGROUND), name_of(cell.bg, BACKGROUND));
+    let bold = cell.modifier.contains(Modifier::BOLD);
+    if cell.modifier.contains(Modifier::REVERSED) {
+        Look { ink: paper, paper: ink, bold }
+    } else {
+        Look { ink, paper, bold }
+    }
+}
+
+/// Frames are drawn as lines, so that they meet whatever the font; of the text every character has its own x, so that
+/// any monospaced font keeps the grid.
 fn svg_of(buffer: &Buffer) -> String {
     let (columns, rows) = (usize::from(buffer.area.width), usize::from(buffer.area.height));
     let (width, height) = (columns * CELL.0, rows * CELL.1);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-         font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\" xml:space=\"preserve\">\n\
+         font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"{BACKGROUND}\"/>\n"
     );
-    for y in 0..buffer.area.height {
-        for x in 0..buffer.area.width {
-            let cell = &buffer[(x, y)];
-            let reversed = cell.modifier.contains(Modifier::REVERSED);
-            let (mut ink, mut paper) = (name_of(cell.fg, FOREGROUND), name_of(cell.bg, BACKGROUND));
-            if reversed {
-                std::mem::swap(&mut ink, &mut paper);
-            }
-            let (left, top) = (usize::from(x) * CELL.0, usize::from(y) * CELL.1);
-            if paper != BACKGROUND {
-                writeln!(
-                    svg,
-                    "<rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" fill=\"{paper}\"/>",
-                    CELL.0, CELL.1
-                )
-                .unwrap();
-            }
-            let symbol = cell.symbol();
-            if symbol.trim().is_empty() {
-                continue;
-            }
-            let weight = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-            let text = symbol.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            writeln!(svg, "<text x=\"{left}\" y=\"{}\" fill=\"{ink}\"{weight}>{text}</text>", top + BASELINE)
-                .unwrap();
+    for (y, row) in buffer.content.chunks(columns).enumerate() {
+        let mut x = 0;
+        while let Some(first) = row.get(x) {
+            let look = look(first);
+            let run: Vec<_> = row[x..].iter().take_while(|cell| self::look(cell) == look).collect();
+            svg.push_str(&run_of(&run, look, (x * CELL.0, y * CELL.1)));
+            x += run.len();
         }
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+/// Cells of one look beside each other: their ground, their frame lines, their text.
+fn run_of(run: &[&Cell], look: Look, (left, top): (usize, usize)) -> String {
+    let Look { ink, paper, bold } = look;
+    let mut svg = String::new();
+    if paper != BACKGROUND {
+        let (width, height) = (run.len() * CELL.0, CELL.1);
+        writeln!(
+            svg,
+            "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"{paper}\"/>"
+        )
+        .unwrap();
+    }
+    let mut strokes = Vec::new();
+    for (at, cell) in run.iter().enumerate() {
+        let x = left + at * CELL.0;
+        let Some([up, right, down, left]) = arms(cell.symbol()) else { continue };
+        let (middle, centre) = (x + CELL.0 / 2, top + CELL.1 / 2);
+        if left || right {
+            let (from, to) = (if left { x } else { middle }, if right { x + CELL.0 } else { middle });
+            draw_on(&mut strokes, [from, centre, to, centre]);
+        }
+        if up || down {
+            let (from, to) = (if up { top } else { centre }, if down { top + CELL.1 } else { centre });
+            draw_on(&mut strokes, [middle, from, middle, to]);
+        }
+    }
+    if !strokes.is_empty() {
+        let path: Vec<_> =
+            strokes.iter().map(|[x, y, to_x, to_y]| format!("M{x} {y}L{to_x} {to_y}")).collect();
+        writeln!(svg, "<path d=\"{}\" stroke=\"{ink}\"/>", path.concat()).unwrap();
+    }
+    let weight = if bold { " font-weight=\"bold\"" } else { "" };
+    let is_text = |cell: &Cell| arms(cell.symbol()).is_none() && !cell.symbol().trim().is_empty();
+    let mut at = 0;
+    for word in run.chunk_by(|one, next| is_text(one) == is_text(next)) {
+        if is_text(word[0]) {
+            let places: Vec<_> =
+                (at..at + word.len()).map(|place| (left + place * CELL.0).to_string()).collect();
+            let symbols: String = word.iter().map(|cell| cell.symbol()).collect();
+            let text = symbols.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let (x, y) = (places.join(" "), top + BASELINE);
+            writeln!(svg, "<text x=\"{x}\" y=\"{y}\" fill=\"{ink}\"{weight}>{text}</text>").unwrap();
+        }
+        at += word.len();
+    }
+    svg
+}
+
+/// A line from one point to another.
+type Stroke = [usize; 4];
+
+/// Adds a line; one that goes on where the last one ended makes that longer.
+fn draw_on(strokes: &mut Vec<Stroke>, stroke: Stroke) {
+    let [x, y, to_x, to_y] = stroke;
+    match strokes.last_mut() {
+        Some(last) if last[1] == y && last[2..] == [x, y] && to_y == y => last[2] = to_x,
+        Some(_) | None => strokes.push(stroke),
+    }
 }
 
 #[test]

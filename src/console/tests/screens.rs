@@ -11,21 +11,7 @@ use rstest::rstest;
 use crate::console::app::{Action, App};
 use crate::console::{Options, fixture, view};
 use crate::coordinator::snapshot::{ControlView, Snapshot};
-use crate::domain::{Now, TradingState};
-
-/// For looking at: `cargo test --lib console::tests::screens::print -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints the screens for a reader"]
-fn print() {
-    for (width, height) in [(120, 40), (80, 24), (60, 16), (40, 8)] {
-        println!("{width}x{height}\n{}\n", fixture::screen(&fixture::app(), width, height));
-    }
-    for digit in "1234567890".chars() {
-        let mut app = fixture::app();
-        press(&mut app, &digit.to_string());
-        println!("page {digit}\n{}\n", fixture::screen(&app, 100, 30));
-    }
-}
+use crate::domain::{Now, SafeText, Seq, TradingState};
 
 fn press(app: &mut App, key: &str) {
     let facts = app.facts().clone();
@@ -128,7 +114,7 @@ fn the_gate_s_word_goes_before_the_snapshot() {
     let mut facts = fixture::facts(with_control(fixture::running_control()));
     facts.gate = fixture::reading(TradingState::Halted);
     let screen = fixture::screen(&fixture::app_with(facts, Options::default()), 120, 40);
-    assert!(screen.starts_with(" ■ HALTED by the gate, core follows"), "{screen}");
+    assert!(screen.starts_with(" ■ HALTED [writing] by the gate, core follows"), "{screen}");
     assert!(!screen.contains("ENTRIES OPEN"));
 }
 
@@ -171,11 +157,104 @@ fn ascii_screens_are_ascii() {
 }
 
 #[test]
-fn records_that_are_not_on_disk_say_writing() {
-    let mut snapshot = fixture::snapshot();
-    snapshot.head = snapshot.head.next();
-    let screen = fixture::screen(&fixture::app_of(snapshot), 120, 40);
-    assert!(screen.contains("(writing)"), "{screen}");
+fn a_state_says_writing_until_its_record_is_on_disk_and_no_longer() {
+    let first_line = |control: ControlView, durable: u64, width| {
+        let snapshot = Snapshot { durable: Seq(durable), ..with_control(control) };
+        let screen = fixture::screen(&fixture::app_of(snapshot), width, 24);
+        screen.lines().next().unwrap().to_owned()
+    };
+    for width in [120, 80, 60] {
+        let halted = |durable| first_line(fixture::halted_control(), durable, width);
+        assert!(halted(18_199).contains("[writing]"), "{width}: {}", halted(18_199));
+        assert!(
+            halted(18_200).contains("[durable]"),
+            "{width}: later records do not matter: {}",
+            halted(18_200)
+        );
+        assert!(first_line(fixture::control(), 18_199, width).contains("[writing]"), "{width}");
+        assert!(!first_line(fixture::control(), 18_200, width).contains('['), "{width}");
+    }
+}
+
+#[test]
+fn a_halt_by_the_gate_alone_says_writing() {
+    for width in [120, 80, 60] {
+        let mut facts = fixture::facts(with_control(fixture::running_control()));
+        facts.gate = fixture::reading(TradingState::Halted);
+        let screen = fixture::screen(&fixture::app_with(facts, Options::default()), width, 24);
+        assert!(screen.starts_with(" ■ HALTED [writing]"), "{screen}");
+    }
+}
+
+#[test]
+fn halted_says_why_entries_are_blocked_on_every_width() {
+    for width in 60..=120 {
+        let screen = fixture::screen(&fixture::app_of(with_control(fixture::halted_control())), width, 24);
+        let header: Vec<_> = screen.lines().take(2).collect();
+        assert!(header[1].contains("ENTRIES BLOCKED: halted"), "{width}: {header:?}");
+        assert!(width < 80 || header[0].contains("runaway XRP"), "{width}: {header:?}");
+    }
+}
+
+#[test]
+fn the_speed_is_named_wherever_there_is_room_for_columns() {
+    for width in 80..=120 {
+        for control in [fixture::running_control(), fixture::control()] {
+            let screen = fixture::screen(&fixture::app_of(with_control(control)), width, 24);
+            assert!(screen.lines().next().unwrap().contains("SIM x60"), "{width}: {screen}");
+        }
+    }
+}
+
+#[rstest]
+#[case::large(120, 40, &[
+    "0.000012091", "▼▼.90 85m 2/3", "▼.61  1m breakout", "LEVEL 3/3", "STATE 3/3", "+0.012346  42,310.5", "0.0000121 -1,310.2",
+    "then trading is still", "PAUSED.", "1 EMERGENCY unacked 0:12: press a",
+])]
+#[case::small(80, 24, &["0.000012091", "▼▼.90 85m", "breakout", "1/2 1.00", "-1,310.22 USDT   stop -0.4%", "cash USDT"])]
+fn what_ordinary_trading_shows_is_not_cut(#[case] width: u16, #[case] height: u16, #[case] seen: &[&str]) {
+    let mut app = fixture::app_of(fixture::longest());
+    let facts = app.facts().clone();
+    app.update(facts, Action::Traffic(vec![fixture::longest_price()], 0));
+    let screen = fixture::screen(&app, width, height);
+    for text in seen {
+        assert!(screen.contains(text), "{text} is cut or missing:\n{screen}");
+    }
+}
+
+#[test]
+fn what_a_plan_bought_is_a_holding_and_not_a_position() {
+    let mut portfolio = fixture::portfolio();
+    portfolio.positions.clear();
+    let snapshot = Snapshot { portfolio: Arc::new(portfolio), ..fixture::empty() };
+    let app = fixture::app_of(snapshot);
+    for (width, height) in [(120, 40), (80, 24)] {
+        let screen = fixture::screen(&app, width, height);
+        assert!(screen.contains("0 positions, 2 holdings, 0 orders"), "{screen}");
+        assert!(screen.contains("holds BTC"), "{screen}");
+        assert!(screen.contains("cash") && screen.contains("USDT"), "{screen}");
+    }
+}
+
+#[test]
+fn the_footer_offers_freezing_and_filtering_only_where_topics_are_seen() {
+    let footer = |app: &App| fixture::screen(app, 120, 40).lines().last().unwrap().to_owned();
+    let mut app = fixture::app_of(with_control(fixture::running_control()));
+    assert!(footer(&app).contains("Space freeze"), "{}", footer(&app));
+    press(&mut app, "8");
+    assert!(!footer(&app).contains("freeze") && !footer(&app).contains("filter"), "{}", footer(&app));
+    press(&mut app, "1");
+    press(&mut app, "space");
+    assert!(footer(&app).contains("Space follow"), "{}", footer(&app));
+}
+
+#[test]
+fn a_halt_without_a_reason_says_so_and_tells_its_age() {
+    let mut control = fixture::halted_control();
+    control.halt_reasons[0].reason = SafeText::default();
+    control.halt_reasons[0].at.market = fixture::now().market.minus(Duration::from_secs(60 * 33_123));
+    let screen = fixture::screen(&with_dialog(with_control(control), &["r"]), 80, 24);
+    assert!(screen.contains("halted 9:12:04 ago by ana: no reason given"), "{screen}");
 }
 
 #[test]

@@ -209,7 +209,7 @@ async fn two_halt_keys_halt_although_nothing_else_moves() {
         engine
     })
     .await;
-    assert!(screen.starts_with(" ■ HALTED by the gate"), "{screen}");
+    assert!(screen.starts_with(" ■ HALTED [writing] by the gate"), "{screen}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,156 @@
+//! The keys that steer the engine, and what becomes of what they ask for. Safer is one key; looser opens a dialog. The
+//! result is the engine's answer alone.
+
+use std::time::Duration;
+
+use super::{App, Task};
+use crate::alarm::AlarmClass;
+use crate::console::dialogs::{Dialog, EmergencyBox, Release, Resume};
+use crate::console::facts::Facts;
+use crate::console::keymap::Binding;
+use crate::console::panes::{PaneId, RowId};
+use crate::console::toasts::Ticket;
+use crate::coordinator::input::Confirmation;
+use crate::domain::{AlarmTarget, Command, CommandOutcome, TradingState};
+
+/// The second press of the halt key counts within this time.
+const HALT_WITHIN: Duration = Duration::from_secs(10);
+
+impl App {
+    /// Whether another press of the halt key halts.
+    pub fn is_halt_armed(&self) -> bool {
+        self.halt_armed.is_some_and(|until| self.now() < until)
+    }
+
+    /// The halt key was pressed once and not again.
+    pub(super) fn disarm_halt(&mut self) {
+        let now = self.now();
+        if self.halt_armed.is_some_and(|until| now >= until) {
+            self.halt_armed = None;
+            let state = self.facts.state();
+            self.say(format!("not halted: the second press did not come within 10 s; {state}"));
+        }
+    }
+
+    /// Sends a command. A console for looking sends pause and halt alone.
+    pub(super) fn send(
+        &mut self,
+        command: Command,
+        confirmation: Confirmation,
+        tasks: &mut Vec<Task>,
+    ) -> Ticket {
+        self.tickets += 1;
+        let is_stop = matches!(command, Command::Pause { .. } | Command::Halt { .. });
+        if self.options.read_only && !is_stop {
+            self.say_read_only();
+            return self.tickets;
+        }
+        let loosens = !matches!(confirmation, Confirmation::None);
+        let now = self.now();
+        self.toasts.pending(self.tickets, command.name(), loosens, now);
+        let ticket = self.tickets;
+        if let Command::AckAlarm { target: AlarmTarget::One(alarm), .. } = &command {
+            self.emergencies.acknowledging(ticket, *alarm);
+        }
+        tasks.push(Task::Send { ticket, command, confirmation });
+        ticket
+    }
+
+    /// The engine has answered.
+    pub(super) fn answered(&mut self, ticket: Ticket, outcome: CommandOutcome) {
+        self.emergencies.answered(ticket, outcome.is_done());
+        if self.previews.remove(&ticket) {
+            // The answer to a question is shown where it was asked.
+            self.toasts.forget(ticket);
+            if let Some(open) = &mut self.dialog {
+                open.preview(&outcome, &self.facts);
+                open.shown_at = self.facts.now.operator;
+            }
+        }
+        let now = self.now();
+        self.toasts.answered(ticket, outcome, now);
+    }
+
+    /// Opens a dialog that leads to a command, unless the console is for looking.
+    pub(super) fn guarded(&mut self, dialog: impl FnOnce(&Facts) -> Dialog) {
+        if self.options.read_only {
+            self.say_read_only();
+        } else {
+            let dialog = dialog(&self.facts);
+            self.open(dialog);
+        }
+    }
+
+    fn say_read_only(&mut self) {
+        self.say("read-only: only pause and halt");
+    }
+
+    /// At once, no dialog. When it is PAUSED already it does nothing, unless a resume is on its way: then it
+    /// overtakes it.
+    pub(super) fn pause_key(&mut self, tasks: &mut Vec<Task>) {
+        match self.facts.state() {
+            TradingState::Running => {
+                self.send(Command::Pause { reason: String::new() }, Confirmation::None, tasks);
+            }
+            TradingState::Paused if self.toasts.is_loosening() => {
+                self.send(Command::Pause { reason: String::new() }, Confirmation::None, tasks);
+            }
+            TradingState::Paused => self.say("already PAUSED"),
+            TradingState::Halted => self.say("HALTED is stricter than PAUSED already"),
+        }
+    }
+
+    /// Pauses at once; pressed again in time, halts.
+    pub(super) fn halt_key(&mut self, tasks: &mut Vec<Task>) {
+        let key = self.keymap.name_of(Binding::Halt);
+        if self.is_halt_armed() {
+            self.halt_armed = None;
+            self.send(Command::Halt { reason: String::new() }, Confirmation::None, tasks);
+            return;
+        }
+        if self.facts.state() == TradingState::Halted && !self.toasts.is_loosening() {
+            self.say("already HALTED");
+            return;
+        }
+        self.pause_key(tasks);
+        self.halt_armed = Some(self.now().plus(HALT_WITHIN));
+        self.say(format!("paused; {key} or Ctrl-X again within 10 s HALTS"));
+    }
+
+    pub(super) fn resume_key(&mut self) {
+        match self.facts.state() {
+            TradingState::Running => self.say("already RUNNING"),
+            TradingState::Paused => self.guarded(|facts| Dialog::Resume(Resume::new(facts))),
+            TradingState::Halted => self.guarded(|_| Dialog::Release(Release::default())),
+        }
+    }
+
+    /// The selected alarm if that pane has the keys, else the oldest of the highest class. An Emergency wants a
+    /// comment, so its box opens.
+    pub(super) fn acknowledge_key(&mut self, tasks: &mut Vec<Task>) {
+        if self.options.read_only {
+            self.say_read_only();
+            return;
+        }
+        self.emergencies.bring_back();
+        let chosen = self
+            .navigation
+            .selected(PaneId::Alarms)
+            .filter(|_| self.navigation.focus() == PaneId::Alarms)
+            .and_then(|id| self.facts.snapshot.alarms.iter().find(|row| RowId::of(row.id) == *id));
+        let target = chosen.or_else(|| self.facts.most_urgent());
+        let Some((id, class, unacknowledged)) = target.map(|row| (row.id, row.class, row.unacknowledged))
+        else {
+            self.say("nothing to acknowledge");
+            return;
+        };
+        if !unacknowledged {
+            self.say(format!("{id} is acknowledged already"));
+        } else if class == AlarmClass::Emergency {
+            self.open(Dialog::Emergency(EmergencyBox::new(id)));
+        } else {
+            let command = Command::AckAlarm { target: AlarmTarget::One(id), comment: String::new() };
+            self.send(command, Confirmation::None, tasks);
+        }
+    }
+}
