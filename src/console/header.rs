@@ -314,7 +314,7 @@ fn stuck_first(facts: &Facts) -> Vec<Field> {
         (VITAL, format!("?? STUCK {gate}")),
     ];
     let below =
-        [(4, format!("values below are {age} old")), (5, format!("all {age} old")), (9, String::new())];
+        [(6, format!("values below are {age} old")), (7, format!("all {age} old")), (9, String::new())];
     vec![
         Field::new(role, wordings),
         Field::new(Role::Stale, below),

@@ -27,9 +27,7 @@ use crate::coordinator::input::{BusLosses, Confirmation, Input, Probe};
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::snapshot::Snapshot;
 use crate::coordinator::task::{TaskFailure, TaskRun};
-use crate::domain::{
-    Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Timestamp, TradingState, Untrusted,
-};
+use crate::domain::{Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Timestamp, Untrusted};
 use crate::llm::Exchange;
 use crate::market::{Feed, FeedEvent};
 use crate::store::{
@@ -488,20 +486,8 @@ impl LiveDriver {
         self.supervise("bus clean-up", cleaning);
     }
 
-    /// A task of ours that panics shuts the gate and is an Emergency by name; the process goes on.
     fn supervise(&self, what: &'static str, task: JoinHandle<()>) {
-        let (gate, inputs) = (self.world.gate.clone(), self.inputs_in.clone());
-        tokio::spawn(async move {
-            let Err(error) = task.await else {
-                return;
-            };
-            if error.is_panic() {
-                gate.shut(TradingState::Paused);
-                tracing::error!(%error, what, "task panicked");
-                // Only a process that ends does not listen.
-                drop(inputs.send(Input::Panicked { what: SafeText::ours(what) }));
-            }
-        });
+        tokio::spawn(panics::supervise(what, task, self.world.gate.clone(), self.inputs_in.clone()));
     }
 
     fn is_unshown(&self) -> bool {

@@ -17,18 +17,15 @@ mod watchdog;
 mod world;
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use crate::coordinator::input::Confirmation;
-use crate::domain::{Command, CommandOutcome, SafeText};
+use crate::domain::SafeText;
 use crate::llm::Models;
 use crate::telemetry::{self, LogLines, TelemetryError};
-use front::{Front, Left, Seat};
-use handle::Handle;
+use front::{Front, LEAVE_WITHIN, Seat};
 pub use live_driver::LiveError;
 use live_driver::{Engine, LiveDriver};
 use options::{RunOptions, Speed, SummaryFormat};
@@ -37,9 +34,6 @@ use start::{Assembly, Place};
 use summary::Summary;
 use virtual_driver::VirtualDriver;
 pub use virtual_driver::VirtualError;
-
-/// How long a front that was asked to leave may take to give the terminal back.
-const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a run ended without having done what was asked.
 #[derive(Debug, Error)]
@@ -169,9 +163,9 @@ fn run_live(
         let front = match front {
             Some((front, log)) => {
                 let seat = Seat { handle: handle.clone(), traffic: handle.traffic(), log, shutdown };
-                let left = front_thread(front, seat)?;
+                let left = front::on_its_thread(front, seat)?;
                 let close = close_front.clone();
-                Some(tokio::spawn(watch_front(left, hangups, close, handle, stop)))
+                Some(tokio::spawn(front::watch(left, hangups, close, handle, stop)))
             }
             None => None,
         };
@@ -197,57 +191,6 @@ fn run_live(
             Err(error) => Err(RunError::CoreEnded(error.to_string())),
         }
     })
-}
-
-fn front_thread(front: Front, seat: Seat) -> std::io::Result<oneshot::Receiver<Left>> {
-    let (leave, left) = oneshot::channel();
-    std::thread::Builder::new().name("front".to_owned()).spawn(move || {
-        // A front that panics drops the sender, which says so.
-        drop(leave.send(front(seat)));
-    })?;
-    Ok(left)
-}
-
-/// Waits for the front to end, or for the hangup of its terminal. Quit ends the process; a screen that is gone ends it
-/// only when nothing is held.
-async fn watch_front(
-    mut left: oneshot::Receiver<Left>,
-    mut hangups: watch::Receiver<bool>,
-    close: watch::Sender<bool>,
-    handle: Handle,
-    stop: watch::Sender<Option<SafeText>>,
-) -> Result<(), RunError> {
-    let ended = tokio::select! {
-        ended = &mut left => ended,
-        Ok(()) = hangups.changed() => {
-            close.send_replace(true);
-            // Whether it could draw its end is all the same: its terminal is gone.
-            drop(tokio::time::timeout(LEAVE_WITHIN, left).await);
-            Ok(Left::Gone("SIGHUP: the terminal was closed".to_owned()))
-        }
-    };
-    let (why, end) = match ended {
-        Ok(Left::Quit) => {
-            stop.send_replace(Some(SafeText::ours("quit by the operator")));
-            return Ok(());
-        }
-        Ok(Left::Gone(why)) => (why, Ok(())),
-        Err(_) => ("the console panicked".to_owned(), Err(RunError::ConsolePanicked)),
-    };
-    tracing::error!(%why, "the console ended");
-    let holds = !handle.snapshots().borrow().portfolio.positions.is_empty();
-    if holds {
-        let command = Command::Pause { reason: why };
-        let outcome = handle.command(command, Confirmation::None).await;
-        if matches!(outcome, CommandOutcome::Refused { .. }) {
-            // A pause is refused by an engine that is no more, and by no other.
-            stop.send_replace(Some(SafeText::ours("the console ended after the engine")));
-        }
-        tracing::warn!(?outcome, "positions are open: going on without a screen, PAUSED; SIGTERM ends it");
-    } else {
-        stop.send_replace(Some(SafeText::ours(why)));
-    }
-    end
 }
 
 /// Waits for the signals that end a run cleanly. A hangup goes to `hang_up` where there is a front.

@@ -231,7 +231,7 @@ fn identity(market: &MarketChoice, seed: u64, config: &Config) -> String {
 
 /// A simulated run of this length from seed 1, in virtual time and by the default configuration.
 #[cfg(test)]
-pub fn simulated_for(span: std::time::Duration) -> RunOptions {
+pub(crate) fn simulated_for(span: std::time::Duration) -> RunOptions {
     RunOptions {
         market: MarketChoice::Simulated,
         speed: Speed::Max,

@@ -6,13 +6,18 @@ use std::process::{Command, Stdio};
 use rstest::rstest;
 use tempfile::tempdir;
 
-use crate::terminal::{Console, journal};
+use crate::terminal::{Console, journal, log};
 
 /// The last record; the file beside the segments tells the head, and is none.
 fn last_record(data: &Path) -> String {
     let journal = journal(data);
     let record = journal.lines().rfind(|line| line.contains(r#""kind":"#));
     record.unwrap_or_default().to_owned()
+}
+
+/// The last change of the trading state.
+fn last_state(data: &Path) -> Option<String> {
+    journal(data).lines().rfind(|line| line.contains("state_changed")).map(ToOwned::to_owned)
 }
 
 fn assert_clean_end(data: &Path, why: &str) {
@@ -66,6 +71,49 @@ fn a_hangup_without_positions_ends_it_cleanly() {
     assert_eq!(status.exit_code(), 0);
     console.assert_given_back();
     assert_clean_end(dir.path(), "SIGHUP");
+}
+
+/// A console at real speed on a market in which positions are open, and running.
+fn with_positions(data: &Path) -> Console {
+    const KEEP_RUNNING: [&str; 2] = ["--set", "orchestration.control.restart=last"];
+    for _ in 0..16 {
+        let simulated = Command::new(env!("CARGO_BIN_EXE_andon"))
+            .args(["run", "--speed", "max", "--for", "3h", "--no-console", "--data-dir"])
+            .arg(data)
+            .args(KEEP_RUNNING)
+            .env("HOME", data)
+            .output()
+            .unwrap();
+        assert!(simulated.status.success(), "{}", String::from_utf8_lossy(&simulated.stderr));
+        let mut console = Console::start(120, 40, data, &["--speed", "1", KEEP_RUNNING[0], KEEP_RUNNING[1]]);
+        console.shows(&["RUNNING", "8 Portfolio ─ "]);
+        if !console.screen().contains("8 Portfolio ─ 0 positions") {
+            return console;
+        }
+        console.signal("TERM");
+        console.end();
+    }
+    panic!("two days of this market without a position");
+}
+
+#[test]
+fn a_hangup_with_positions_open_keeps_the_engine_going_paused() {
+    let dir = tempdir().unwrap();
+    let mut console = with_positions(dir.path());
+
+    console.signal("HUP");
+    console.writes("\x1b[?1049l");
+    console.wait_for("the pause to be recorded", || {
+        last_state(dir.path())
+            .is_some_and(|record| record.contains(r#""to":"PAUSED""#) && record.contains("SIGHUP"))
+    });
+
+    assert!(console.is_alive(), "{}", log(dir.path()));
+    assert!(!dir.path().join("HALT").exists());
+    console.assert_given_back();
+    console.signal("TERM");
+    assert_eq!(console.end().exit_code(), 0);
+    assert_clean_end(dir.path(), "SIGTERM");
 }
 
 #[test]

@@ -38,12 +38,15 @@ fn a_panic_of_the_console_gives_the_terminal_back_and_is_told_behind_the_screen(
 #[test]
 fn a_panic_of_a_task_pauses_raises_an_emergency_and_goes_to_the_log_alone() {
     let dir = tempdir().unwrap();
-    let console = Console::start_with(120, 40, dir.path(), &[], &[("ANDON_PANIC", "probe")]);
+    let mut console = Console::start_with(120, 40, dir.path(), &[], &[("ANDON_PANIC", "probe")]);
 
     console.shows(&["PAUSED", "EMERGENCY", "health probe"]);
 
     assert!(!on_the_screen(&console).contains(WORDS), "it was printed onto the screen");
     assert!(log(dir.path()).contains("provoked in the probe"));
+    console.press_until("1", "1 acked");
+    console.hides("EMERGENCY unacked");
+    console.wait_for("the acknowledgement to be recorded", || journal(dir.path()).contains("investigating"));
 }
 
 #[test]

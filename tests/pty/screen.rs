@@ -54,6 +54,48 @@ fn a_storm_of_resizes_down_to_one_cell_leaves_a_whole_screen() {
     console.shows(&["PAUSED"]);
 }
 
+#[rstest]
+#[case::resume(&["p"], "PAUSED", "r", "Resume: PAUSED to RUNNING", "Esc cancel")]
+#[case::level(&[], "RUNNING", "d", "Degradation level", "4 EMERGENCY")]
+#[case::quit(&[], "RUNNING", "q", "Quit?", "keep running (default)")]
+#[case::command(&[], "RUNNING", ":", "Command", "Esc cancel")]
+fn a_dialog_stays_whole_while_the_terminal_is_resized(
+    #[case] before: &[&str],
+    #[case] state: &str,
+    #[case] opens: &str,
+    #[case] title: &str,
+    #[case] kept: &str,
+) {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&["RUNNING"]);
+    for key in before {
+        console.press(key);
+    }
+    console.shows(&[state]);
+    console.press(opens);
+    console.shows(&[title, kept]);
+
+    for (width, height) in [(80, 24), (60, 16), (1, 1), (200, 60), (80, 24)] {
+        console.resize(width, height);
+    }
+
+    console.shows(&[title, kept, state, "? help"]);
+    console.press_until_hidden("\x1b", title);
+}
+
+#[test]
+fn a_paste_is_no_keys() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&["RUNNING"]);
+
+    console.press("\x1b[200~HHpq\ry\x1b[201~");
+
+    console.shows(&["paste ignored", "RUNNING"]);
+    assert!(!dir.path().join("HALT").exists());
+}
+
 #[test]
 fn a_terminal_of_one_cell_can_be_started_on_halted_and_left() {
     let dir = tempdir().unwrap();

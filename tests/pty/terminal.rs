@@ -142,6 +142,18 @@ impl Console {
         panic!("{keys:?} never brought {text:?} on the screen:\n{}", self.screen());
     }
 
+    /// Presses a key, again if need be, until the screen does not show this any more.
+    pub fn press_until_hidden(&mut self, keys: &str, text: &str) {
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
+            self.press(keys);
+            if self.wait(AGAIN_AFTER, |screen| !screen.contains(text)) {
+                return;
+            }
+        }
+        panic!("{keys:?} never took {text:?} from the screen:\n{}", self.screen());
+    }
+
     /// Presses a key, again if need be, until there is this file.
     pub fn press_until_there(&mut self, keys: &str, file: &Path) {
         let end = Instant::now() + DEADLINE;
@@ -149,6 +161,15 @@ impl Console {
             assert!(Instant::now() < end, "{keys:?} never made {}", file.display());
             self.press(keys);
             self.wait(AGAIN_AFTER, |_| file.exists());
+        }
+    }
+
+    /// Waits until something outside of the screen is so.
+    pub fn wait_for(&self, what: &str, is_so: impl Fn() -> bool) {
+        let end = Instant::now() + DEADLINE;
+        while !is_so() {
+            assert!(Instant::now() < end, "waited in vain for {what}:\n{}", self.screen());
+            self.wait(AGAIN_AFTER, |_| is_so());
         }
     }
 

@@ -63,7 +63,7 @@ fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
         .gap(1)
         .right(result, cells.2, role);
     let line = if wide {
-        line.gap(1).left(cx.facts.snapshot.portfolio.currency.as_str(), 6, Role::Dim)
+        line.gap(1).left(cx.facts.snapshot.portfolio.currency.as_str(), 5, Role::Dim)
     } else {
         line
     };

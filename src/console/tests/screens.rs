@@ -211,7 +211,7 @@ fn the_speed_is_named_wherever_there_is_room_for_columns() {
     "0.000012091", "▼▼.90 85m 2/3", "▼.61  1m breakout", "LEVEL 3/3", "STATE 3/3", "+0.012346  42,310.5", "0.0000121 -1,310.2",
     "then trading is still", "PAUSED.", "1 EMERGENCY unacked 0:12: press a",
 ])]
-#[case::small(80, 24, &["0.000012091", "▼▼.90 85m", "breakout", "1/2 1.00", "-1,310.22 USDT   stop -0.4%", "cash USDT"])]
+#[case::small(80, 24, &["0.000012091", "▼▼.90 85m", "breakout", "1/2 1.00", "-1,310.22 USDT  stop -0.4%", "cash USDT"])]
 fn what_ordinary_trading_shows_is_not_cut(#[case] width: u16, #[case] height: u16, #[case] seen: &[&str]) {
     let mut app = fixture::app_of(fixture::longest());
     let facts = app.facts().clone();
