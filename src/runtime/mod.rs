@@ -29,11 +29,10 @@ use front::{Front, LEAVE_WITHIN, Seat};
 pub use live_driver::LiveError;
 use live_driver::{Engine, LiveDriver};
 use options::{RunOptions, Speed, SummaryFormat};
-pub use start::StartError;
-use start::{Assembly, Place};
+pub use start::{Assembly, Place, StartError};
 use summary::Summary;
-use virtual_driver::VirtualDriver;
-pub use virtual_driver::VirtualError;
+pub use virtual_driver::{Latency, VirtualDriver, VirtualError};
+pub use world::{World, run_agent};
 
 /// Why a run ended without having done what was asked.
 #[derive(Debug, Error)]

@@ -216,7 +216,7 @@ impl Assembly {
         let agents = agents::rules(&config, &candles, feed.sentiment());
         let mut world = World {
             gate,
-            venue,
+            venue: Box::new(venue),
             bus: MessageBus::new(&config.orchestration.message_bus),
             candles,
             agents: agents.into_iter().map(|agent| (agent.task(), Arc::from(agent))).collect(),

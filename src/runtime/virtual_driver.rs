@@ -77,6 +77,9 @@ impl Ord for Answer {
     }
 }
 
+/// How long a run takes in virtual time; none if it never answers.
+pub type Latency = Box<dyn FnMut(&TaskRun) -> Option<Duration>>;
+
 /// The loop.
 pub struct VirtualDriver {
     core: Coordinator,
@@ -90,6 +93,7 @@ pub struct VirtualDriver {
     model_calls: u64,
     commands: CommandId,
     seed: u64,
+    latency: Latency,
     began_at: Timestamp,
     now: Timestamp,
     effects: Effects,
@@ -100,18 +104,32 @@ pub struct VirtualDriver {
 }
 
 impl VirtualDriver {
-    /// Runs an assembly until its market ends, or `run_for` of market time has passed.
+    /// Runs an assembly until its market ends, or `run_for` of market time has passed. The agents answer after a
+    /// latency that the seed decides.
     ///
     /// # Errors
     /// See [`VirtualError`].
     pub fn run(assembly: Assembly, seed: u64, run_for: Option<Duration>) -> Result<Summary, VirtualError> {
+        Self::run_with(assembly, seed, Box::new(move |run| Some(latency(seed, run.id.0))), run_for)
+    }
+
+    /// As [`Self::run`], with agents as slow as `latency` says: answers may come late, or never.
+    ///
+    /// # Errors
+    /// See [`VirtualError`].
+    pub fn run_with(
+        assembly: Assembly,
+        seed: u64,
+        latency: Latency,
+        run_for: Option<Duration>,
+    ) -> Result<Summary, VirtualError> {
         let wall = clock::monotonic();
-        let mut driver = Self::begin(assembly, seed);
+        let mut driver = Self::begin(assembly, seed, latency);
         driver.go(run_for)?;
         driver.finish(wall.elapsed())
     }
 
-    fn begin(assembly: Assembly, seed: u64) -> Self {
+    fn begin(assembly: Assembly, seed: u64, latency: Latency) -> Self {
         let Assembly {
             core, world, feed, journal, checkpoints, script, started, begins_at, dir, lock, ..
         } = assembly;
@@ -128,6 +146,7 @@ impl VirtualDriver {
             answers_made: 0,
             model_calls: 0,
             seed,
+            latency,
             began_at: begins_at,
             now: begins_at,
             effects: Effects::new(),
@@ -174,7 +193,7 @@ impl VirtualDriver {
         seed: u64,
         span: Option<Duration>,
     ) -> Result<(Snapshot, Reading, Vec<Arc<Message>>), VirtualError> {
-        let mut driver = Self::begin(assembly, seed);
+        let mut driver = Self::begin(assembly, seed, Box::new(move |run| Some(latency(seed, run.id.0))));
         driver.go(span)?;
         driver.input(Input::Tick);
         let mut snapshot = driver.core.snapshot(Now::both(driver.now), None);
@@ -322,16 +341,19 @@ impl VirtualDriver {
         }
     }
 
-    /// Rule-based agents answer at once; the answer reaches the core after a latency that the seed decides.
+    /// Rule-based agents answer at once; the answer reaches the core after a latency.
     fn run_task(&mut self, run: TaskRun) {
         let id = run.id;
+        let Some(latency) = (self.latency)(&run) else {
+            return;
+        };
         let result = match self.world.agents.get(&run.task) {
             Some(agent) => run_agent(Arc::clone(agent), run).now_or_never().unwrap_or_else(|| {
                 Err(TaskFailure::Failed(Untrusted::new("an agent that waits cannot run in virtual time")))
             }),
             None => Err(TaskFailure::Failed(Untrusted::new("nobody runs this task"))),
         };
-        self.answer(latency(self.seed, id.0), Input::TaskFinished { run: id, result });
+        self.answer(latency, Input::TaskFinished { run: id, result });
     }
 
     fn answer(&mut self, after: Duration, input: Input) {

@@ -22,7 +22,7 @@ use crate::gate::{AnyPermit, FlattenOrder, Gate, Recorded, Refused};
 use crate::llm::Providers;
 use crate::market::CandleStore;
 use crate::store::{Hash, Latch, LatchState};
-use crate::venue::{CancelScope, PaperVenue, Venue, VenueError};
+use crate::venue::{CancelScope, Venue, VenueError};
 
 /// Longest name of a subscriber that is shown, characters.
 const SUBSCRIBER_CHARS_MAX: usize = 60;
@@ -84,7 +84,7 @@ pub struct World {
     /// Who may trade.
     pub gate: Gate,
     /// Where orders go.
-    pub venue: PaperVenue,
+    pub venue: Box<dyn Venue>,
     /// Who listens.
     pub bus: MessageBus,
     /// What the agents read.

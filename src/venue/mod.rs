@@ -168,6 +168,10 @@ pub trait Venue: Send {
     /// All executions after the given one, oldest first; `TradeId(0)` for all.
     fn fills_since(&self, after: TradeId) -> Result<Vec<Fill>, VenueError>;
 
+    /// The close of a bar that is over is a price, and executes nothing: history before a run begins. A venue that
+    /// has prices of its own has no use for it.
+    fn see_price(&mut self, _candle: &Candle) {}
+
     /// A closed bar of the market: executes what it touched. A bar that is not newer than the last one of its
     /// symbol changes nothing.
     fn on_candle(&mut self, candle: &Candle) -> Result<Vec<VenueEvent>, VenueError>;

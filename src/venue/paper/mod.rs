@@ -51,12 +51,6 @@ impl PaperVenue {
         Ok(Self { terms, book, log, prices: BTreeMap::new() })
     }
 
-    /// Takes the close of a bar that is over as a price, and executes nothing: history before a run begins.
-    pub fn see_price(&mut self, candle: &Candle) {
-        let last = LastPrice { price: candle.close, at: candle.close_time() };
-        self.prices.insert(candle.symbol.clone(), last);
-    }
-
     /// What the venue knows.
     pub fn book(&self) -> &PaperBook {
         &self.book
@@ -130,6 +124,11 @@ impl Venue for PaperVenue {
     fn fills_since(&self, after: TradeId) -> Result<Vec<Fill>, VenueError> {
         self.log.usable()?;
         Ok(self.book.fills_since(after).cloned().collect())
+    }
+
+    fn see_price(&mut self, candle: &Candle) {
+        let last = LastPrice { price: candle.close, at: candle.close_time() };
+        self.prices.insert(candle.symbol.clone(), last);
     }
 
     fn on_candle(&mut self, candle: &Candle) -> Result<Vec<VenueEvent>, VenueError> {
