@@ -11,8 +11,8 @@ use crate::account::Holdings;
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
-    Action, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind, checked_div,
-    checked_mul,
+    Action, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind, Untrusted,
+    checked_div, checked_mul,
 };
 
 /// Technical updates whose multipliers the console draws.
@@ -103,13 +103,19 @@ impl Coordinator {
         }
     }
 
-    /// A run ended. Late and unknown answers are ignored.
+    /// A run ended. Late and unknown answers are ignored; the answer to another question is a failure.
     pub(super) fn task_finished(
         &mut self,
         cx: &mut Cx<'_>,
         run: RunId,
         result: Result<TaskOutput, TaskFailure>,
     ) {
+        let result = result.and_then(|output| match self.live.schedule.asked(run) {
+            Some((task, symbol)) if !is_answer_of(task, symbol, &output) => {
+                Err(TaskFailure::Failed(Untrusted::new("answered something else than it was asked; dropped")))
+            }
+            Some(_) | None => Ok(output),
+        });
         let ended = self.live.schedule.finished(run, cx.now, result.as_ref().map(|_| ()));
         self.live.dirty.schedule = true;
         self.live.revision += 1;
@@ -123,22 +129,16 @@ impl Coordinator {
         };
         match result {
             Ok(output) => {
-                tracing::debug!(%run, %task, symbol = symbol.as_ref().map(Symbol::as_str), "task run succeeded");
+                tracing::info!(%run, %task, symbol = symbol.as_ref().map(Symbol::as_str), "task run succeeded");
                 self.task_outcome(cx, task, symbol.as_ref(), true);
-                self.task_output(cx, task, symbol.as_ref(), output);
+                self.task_output(cx, task, output);
             }
             Err(failure) => self.task_failed(cx, task, symbol.as_ref(), &failure),
         }
     }
 
-    /// Takes what a run returned, if it is what this task returns, for this symbol.
-    fn task_output(&mut self, cx: &mut Cx<'_>, task: TaskName, symbol: Option<&Symbol>, output: TaskOutput) {
-        if !is_answer_of(task, symbol, &output) {
-            tracing::error!(%task, "an agent answered something else than it was asked; its answer is dropped");
-            let said = format!("{task}: answer to something else, dropped");
-            self.announce_about(cx, SystemEventKind::TaskError, Priority::High, symbol.cloned(), said);
-            return;
-        }
+    /// Takes what a run returned: published under the task's name, then heard or decided.
+    fn task_output(&mut self, cx: &mut Cx<'_>, task: TaskName, output: TaskOutput) {
         let (ttl, source) = (self.live.freshness, self.live.sources.task(task));
         let (normal, high) = (Priority::Normal, Priority::High);
         match output {
@@ -157,6 +157,10 @@ impl Coordinator {
                 self.live.voices.update(Word::Sentiment(update), cx.now.market);
             }
             TaskOutput::Signal(signal) => {
+                tracing::info!(
+                    signal = %signal.id, symbol = %signal.symbol, action = %signal.action,
+                    confidence = %signal.confidence, "signal published"
+                );
                 self.publish(cx, source, high, Some(ttl.technical), Payload::Signal(signal.clone()));
                 self.signal(cx, signal);
             }

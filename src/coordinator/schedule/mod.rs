@@ -112,6 +112,12 @@ impl Schedule {
         starts
     }
 
+    /// What a run in flight was asked; none of a run that nobody waits for.
+    pub fn asked(&self, run: RunId) -> Option<(TaskName, Option<&Symbol>)> {
+        let row = self.rows.iter().find(|row| row.is_running(run))?;
+        Some((row.task, row.symbol.as_ref()))
+    }
+
     /// Takes the end of a run. A failed run is no success for what depends on it, and is not tried again before its
     /// next tick.
     pub fn finished(&mut self, run: RunId, now: Now, result: Result<(), &TaskFailure>) -> Finished {
