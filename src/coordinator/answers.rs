@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::degradation::Component;
 use super::effect::Effect;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
-use crate::domain::{ClientOrderId, OrderStatus, SafeText, Timestamp, TradingState, Untrusted, VenueEvent};
+use crate::domain::{
+    ClientOrderId, OrderStatus, Purpose, SafeText, Timestamp, TradingState, Untrusted, VenueEvent,
+};
 
 /// An Unknown order is asked for again after this, operator time.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
@@ -29,6 +32,39 @@ impl Coordinator {
     pub(super) fn ask(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
         self.live.waiting.insert(client_id, cx.now.operator);
         cx.effects.push(Effect::Query { client_id });
+    }
+
+    /// A venue that has failed is asked about an order that is over: whatever it answers is a success. So its level can
+    /// end although it keeps every new order back.
+    pub(super) fn probe_venue(&mut self, cx: &mut Cx<'_>) {
+        let mut counters = self.durable.degradation.counters();
+        if counters.any(|(component, counter)| *component == Component::Venue && counter.outstanding > 0)
+            && let Some(client_id) = self.order_to_ask_for()
+        {
+            self.live.venue_probe = Some(client_id);
+            cx.effects.push(Effect::Query { client_id });
+        }
+    }
+
+    /// The last order about which no answer can change anything: a leg that was refused may yet go out again.
+    fn order_to_ask_for(&self) -> Option<ClientOrderId> {
+        let is_over = |client_id: &&ClientOrderId| {
+            self.durable.orders.get(client_id).is_some_and(|tracked| {
+                let is_leg = matches!(tracked.order.purpose, Purpose::Leg { .. });
+                tracked.status.is_terminal() && !(is_leg && tracked.status == OrderStatus::Rejected)
+            })
+        };
+        self.durable.orders_ended.iter().rev().find(is_over).copied()
+    }
+
+    /// The answer to the question of [`Coordinator::probe_venue`], if it is one.
+    pub(super) fn venue_probed(&mut self, cx: &mut Cx<'_>, event: &VenueEvent) {
+        let client_id = event.client_id();
+        if self.live.venue_probe.take_if(|asked| *asked == client_id).is_some()
+            && !matches!(event, VenueEvent::NoAnswer { .. })
+        {
+            self.count_venue_outcome(cx, true);
+        }
     }
 
     /// No clear answer: the order is Unknown, and the venue is asked.

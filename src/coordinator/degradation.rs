@@ -32,8 +32,29 @@ use crate::domain::{Level, Now, Symbol, Tier, Timestamp};
 pub struct Policy<'a> {
     /// Thresholds and spans.
     pub config: &'a config::Degradation,
+    /// From which level each task is not run any more.
+    pub tasks: &'a BTreeMap<TaskName, config::Task>,
     /// Whether rules stand in for models that do not answer: then model trouble alone stops at LIMITED.
     pub rules_stand_in: bool,
+}
+
+impl Policy<'_> {
+    /// What the failures of a component count for. Those of a task never bring about by themselves a level that stops
+    /// it: it could not succeed there, and the level would never end.
+    fn weight(self, component: &Component, counter: Counter) -> u32 {
+        let outstanding = u32::from(counter.outstanding);
+        let Component::Task(name) = component else { return outstanding };
+        let Some(stops_from) = self.tasks.get(name).and_then(|task| task.stops_from) else {
+            return outstanding;
+        };
+        let begins_at = match stops_from {
+            Level::Normal => 0,
+            Level::Reduced => self.config.reduced_from,
+            Level::Limited => self.config.limited_from,
+            Level::Emergency => self.config.emergency_from,
+        };
+        outstanding.min(u32::from(begins_at).saturating_sub(1))
+    }
 }
 
 /// Counters, forced level, streaks and locks: all durable.
@@ -51,19 +72,26 @@ pub struct Degradation {
 
 impl Degradation {
     /// Outstanding failures: the worst provider's plus the worst other component's.
-    pub fn failures(&self) -> u32 {
-        self.worst(Component::is_provider) + self.worst(|component| !component.is_provider())
+    pub fn failures(&self, policy: Policy<'_>) -> u32 {
+        self.llm_failures() + self.api_failures(policy)
     }
 
-    fn worst(&self, of: impl Fn(&Component) -> bool) -> u32 {
-        let counters = self.counters.iter().filter(|(component, _)| of(component));
-        counters.map(|(_, counter)| u32::from(counter.outstanding)).max().unwrap_or(0)
+    /// Those of the worst provider.
+    pub fn llm_failures(&self) -> u32 {
+        let providers = self.counters.iter().filter(|(component, _)| component.is_provider());
+        providers.map(|(_, counter)| u32::from(counter.outstanding)).max().unwrap_or(0)
+    }
+
+    /// Those of the worst component that is no provider.
+    pub fn api_failures(&self, policy: Policy<'_>) -> u32 {
+        let counters = self.counters.iter().filter(|(component, _)| !component.is_provider());
+        counters.map(|(component, counter)| policy.weight(component, *counter)).max().unwrap_or(0)
     }
 
     /// The level that the counters ask for.
     pub fn automatic(&self, policy: Policy<'_>) -> Level {
-        let by_models_alone = self.worst(|component| !component.is_provider()) == 0;
-        let level = level_of(self.failures(), policy.config);
+        let by_models_alone = self.api_failures(policy) == 0;
+        let level = level_of(self.failures(policy), policy.config);
         if policy.rules_stand_in && by_models_alone { level.min(Level::Limited) } else { level }
     }
 
@@ -133,7 +161,7 @@ impl Degradation {
                 to,
                 automatic: self.automatic(policy),
                 forced: self.forced.as_ref().map(|forced| forced.level),
-                failures: self.failures(),
+                failures: self.failures(policy),
                 at,
             })
         })

@@ -17,6 +17,7 @@ impl Coordinator {
     pub(super) fn venue_event(&mut self, cx: &mut Cx<'_>, event: VenueEvent) {
         self.live.dirty.orders();
         self.live.revision += 1;
+        self.venue_probed(cx, &event);
         self.leg_event(cx, &event);
         match event {
             VenueEvent::Accepted { client_id } => self.accepted(cx, client_id),

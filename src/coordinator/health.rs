@@ -80,6 +80,7 @@ impl Coordinator {
         }
         self.live.health.next_check = cx.now.operator.plus(self.config.orchestration.health.every);
         self.probe_providers(cx);
+        self.probe_venue(cx);
         let mut findings =
             vec![self.check_agents(cx), self.check_tasks(cx), self.check_risk(cx), self.check_feed(cx)];
         findings.extend(self.check_providers(cx));
@@ -178,7 +179,8 @@ impl Coordinator {
         let first = stale.first().map(ToString::to_string).unwrap_or_default();
         let detail = format!("no fresh price: {first}{}", more(stale.len()));
         self.raise_while(cx, is_stale, AlarmKey::of(AlarmSource::FeedStale), "feed stale", &detail);
-        let event = if is_stale {
+        // As with a task: the feed fails when at least half of its symbols do; else those alone are blocked.
+        let event = if is_stale && stale.len() * 2 >= self.setup.symbols.len() {
             DegradationEvent::Failed(Component::Feed)
         } else {
             DegradationEvent::Succeeded(Component::Feed)

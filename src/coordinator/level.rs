@@ -15,7 +15,8 @@ use crate::domain::{Actor, CommandOutcome, Level, Priority, SafeText, Symbol, Sy
 
 /// Rules stand in for every model.
 pub(super) fn policy(config: &Config) -> Policy<'_> {
-    Policy { config: &config.orchestration.degradation, rules_stand_in: true }
+    let orchestration = &config.orchestration;
+    Policy { config: &orchestration.degradation, tasks: &orchestration.schedules.tasks, rules_stand_in: true }
 }
 
 impl Coordinator {

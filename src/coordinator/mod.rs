@@ -144,6 +144,8 @@ struct Live {
     closings_rest: BTreeMap<Symbol, Timestamp>,
     /// Since when the venue owes an answer, operator time.
     waiting: BTreeMap<ClientOrderId, Timestamp>,
+    /// The ended order about which a venue that has failed was asked.
+    venue_probe: Option<ClientOrderId>,
     /// Legs of the last process that the venue has been asked for and has not answered.
     reconciling: BTreeSet<ClientOrderId>,
     /// The cancel-all that is not through.
@@ -222,6 +224,7 @@ impl Live {
             legs_offered_at: None,
             closings_rest: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            venue_probe: None,
             reconciling: BTreeSet::new(),
             cancelling: None,
             journal_fault: None,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::dca::{Leg, LegState, Plan};
-use super::degradation::Component;
 use super::record::RecordKind;
 use super::routing::order_text;
 use super::schedule::{RowStatus, RowView, RunOutcome, Wait};
@@ -196,10 +195,7 @@ impl Coordinator {
             successes: 0,
         }));
         components.sort_by_key(|component| std::cmp::Reverse(component.failures));
-        let worst = |of: fn(&Component) -> bool| {
-            let counters = degradation.counters().filter(|(component, _)| of(component));
-            counters.map(|(_, counter)| counter.outstanding).max().unwrap_or(0)
-        };
+        let small = |failures: u32| u8::try_from(failures).unwrap_or(u8::MAX);
         let automatic = degradation.automatic(self.policy());
         DegradationView {
             effective: self.live.level,
@@ -212,8 +208,8 @@ impl Coordinator {
                 reason: forced.reason.clone(),
             }),
             since: self.live.level_since,
-            llm_failures: worst(Component::is_provider),
-            api_failures: worst(|component| !component.is_provider()),
+            llm_failures: small(degradation.llm_failures()),
+            api_failures: small(degradation.api_failures(self.policy())),
             next_level_at: match automatic {
                 Level::Normal => Some(config.reduced_from),
                 Level::Reduced => Some(config.limited_from),

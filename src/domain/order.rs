@@ -288,3 +288,17 @@ pub enum VenueEvent {
         detail: Untrusted,
     },
 }
+
+impl VenueEvent {
+    /// The order that it is about.
+    pub const fn client_id(&self) -> ClientOrderId {
+        match self {
+            Self::Accepted { client_id }
+            | Self::Rejected { client_id, .. }
+            | Self::Cancelled { client_id, .. }
+            | Self::Absent { client_id }
+            | Self::NoAnswer { client_id, .. } => *client_id,
+            Self::Filled { fill, .. } => fill.client_id,
+        }
+    }
+}

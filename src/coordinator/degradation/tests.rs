@@ -25,6 +25,7 @@ fn symbol(text: &str) -> Symbol {
 /// The machine, its clock and its journal.
 struct Rig {
     config: config::Degradation,
+    tasks: BTreeMap<TaskName, config::Task>,
     rules_stand_in: bool,
     state: Degradation,
     now: Timestamp,
@@ -35,6 +36,7 @@ impl Rig {
     fn new() -> Self {
         Self {
             config: Config::defaults().unwrap().orchestration.degradation,
+            tasks: Config::defaults().unwrap().orchestration.schedules.tasks,
             rules_stand_in: true,
             state: Degradation::default(),
             now: Timestamp::from_secs(1_000_000),
@@ -42,8 +44,12 @@ impl Rig {
         }
     }
 
+    fn failures(&self) -> u32 {
+        self.state.failures(self.policy())
+    }
+
     fn policy(&self) -> Policy<'_> {
-        Policy { config: &self.config, rules_stand_in: self.rules_stand_in }
+        Policy { config: &self.config, tasks: &self.tasks, rules_stand_in: self.rules_stand_in }
     }
 
     fn feed(&mut self, event: &DegradationEvent) -> Result<Vec<DegradationTransition>, DegradationRefusal> {
@@ -193,7 +199,7 @@ fn the_worst_provider_and_the_worst_component_add_up_and_no_others() {
     rig.fail_times(&provider("two"), 1);
     rig.fail_times(&Component::Feed, 1);
     rig.fail_times(&Component::Venue, 1);
-    assert_eq!(rig.state.failures(), 3);
+    assert_eq!(rig.failures(), 3);
     assert_eq!(rig.level(), Level::Reduced);
 }
 
@@ -260,12 +266,29 @@ fn a_level_and_its_counters_survive_a_restart() {
 }
 
 #[test]
+fn a_task_never_brings_about_by_itself_the_level_that_stops_it() {
+    for (task, worst) in [
+        (TaskName::SentimentAnalysis, Level::Reduced),
+        (TaskName::TradingDecision, Level::Limited),
+        (TaskName::PortfolioRebalance, Level::Limited),
+        (TaskName::TechnicalAnalysis, Level::Emergency),
+    ] {
+        let mut rig = Rig::new();
+        for _ in 0..20 {
+            rig.fail(&Component::Task(task));
+        }
+        assert_eq!(rig.level(), worst, "{task}");
+        assert!(task_runs(rig.level(), rig.tasks[&task].stops_from), "{task} could never succeed again");
+    }
+}
+
+#[test]
 fn a_provider_that_is_no_longer_configured_does_not_hold_the_level_for_ever() {
     let mut rig = Rig::new();
     rig.fail_times(&provider("gone"), 6);
     rig.fail_times(&provider("kept"), 3);
     rig.feed(&DegradationEvent::Restart { providers: vec!["kept".to_owned()] }).unwrap();
-    assert_eq!((rig.level(), rig.state.failures()), (Level::Reduced, 3));
+    assert_eq!((rig.level(), rig.failures()), (Level::Reduced, 3));
 }
 
 #[test]
@@ -414,7 +437,7 @@ fn one_symbol_that_fails_alone_three_times_in_a_row_is_locked_and_the_level_stay
     let lock = rig.state.lock(&symbol("XRP/BTC")).unwrap();
     assert_eq!((lock.task, &lock.by), (Some(TaskName::TechnicalAnalysis), &Actor::Coordinator));
     assert_eq!(rig.state.locks().count(), 1);
-    assert_eq!((rig.level(), rig.state.failures()), (Level::Normal, 0));
+    assert_eq!((rig.level(), rig.failures()), (Level::Normal, 0));
 }
 
 #[test]
@@ -564,7 +587,7 @@ proptest! {
             };
             prop_assert_eq!(rebuilt.effective(rig.policy()), rig.level());
             if matches!(event, DegradationEvent::Failed(_)) {
-                prop_assert!(rig.state.failures() >= before.failures());
+                prop_assert!(rig.failures() >= before.failures(rig.policy()));
             }
             prop_assert!(before.locks.keys().all(|locked| rig.state.locks.contains_key(locked)));
             prop_assert!(!transitions.is_empty() || before == rig.state);

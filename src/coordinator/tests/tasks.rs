@@ -59,6 +59,56 @@ fn one_symbol_that_keeps_failing_is_locked_alone() {
 }
 
 #[test]
+fn an_answer_to_another_question_is_a_failed_run() {
+    let mut desk = Desk::new();
+    desk.agents_answer = false;
+    for _ in 0..3 {
+        desk.say("run_task technical_analysis");
+        while let Some(run) = desk.runs.pop_front() {
+            let mut other = run.clone();
+            other.symbol = Some(if run.symbol == Some(btc()) { xrp() } else { btc() });
+            let answer = desk::answer_to(&other, desk.now.market);
+            desk.tell(Input::TaskFinished { run: run.id, result: Ok(answer) });
+            assert!(desk.announced(SystemEventKind::TaskError));
+        }
+        desk.now = crate::domain::Now::both(desk.now.market.plus(secs(61)));
+        desk.candles();
+    }
+    assert_eq!(level(&mut desk), Level::Reduced, "three cycles failed as a whole");
+    let row = desk.snapshot().schedule.iter().find(|row| row.task == TaskName::TechnicalAnalysis).cloned();
+    assert_eq!(row.unwrap().ok.0, 0);
+}
+
+#[test]
+fn one_symbol_without_a_feed_blocks_itself_and_leaves_the_level_alone() {
+    let mut desk = Desk::new();
+    let silent = crate::domain::Symbol::new("XRP/BTC").unwrap();
+    desk.prices.remove(&silent);
+    desk.pass(secs(1_800));
+    assert_eq!(level(&mut desk), Level::Normal);
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::FeedStale)), AlarmState::Unacknowledged);
+    let blocked = |desk: &Desk, symbol| !desk.core.entries(symbol, desk.now).is_empty();
+    assert!(blocked(&desk, &silent) && !blocked(&desk, &btc()));
+}
+
+#[test]
+fn a_venue_that_failed_is_asked_until_its_level_ends() {
+    let mut desk = Desk::new().with_lot(&xrp());
+    desk.venue.mode = Mode::Unreachable;
+    // Until the level keeps every new order back.
+    for _ in 0..9 {
+        desk.pass(secs(61));
+        desk.inside(|core, cx| core.count_venue_outcome(cx, false));
+    }
+    assert_eq!(level(&mut desk), Level::Emergency);
+    desk.venue.mode = Mode::Fill;
+    let orders = desk.venue.submitted.len();
+    desk.pass(secs(3_600));
+    assert_eq!(level(&mut desk), Level::Normal);
+    assert_eq!(desk.venue.submitted.len(), orders, "no order was needed for it");
+}
+
+#[test]
 fn a_forced_level_only_tightens_without_a_confirmation() {
     let mut desk = Desk::new();
     assert!(desk.say_unconfirmed("force_level LIMITED drill").is_done());
