@@ -110,7 +110,7 @@ impl Coordinator {
     /// forced is none: whoever forced it knows.
     fn follow_automatic_level(&mut self, cx: &mut Cx<'_>) {
         let degradation = &self.durable.degradation;
-        let (level, failures) = (degradation.automatic(self.policy()), degradation.failures());
+        let (level, failures) = (degradation.automatic(self.policy()), degradation.failures(self.policy()));
         let key = AlarmKey::of(AlarmSource::LevelLimited);
         if level >= Level::Limited {
             self.raise(cx, key, &format!("LEVEL {level}"), format!("{level}, {failures} failures"));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::dca::{Leg, LegState, Plan};
+use super::degradation::Component;
 use super::record::RecordKind;
 use super::routing::order_text;
 use super::schedule::{RowStatus, RowView, RunOutcome, Wait};

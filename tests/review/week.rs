@@ -297,7 +297,7 @@ fn week(seed: u64, data: &Data) -> Summary {
             _ => Some(soon),
         }
     };
-    VirtualDriver::run_with(assembly, Box::new(latency), Some(DAY * 7)).unwrap()
+    VirtualDriver::run_with(assembly, seed, Box::new(latency), Some(DAY * 7)).unwrap()
 }
 
 /// What every week must have kept to, whatever happened in it.
