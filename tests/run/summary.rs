@@ -52,16 +52,17 @@ fn the_json_summary_is_one_object_that_says_everything() {
 #[test]
 fn alarms_are_counted_by_class_and_state() {
     let place = Place::new();
-    let script =
-        "- { at: 1h, do: force_level emergency drill }\n- { at: 2h, do: ack_alarm all 2 expected }\n";
+    // It is warned of at 5 h 55 min, and ends only after the run.
+    let script = "- { at: 1h, do: force_level emergency --until 5h10m drill }\n\
+                  - { at: 5h57m, do: ack_alarm all 2 expected }\n";
     place.write("s.yaml", script);
     let args = ["--summary", "json", "--operator-script", "s.yaml"];
 
     let output = place.andon(&[&AT_ONCE[..], &args].concat());
 
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(summary["alarms_raised"]["High"], 1, "{}", text(&output.stdout));
-    assert_eq!(summary["alarms"]["High"]["acknowledged"], 1, "{}", summary["alarms"]);
+    assert_eq!(summary["alarms_raised"]["Medium"], 1, "{}", text(&output.stdout));
+    assert_eq!(summary["alarms"]["Medium"]["acknowledged"], 1, "{}", summary["alarms"]);
     assert_eq!(summary["level_changes"][0]["to"], "EMERGENCY");
 }
 
