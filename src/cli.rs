@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use andon::config::{ConfigFile, Overrides};
+use andon::coordinator::record::RecordKind;
 use andon::runtime::options::{ColorChoice, MarketChoice, Speed, SummaryFormat};
+use andon::store::audit::{About, Since};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -15,6 +17,8 @@ Examples:
                                               a month at once, its result on stdout
   andon run --set portfolio.dca.legs_max=4    one value changed, for this run
   andon config init ~/.config/andon           the commented defaults, to be changed
+  andon since 22:00                           what happened during the night
+  andon handover                              one page for whoever takes over
   andon config check                          all that is wrong with them, each with its line
 
 Keys in the console: p pause, H halt, ctrl-x halt at once, ? help. `andon keys` lists them all.
@@ -47,6 +51,23 @@ pub enum Task {
     /// Work with the audit trail
     #[command(subcommand)]
     Audit(AuditTask),
+    /// Show what happened since a time: 22:00, 90m, 2026-03-01 or an instant (UTC)
+    Since {
+        /// From when on
+        since: Since,
+        /// Data directory of the run [default: the one there is, if there is only one]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Print one page for whoever takes over: state, positions, open alarms, what was done by whom
+    Handover {
+        /// From when on it says what was done [default: 24h]
+        #[arg(long, value_name = "TIME")]
+        since: Option<Since>,
+        /// Data directory of the run [default: the one there is, if there is only one]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
 }
 
 /// `andon config ..`.
@@ -78,6 +99,44 @@ pub enum AuditTask {
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
     },
+    /// Show records, one line each
+    Show {
+        #[command(flatten)]
+        trail: TrailArgs,
+        /// Data directory of the run [default: the one there is, if there is only one]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Print records as JSON lines; the BLAKE3 of each is `prev` of the next
+    Export {
+        #[command(flatten)]
+        trail: TrailArgs,
+        /// Data directory of the run [default: the one there is, if there is only one]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// Which records.
+#[derive(Debug, Default, Args)]
+pub struct TrailArgs {
+    /// Not before this: 22:00, 90m, 2026-03-01 or an instant (UTC; wall time, market time of runs at full speed)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Since>,
+    /// Only this kind, such as fill or alarm; may be given again, or with commas
+    #[arg(long = "kind", value_name = "KIND", value_parser = record_kind, value_delimiter = ',')]
+    pub kinds: Vec<&'static str>,
+    /// Only what is about this: #120 (record), c7 (command), d41 (decision), a3 (alarm), p2 (plan), p2/0 (leg),
+    /// v9 (execution), or the UUID of an order
+    #[arg(long = "id", value_name = "ID")]
+    pub about: Option<About>,
+}
+
+impl TrailArgs {
+    /// Everything since a time.
+    pub fn since(since: Since) -> Self {
+        Self { since: Some(since), ..Self::default() }
+    }
 }
 
 /// Which configuration.
@@ -200,6 +259,11 @@ impl From<Colors> for ColorChoice {
             Colors::TrueColor => Self::TrueColor,
         }
     }
+}
+
+fn record_kind(text: &str) -> Result<&'static str, String> {
+    let known = RecordKind::NAMES.into_iter().find(|name| *name == text);
+    known.ok_or_else(|| format!("no such kind; it is one of {}", RecordKind::NAMES.join(", ")))
 }
 
 fn config_file(text: &str) -> Result<ConfigFile, String> {

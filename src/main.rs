@@ -1,9 +1,10 @@
 //! The program `andon`: reads the command line and calls the one function that does what it asks for.
 
+mod audit;
 mod cli;
 
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,11 +14,10 @@ use andon::console::{self, ConsoleEnd};
 use andon::runtime::front::{Front, Left, Seat};
 use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions};
 use andon::runtime::{self, RunError, StartError};
-use andon::store::{self, DataDir, Scope, Verdict};
 use clap::Parser as _;
-use color_eyre::eyre::{self, Report};
+use color_eyre::eyre::Report;
 
-use crate::cli::{AuditTask, Cli, ConfigTask, RunArgs, Task};
+use crate::cli::{Cli, ConfigTask, RunArgs, Task, TrailArgs};
 
 /// Why the program ends without having done what was asked; each kind has its exit code.
 enum Failure {
@@ -70,7 +70,11 @@ fn main() -> ExitCode {
             Some(Task::Run(args)) => run(&args),
             Some(Task::Config(task)) => configure(&task),
             Some(Task::Keys(args)) => keys(&args.overrides()),
-            Some(Task::Audit(AuditTask::Verify { data_dir })) => verify(data_dir.as_deref()),
+            Some(Task::Audit(task)) => audit::run(task),
+            Some(Task::Since { since, data_dir }) => {
+                audit::show(&TrailArgs::since(since), data_dir.as_deref())
+            }
+            Some(Task::Handover { since, data_dir }) => audit::handover(since, data_dir.as_deref()),
         }
     });
     match done {
@@ -194,56 +198,6 @@ fn keys(overrides: &Overrides) -> Result<(), Failure> {
     let loaded = load(overrides)?;
     let keymap = Keymap::new(&loaded.config.console).map_err(|error| Failure::Usage(error.to_string()))?;
     say(&keymap::printout(&keymap))
-}
-
-/// Verifies the journal against the anchors that can be read beside a running instance.
-fn verify(data_dir: Option<&Path>) -> Result<(), Failure> {
-    let dir = match data_dir {
-        Some(dir) => dir.to_owned(),
-        None => the_only_data_dir()?,
-    };
-    let journal = DataDir::look_at(&dir).journal();
-    if !journal.is_dir() {
-        let text = format!("there is no journal in {}; name the data directory of a run", dir.display());
-        return Err(Failure::Usage(text));
-    }
-    let report = store::verify(&journal, &[], Scope::All).map_err(|e| Failure::Broken(e.into()))?;
-    let chain = match &report.verdict {
-        Verdict::Sound => "chain sound".to_owned(),
-        Verdict::Torn(torn) => format!("chain sound up to a torn line of {} bytes", torn.torn_len),
-        Verdict::Damaged { .. } | Verdict::Shortened { .. } => {
-            return Err(Failure::Broken(eyre::eyre!("{}: {report}", dir.display())));
-        }
-    };
-    let anchored = if report.head.seq > report.anchored {
-        format!("; unanchored after seq {}", report.anchored.0)
-    } else {
-        String::new()
-    };
-    say(&format!("{} records, head {}, {chain}{anchored}\n", report.records, report.head.hash))
-}
-
-/// The data directory that is meant when none is named and there is one alone.
-fn the_only_data_dir() -> Result<PathBuf, Failure> {
-    let parent = DataDir::default_parent().map_err(|error| Failure::Usage(error.to_string()))?;
-    let found = match std::fs::read_dir(&parent) {
-        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    let mut dirs: Vec<_> = found.into_iter().map(|entry| entry.path()).collect();
-    dirs.retain(|dir| DataDir::look_at(dir).journal().is_dir());
-    dirs.sort();
-    match dirs.as_slice() {
-        [only] => Ok(only.clone()),
-        [] => {
-            Err(Failure::Usage(format!("no run has left data in {}; give --data-dir DIR", parent.display())))
-        }
-        several => {
-            let names: Vec<_> = several.iter().map(|dir| format!("\n  {}", dir.display())).collect();
-            Err(Failure::Usage(format!("which journal? give its --data-dir DIR:{}", names.concat())))
-        }
-    }
 }
 
 fn say_lines(lines: &[String]) -> Result<(), Failure> {

@@ -211,3 +211,92 @@ fn audit_verify_lists_the_directories_when_there_are_several() {
     assert_fails(&output, 2, "andon/one\n");
     assert_fails(&output, 2, "andon/two\n");
 }
+
+#[test]
+fn audit_show_follows_one_leg_from_plan_to_fill() {
+    let home = Home::new();
+    leave_a_journal(&home, "one");
+    let output = home.andon(&["audit", "show", "--id", "p1/0"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    for part in ["p1/0 intent", "p1/0 sent", "order_intended", "order_status", " v1 buy ", "(order "] {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+    assert!(!text.contains("p1/1") && !text.contains("mark"), "{text}");
+}
+
+#[test]
+fn audit_export_gives_every_record_and_its_lines_form_the_chain() {
+    let home = Home::new();
+    let journal = leave_a_journal(&home, "one").join("journal/00000001.log");
+    let lines = stdout(&home.andon(&["audit", "export"]));
+    assert_eq!(lines.lines().count(), fs::read_to_string(journal).unwrap().lines().count());
+    let mut prev = "0".repeat(64);
+    for line in lines.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(record["prev"], prev);
+        prev = blake3::hash(line.as_bytes()).to_string();
+    }
+    let fills = stdout(&home.andon(&["audit", "export", "--kind", "fill,mark", "--since", "1h"]));
+    assert!(!fills.is_empty() && fills.lines().count() < lines.lines().count());
+    assert!(
+        fills.lines().all(|line| line.contains("\"kind\":\"fill\"") || line.contains("\"kind\":\"mark\""))
+    );
+}
+
+#[test]
+fn since_shows_nothing_older() {
+    let home = Home::new();
+    leave_a_journal(&home, "one");
+    let text = stdout(&home.andon(&["since", "01:00"]));
+    assert!(text.contains("run_ended") && !text.contains("run_started"), "{text}");
+    assert!(text.lines().all(|line| line >= "2024-01-08 01:00:00"), "{text}");
+}
+
+#[test]
+fn what_is_asked_of_the_trail_in_wrong_words_is_refused_with_advice() {
+    let home = Home::new();
+    leave_a_journal(&home, "one");
+    assert_fails(&home.andon(&["since", "yesterday"]), 2, "write 22:00");
+    assert_fails(&home.andon(&["audit", "show", "--kind", "fills"]), 2, "it is one of state, run_started");
+    assert_fails(&home.andon(&["audit", "show", "--id", "seven"]), 2, "write #120 (record)");
+    assert_fails(&home.andon(&["handover", "--data-dir", "none"]), 2, "there is no journal in none");
+}
+
+#[test]
+fn the_handover_page_says_state_positions_alarms_and_what_was_done_by_whom() {
+    let home = Home::new();
+    let script = home.path().join("operator.yaml");
+    fs::write(&script, "- at: 30m\n  do: halt the feed looks wrong\n- at: 40m\n  do: resume\n").unwrap();
+    let dir = home.path().join(".local/share/andon/one");
+    let (dir, script) = (dir.to_str().unwrap(), script.to_str().unwrap());
+    let run =
+        ["--no-console", "--speed", "max", "--for", "2h", "--data-dir", dir, "--operator-script", script];
+    let output = home.andon(&run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    let page = stdout(&home.andon(&["handover"]));
+
+    for part in ["STATE HALTED", "by script: the feed looks wrong", "POSITIONS (", "balances: ", "plan p1: "]
+    {
+        assert!(page.contains(part), "{part:?} is not in: {page}");
+    }
+    for part in ["OPEN ALARMS (", "DONE SINCE 2024-01-07 02:00:00", "script      resume REFUSED: "] {
+        assert!(page.contains(part), "{part:?} is not in: {page}");
+    }
+    assert!(page.lines().count() <= 60, "more than a page: {page}");
+}
+
+#[test]
+fn a_damaged_record_is_named_and_the_rest_of_the_trail_is_still_shown() {
+    let home = Home::new();
+    let dir = leave_a_journal(&home, "one");
+    let journal = dir.join("journal/00000001.log");
+    let text = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, text.replacen("\"seq\":5", "\"seq\":6", 1)).unwrap();
+    leave_a_journal(&home, "one");
+    let output = home.andon(&["audit", "show"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("record #5 cannot be read"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("#4 ") && stdout(&output).contains("HALTED"), "{}", stdout(&output));
+}

@@ -153,6 +153,31 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
+    /// The names of all kinds, in the order of their declaration.
+    pub const NAMES: [&'static str; 21] = [
+        "state",
+        "run_started",
+        "run_ended",
+        "command_requested",
+        "command_ended",
+        "state_changed",
+        "degradation",
+        "decision",
+        "decision_ended",
+        "order_intended",
+        "order_status",
+        "fill",
+        "breaker",
+        "streak",
+        "closing",
+        "closing_ended",
+        "plan",
+        "alarm",
+        "task_enabled",
+        "mark",
+        "note",
+    ];
+
     /// The name under which the journal holds it.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -178,5 +203,18 @@ impl RecordKind {
             Self::Mark { .. } => "mark",
             Self::Note { .. } => "note",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_kinds_is_what_the_journal_reads() {
+        let error = serde_json::from_str::<RecordKind>(r#"{"kind":"x","data":{}}"#).unwrap_err().to_string();
+        let known = error.split("expected one of ").nth(1).unwrap().split(" at line").next().unwrap();
+        let known: Vec<_> = known.split(", ").map(|name| name.trim_matches('`')).collect();
+        assert_eq!(known, RecordKind::NAMES);
     }
 }

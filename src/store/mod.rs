@@ -19,6 +19,7 @@
 //!   store.sled/                checkpoint; corrupt-N are damaged ones, kept
 //! ```
 
+pub mod audit;
 mod checkpoint;
 mod data_dir;
 mod durable_file;

@@ -1,0 +1,157 @@
+//! The commands that read the record of a run: `audit`, `since`, `handover`. They work beside a running instance.
+
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use andon::domain::Timestamp;
+use andon::runtime::clock;
+use andon::store::audit::{self, Filter, Gap, Handover, Since, TrailError};
+use andon::store::{self, DataDir, Scope, Verdict};
+use color_eyre::eyre;
+
+use crate::cli::{AuditTask, TrailArgs};
+use crate::{Failure, complain, say};
+
+/// How far back a page is handed over if nobody says.
+const HANDOVER_SINCE: &str = "24h";
+
+pub fn run(task: AuditTask) -> Result<(), Failure> {
+    match task {
+        AuditTask::Verify { data_dir } => verify(data_dir.as_deref()),
+        AuditTask::Show { trail, data_dir } => show(&trail, data_dir.as_deref()),
+        AuditTask::Export { trail, data_dir } => export(&trail, data_dir.as_deref()),
+    }
+}
+
+/// Verifies the journal against the anchors that can be read beside a running instance.
+fn verify(data_dir: Option<&Path>) -> Result<(), Failure> {
+    let (dir, journal) = journal_of(data_dir)?;
+    let report = store::verify(&journal, &[], Scope::All).map_err(|e| Failure::Broken(e.into()))?;
+    let chain = match &report.verdict {
+        Verdict::Sound => "chain sound".to_owned(),
+        Verdict::Torn(torn) => format!("chain sound up to a torn line of {} bytes", torn.torn_len),
+        Verdict::Damaged { .. } | Verdict::Shortened { .. } => {
+            return Err(Failure::Broken(eyre::eyre!("{}: {report}", dir.display())));
+        }
+    };
+    let anchored = if report.head.seq > report.anchored {
+        format!("; unanchored after seq {}", report.anchored.0)
+    } else {
+        String::new()
+    };
+    say(&format!("{} records, head {}, {chain}{anchored}\n", report.records, report.head.hash))
+}
+
+/// One line a record, for people.
+pub fn show(trail: &TrailArgs, data_dir: Option<&Path>) -> Result<(), Failure> {
+    let (_, journal) = journal_of(data_dir)?;
+    let mut filter = filter(trail, &journal)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let walked = audit::walk_trail(&journal, &mut filter, &mut |_, record| {
+        writeln!(out, "{}", audit::in_words(record))
+    });
+    finish(walked, out)
+}
+
+/// The records as they are, JSON lines; the hash of one is `prev` of the next.
+fn export(trail: &TrailArgs, data_dir: Option<&Path>) -> Result<(), Failure> {
+    let (_, journal) = journal_of(data_dir)?;
+    let mut filter = filter(trail, &journal)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let walked = audit::walk_trail(&journal, &mut filter, &mut |line, _| {
+        out.write_all(line.json).and_then(|()| out.write_all(b"\n"))
+    });
+    finish(walked, out)
+}
+
+/// One page for whoever takes over.
+pub fn handover(since: Option<Since>, data_dir: Option<&Path>) -> Result<(), Failure> {
+    let (_, journal) = journal_of(data_dir)?;
+    let since = match since {
+        Some(since) => since,
+        None => HANDOVER_SINCE.parse().map_err(|e: audit::SinceError| Failure::Usage(e.to_string()))?,
+    };
+    let since = since.resolve(now(&journal)?);
+    let mut page = Handover::read(&journal, since).map_err(|e| Failure::Broken(e.into()))?;
+    let mut filter = Filter::new(Some(since), Handover::KINDS.to_vec(), None);
+    let gaps = audit::walk_trail::<io::Error>(&journal, &mut filter, &mut |_, record| {
+        page.add(record);
+        Ok(())
+    });
+    let gaps = gaps.map_err(broken)?;
+    say(&page.to_string())?;
+    complete(&gaps)
+}
+
+fn filter(trail: &TrailArgs, journal: &Path) -> Result<Filter, Failure> {
+    let since = trail.since.map(|since| Ok::<_, Failure>(since.resolve(now(journal)?))).transpose()?;
+    Ok(Filter::new(since, trail.kinds.clone(), trail.about))
+}
+
+/// The clock by which the journal goes: the wall's, or the market's in a run at full speed.
+fn now(journal: &Path) -> Result<Timestamp, Failure> {
+    let last = audit::last_record(journal).map_err(|e| Failure::Broken(e.into()))?;
+    Ok(match last {
+        Some(record) if record.wall.is_none() => record.at,
+        Some(_) | None => clock::wall(),
+    })
+}
+
+fn finish(walked: Result<Vec<Gap>, TrailError<io::Error>>, mut out: impl io::Write) -> Result<(), Failure> {
+    let gaps = walked.map_err(broken)?;
+    out.flush()?;
+    complete(&gaps)
+}
+
+fn broken(error: TrailError<io::Error>) -> Failure {
+    match error {
+        TrailError::Read(error) => Failure::Broken(error.into()),
+        TrailError::Visit(error) => error.into(),
+    }
+}
+
+/// What was left out is said last, where it is seen.
+fn complete(gaps: &[Gap]) -> Result<(), Failure> {
+    let Some((last, others)) = gaps.split_last() else { return Ok(()) };
+    for gap in others {
+        complain(&gap.to_string());
+    }
+    Err(Failure::Broken(last.clone().into()))
+}
+
+/// The data directory that is meant, and its journal.
+fn journal_of(data_dir: Option<&Path>) -> Result<(PathBuf, PathBuf), Failure> {
+    let dir = match data_dir {
+        Some(dir) => dir.to_owned(),
+        None => the_only_data_dir()?,
+    };
+    let journal = DataDir::look_at(&dir).journal();
+    if !journal.is_dir() {
+        let text = format!("there is no journal in {}; name the data directory of a run", dir.display());
+        return Err(Failure::Usage(text));
+    }
+    Ok((dir, journal))
+}
+
+/// The data directory that is meant when none is named and there is one alone.
+fn the_only_data_dir() -> Result<PathBuf, Failure> {
+    let parent = DataDir::default_parent().map_err(|error| Failure::Usage(error.to_string()))?;
+    let found = match std::fs::read_dir(&parent) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let mut dirs: Vec<_> = found.into_iter().map(|entry| entry.path()).collect();
+    dirs.retain(|dir| DataDir::look_at(dir).journal().is_dir());
+    dirs.sort();
+    match dirs.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => {
+            Err(Failure::Usage(format!("no run has left data in {}; give --data-dir DIR", parent.display())))
+        }
+        several => {
+            let names: Vec<_> = several.iter().map(|dir| format!("\n  {}", dir.display())).collect();
+            Err(Failure::Usage(format!("which journal? give its --data-dir DIR:{}", names.concat())))
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One record in one line, for people.
+
+use super::operator_time;
+use crate::alarm::AlarmTransition;
+use crate::coordinator::dca::PlanTransition;
+use crate::coordinator::degradation::DegradationTransition;
+use crate::coordinator::record::{Record, RecordKind};
+use crate::domain::{CommandOutcome, Decision, Order, SafeText, Timestamp, Untrusted};
+
+/// Longest line; the whole of a record is in `andon audit export`.
+const CHARS_MAX: usize = 300;
+
+/// Time, number, actor, kind, and what it says. Safe for a terminal.
+pub fn in_words(record: &Record) -> SafeText {
+    let line = format!(
+        "{}  {:<7} {:<11} {:<17} {}",
+        time(operator_time(record)),
+        record.seq.to_string(),
+        record.actor.to_string(),
+        record.kind.name(),
+        what(&record.kind),
+    );
+    Untrusted::new(line.trim_end()).sanitize(CHARS_MAX)
+}
+
+/// `2026-03-01 08:00:00`.
+pub(super) fn time(at: Timestamp) -> String {
+    at.to_string().replace('T', " ").chars().take(19).collect()
+}
+
+fn what(kind: &RecordKind) -> String {
+    match kind {
+        RecordKind::State(state) => format!("{}; {} lots", state.control.state, state.account.lots().len()),
+        RecordKind::RunStarted { version, config_fingerprint } => {
+            format!("version {version}, configuration {}", short(config_fingerprint))
+        }
+        RecordKind::RunEnded { reason } => reason.to_string(),
+        RecordKind::CommandRequested { id, command } => format!("{id} {}", json(command)),
+        RecordKind::CommandEnded { id, command, outcome, .. } => format!("{id} {command} {}", end(outcome)),
+        RecordKind::StateChanged { from, to, reason } if from == to => format!("{to}: {reason}"),
+        RecordKind::StateChanged { from, to, reason } => format!("{from} to {to}: {reason}"),
+        RecordKind::Degradation(DegradationTransition::LevelChanged(change)) => {
+            format!("{} to {}, {} failures", change.from, change.to, change.failures)
+        }
+        RecordKind::Decision(decision) => decided(decision),
+        RecordKind::DecisionEnded { id, outcome, detail, .. } => format!("{id} {outcome} {detail}"),
+        RecordKind::OrderIntended(order) => ordered(order),
+        RecordKind::OrderStatus { client_id, status, detail } => {
+            format!("{} {} {detail}", short(&client_id.to_string()), json(status).trim_matches('"'))
+        }
+        RecordKind::Fill { posting, .. } => {
+            let fill = &posting.fill;
+            let order = short(&fill.client_id.to_string()).to_owned();
+            format!(
+                "{} {} {} {} at {} (order {order}, {})",
+                fill.trade_id,
+                fill.side,
+                fill.quantity,
+                fill.symbol,
+                fill.price,
+                posting.purpose.intent(),
+            )
+        }
+        RecordKind::ClosingEnded { symbol, complete } => {
+            format!("{symbol} {}", if *complete { "sold" } else { "not sold whole" })
+        }
+        RecordKind::Plan(transition) => planned(transition),
+        RecordKind::Alarm(transition) => alarmed(transition),
+        RecordKind::TaskEnabled { task, enabled } => {
+            format!("{task} {}", if *enabled { "enabled" } else { "disabled" })
+        }
+        RecordKind::Mark { equity } => format!("equity {equity}"),
+        RecordKind::Note { text } => text.to_string(),
+        RecordKind::Degradation(transition) => json(transition),
+        RecordKind::Breaker(transition) => json(transition),
+        RecordKind::Streak(transition) => json(transition),
+        RecordKind::Closing(closing) => json(closing),
+    }
+}
+
+pub(super) fn end(outcome: &CommandOutcome) -> String {
+    match outcome {
+        CommandOutcome::Done { detail } => format!("done: {detail}"),
+        CommandOutcome::Refused { why } => format!("REFUSED: {why}"),
+    }
+}
+
+fn decided(decision: &Decision) -> String {
+    let signal = &decision.signal;
+    let outcome = decision.outcome.map_or_else(|| "order".to_owned(), |outcome| outcome.to_string());
+    let reasons: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
+    let head = format!("{} {} {} -> {outcome}", decision.id, signal.action, signal.symbol);
+    format!("{head} {}", reasons.join(" "))
+}
+
+fn ordered(order: &Order) -> String {
+    let name = order.client_id.to_string();
+    let head = format!("{} {} {} {}", short(&name), order.side, order.quantity, order.symbol);
+    format!("{head} ({})", order.purpose.intent())
+}
+
+fn planned(transition: &PlanTransition) -> String {
+    match transition {
+        PlanTransition::Created { plan } => {
+            format!("{} made: {} trades in {} legs", plan.id, plan.trades.len(), plan.legs.len())
+        }
+        PlanTransition::Leg { id, transition } => format!("{id} {}", transition.name()),
+        PlanTransition::Shifted { plan, by } => {
+            format!("{plan} later by {}", humantime::format_duration(*by))
+        }
+    }
+}
+
+fn alarmed(transition: &AlarmTransition) -> String {
+    let head = format!("{} {}", transition.id(), transition.key());
+    match transition {
+        AlarmTransition::Raised { class, cause, detail, .. } => {
+            format!("{head} raised ({class}): {cause}: {detail}")
+        }
+        AlarmTransition::Updated { cause, detail, .. } => format!("{head} now: {cause}: {detail}"),
+        AlarmTransition::Cleared { .. } => format!("{head} condition gone"),
+        AlarmTransition::Acknowledged { ack, .. } => format!("{head} acknowledged: {}", ack.comment),
+        AlarmTransition::Reset { .. } => format!("{head} reset"),
+        AlarmTransition::Annunciated { .. } => format!("{head} annunciated again"),
+    }
+}
+
+/// The first 8 characters of a hash or UUID.
+pub(super) fn short(text: &str) -> &str {
+    text.get(..8).unwrap_or(text)
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
+}
