@@ -97,7 +97,8 @@ impl Alarms {
         Some(AlarmTransition::Cleared { key: key.clone(), id: alarm.id, to, at: now })
     }
 
-    /// Does it to the one that is named, or to every one on the list that takes it.
+    /// Does it to the one that is named, or to every one on the list that takes it: none is no failure, except where
+    /// an Emergency wants a comment.
     fn each(
         &self,
         target: AlarmTarget,
@@ -106,10 +107,16 @@ impl Alarms {
         match target {
             AlarmTarget::One(id) => Ok(act(self.named(id)?)?.into_iter().collect()),
             AlarmTarget::All => {
-                let results: Vec<_> = self.listed().into_iter().map(act).collect();
-                let refusal = results.iter().find_map(|result| result.as_ref().err().copied());
-                let done: Vec<_> = results.into_iter().filter_map(|result| result.ok().flatten()).collect();
-                if done.is_empty() { Err(refusal.unwrap_or(AlarmRefusal::NothingToDo)) } else { Ok(done) }
+                let mut done = Vec::new();
+                let mut uncommented = None;
+                for result in self.listed().into_iter().map(act) {
+                    match result {
+                        Ok(transition) => done.extend(transition),
+                        Err(refusal @ AlarmRefusal::CommentWanted(_)) => uncommented = Some(refusal),
+                        Err(_does_not_apply) => {}
+                    }
+                }
+                uncommented.filter(|_| done.is_empty()).map_or(Ok(done), Err)
             }
         }
     }

@@ -478,7 +478,19 @@ fn acknowledging_all_takes_what_it_can_and_leaves_emergencies_without_a_comment(
     assert_eq!(panel.alarms.state(&AlarmKey::of(PLAIN)), AlarmState::Acknowledged);
     assert_eq!(panel.feed(&all("")), Err(AlarmRefusal::CommentWanted(AlarmId(2))));
     assert_eq!(panel.feed(&all("expected")), Ok(1));
-    assert_eq!(panel.feed(&all("expected")), Err(AlarmRefusal::NothingToDo));
+    assert_eq!(panel.feed(&all("expected")), Ok(0), "nothing left to do is no refusal");
+}
+
+#[test]
+fn resetting_all_takes_what_is_gone_and_acknowledged_and_leaves_the_rest() {
+    let mut panel = Panel::at(LATCHED, AlarmState::LatchedAcknowledged);
+    panel.key = AlarmKey::of(PLAIN);
+    panel.raise();
+    let all = AlarmEvent::Reset { target: AlarmTarget::All, by: Actor::Script };
+    assert_eq!(panel.feed(&all), Ok(1));
+    assert_eq!(panel.alarms.state(&AlarmKey::of(LATCHED)), AlarmState::Normal);
+    assert_eq!(panel.alarms.state(&AlarmKey::of(PLAIN)), AlarmState::Unacknowledged);
+    assert_eq!(panel.feed(&all), Ok(0));
 }
 
 #[test]

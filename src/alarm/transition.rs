@@ -221,7 +221,4 @@ pub enum AlarmRefusal {
     /// It is off the list already.
     #[error("{0} is off the list already: nothing is left to reset")]
     AlreadyOver(AlarmId),
-    /// `all` met nothing to which it can be applied.
-    #[error("no alarm on the list can be acknowledged or reset like this now")]
-    NothingToDo,
 }

@@ -176,7 +176,7 @@ impl Coordinator {
             purpose,
             protection: None,
         };
-        self.submit(cx, order);
+        self.submit(cx, order, None);
     }
 
     /// When a closing that rests is tried again, market time.

@@ -9,7 +9,8 @@ use super::conflict::Question;
 use super::record::Record;
 use super::task::TaskRun;
 use crate::domain::{
-    ClientOrderId, CommandId, CommandOutcome, Epoch, Message, Order, RunId, SafeText, Seq, TradingState,
+    ClientOrderId, CommandId, CommandOutcome, Epoch, Message, Order, RunId, SafeText, Seq, Timestamp,
+    TradingState,
 };
 
 /// One thing to do.
@@ -19,19 +20,17 @@ pub enum Effect {
     Record(Box<Record>),
     /// Put on the bus. Waits for the records before it.
     Publish(Arc<Message>),
-    /// Hand an order to the venue, if the gate gives the permit of its purpose. Waits for the records before it.
+    /// Hand an order to the venue, if the gate gives the permit of its purpose and its deadline has not passed. Waits
+    /// for the records before it.
     Submit {
         /// The order.
         order: Box<Order>,
+        /// Not handed over after this, market time.
+        deadline: Option<Timestamp>,
         /// Epoch of the gate in which it was approved: an entry or leg passes in no other.
         approved: Epoch,
         /// The record that ordered it.
         recorded: Seq,
-    },
-    /// Ask the venue to cancel an order. Waits for the records before it.
-    Cancel {
-        /// Which.
-        client_id: ClientOrderId,
     },
     /// Ask the venue to cancel every order but the protective ones. Immediate.
     CancelAll,

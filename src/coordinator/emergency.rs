@@ -119,7 +119,7 @@ impl Coordinator {
             }
         };
         if names.is_empty() {
-            return CommandOutcome::refused("no breaker is tripped: nothing to arm");
+            return CommandOutcome::done("no breaker is tripped");
         }
         let Some(equity) = self.equity(cx.now) else {
             return CommandOutcome::refused("equity is unknown, a price is missing: no baseline to arm with");

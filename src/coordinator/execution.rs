@@ -47,10 +47,10 @@ impl Coordinator {
     }
 
     /// The gate was shut between approval and hand-over; the venue never saw the order.
-    pub(super) fn refused_by_gate(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
+    pub(super) fn not_handed_over(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, reason: ReasonCode) {
         self.live.dirty.orders();
-        self.leg_refused_by_gate(cx, client_id);
-        self.order_ended(cx, client_id, OrderStatus::Rejected, ReasonCode::GateShut, "the gate was shut");
+        self.leg_not_handed_over(cx, client_id, reason);
+        self.order_ended(cx, client_id, OrderStatus::Rejected, reason, "not handed over");
     }
 
     fn accepted(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::conflict::{CallFailure, Resolved};
 use super::task::{TaskFailure, TaskOutput};
 use crate::domain::{
-    Actor, Candle, ClientOrderId, Command, CommandId, DecisionId, Epoch, RunId, SafeText, Symbol, Timestamp,
-    Topic, TradingState, VenueEvent,
+    Actor, Candle, ClientOrderId, Command, CommandId, DecisionId, Epoch, ReasonCode, RunId, SafeText, Symbol,
+    Timestamp, Topic, TradingState, VenueEvent,
 };
 
 /// One thing that happened.
@@ -63,10 +63,12 @@ pub enum Input {
     },
     /// The venue says something.
     Venue(VenueEvent),
-    /// The gate did not let an order through; the venue never saw it.
-    RefusedByGate {
+    /// An order was not handed over; the venue never saw it.
+    NotHandedOver {
         /// Which.
         client_id: ClientOrderId,
+        /// The gate was shut, or its deadline had passed.
+        reason: ReasonCode,
     },
     /// The gate was shut, by the core's own effect or by somebody who could not wait for it.
     GateShut {

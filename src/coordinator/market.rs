@@ -40,6 +40,7 @@ impl Coordinator {
     /// A candle of the history before the run: its close is a price, and nothing else follows from it.
     pub fn history(&mut self, candle: &Candle) {
         self.live.prices.update(candle);
+        self.live.schedule.candle_seen(&candle.symbol, candle.close_time());
     }
 
     /// A closed candle: prices, then everything that follows from what the account is worth.
@@ -48,6 +49,7 @@ impl Coordinator {
             return;
         }
         self.live.feed_at = Some(cx.now.operator);
+        self.live.schedule.candle_seen(&candle.symbol, cx.now.market);
         self.live.dirty.market = true;
         self.live.revision += 1;
         let symbol = candle.symbol.clone();

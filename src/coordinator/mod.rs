@@ -344,7 +344,7 @@ impl Coordinator {
                 self.command(cx, id, actor, command, &confirmation);
             }
             Input::Venue(event) => self.venue_event(cx, event),
-            Input::RefusedByGate { client_id } => self.refused_by_gate(cx, client_id),
+            Input::NotHandedOver { client_id, reason } => self.not_handed_over(cx, client_id, reason),
             Input::GateShut { epoch, to, by, reason } => self.gate_shut(cx, epoch, to, by, reason),
             Input::GateOpened { epoch, command } => self.gate_opened(cx, epoch, command),
             Input::GateNotOpened { command } => self.gate_not_opened(cx, command),

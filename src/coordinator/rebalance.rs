@@ -11,8 +11,8 @@ use super::task::RebalanceProposal;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::domain::{
-    Actor, ClientOrderId, Command, CommandOutcome, Level, Now, Priority, ReasonCode, Side, SystemEventKind,
-    Timestamp, TradingState, VenueEvent, checked_add, checked_sub,
+    Actor, ClientOrderId, Command, CommandOutcome, LegTarget, Level, Now, PlanTarget, Priority, ReasonCode,
+    Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add, checked_sub,
 };
 use crate::risk::{LegProposal, check_leg};
 
@@ -140,7 +140,7 @@ impl Coordinator {
                 self.plan_steps(cx, &Actor::Coordinator, step.into_iter().collect());
                 let intent = self.durable.plans.leg(id).and_then(|leg| leg.intent.clone());
                 if let Some(intent) = intent {
-                    self.submit(cx, intent.order(id));
+                    self.submit(cx, intent.order(id), Some(intent.deadline));
                 }
             }
             Err(refusal) => self.leg_refused(cx, leg.client_id, &refusal),
@@ -235,13 +235,18 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn leg_refused_by_gate(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
+    pub(super) fn leg_not_handed_over(
+        &mut self,
+        cx: &mut Cx<'_>,
+        client_id: ClientOrderId,
+        reason: ReasonCode,
+    ) {
         let Some((id, _)) = self.durable.plans.leg_of(client_id) else {
             return;
         };
-        match self.durable.plans.withdraw(id, ReasonCode::GateShut) {
+        match self.durable.plans.withdraw(id, reason) {
             Ok(step) => self.plan_step(cx, Actor::Coordinator, step),
-            Err(refusal) => tracing::error!(%refusal, "a leg that the gate refused is not in Intent"),
+            Err(refusal) => tracing::error!(%refusal, "a leg that was not handed over is not in Intent"),
         }
     }
 
@@ -314,16 +319,18 @@ impl Coordinator {
                 let blocked = plans.leg(id).and_then(|leg| self.leg_block(cx.now, leg));
                 plans.run_leg(id, blocked).map(|step| vec![step])
             }
-            Command::SkipLeg { plan, leg } => {
+            Command::SkipLeg { target: LegTarget::One { plan, leg } } => {
                 plans.skip_leg(LegId { plan: *plan, leg: *leg }).map(|step| vec![step])
             }
+            Command::SkipLeg { target: LegTarget::All } => Ok(plans.skip_waiting()),
             Command::CancelLeg { plan, leg } => {
                 plans.cancel_leg(LegId { plan: *plan, leg: *leg }).map(|step| vec![step])
             }
             Command::PostponeLeg { plan, leg, by } => plans
                 .postpone_leg(LegId { plan: *plan, leg: *leg }, *by, cx.now.market)
                 .map(|step| vec![step]),
-            Command::CancelPlan { plan } => plans.cancel_plan(*plan),
+            Command::CancelPlan { target: PlanTarget::One(plan) } => plans.cancel_plan(*plan),
+            Command::CancelPlan { target: PlanTarget::All } => Ok(plans.cancel_all()),
             other => return CommandOutcome::refused(format!("{} is not about a leg", other.name())),
         };
         match steps {

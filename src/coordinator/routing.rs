@@ -90,8 +90,11 @@ impl Coordinator {
                     decision = %decision.id, symbol = %order.symbol, side = %order.side, quantity = %order.quantity,
                     order = %order.client_id, "trade routed"
                 );
+                // A signal that was too old to be decided is too old to be handed over; an exit always goes out.
+                let is_entry = matches!(order.purpose, Purpose::Entry { .. });
+                let deadline = is_entry.then(|| decision.signal.at.plus(self.signal_max_age()));
                 self.record_own(cx, RecordKind::Decision(Box::new(decision)));
-                self.submit(cx, order);
+                self.submit(cx, order, deadline);
             }
         }
     }
@@ -380,8 +383,8 @@ impl Coordinator {
         crate::domain::checked_div(worth, rate).ok()
     }
 
-    /// Records an order and has it handed over once the record is on disk.
-    pub(super) fn submit(&mut self, cx: &mut Cx<'_>, order: Order) {
+    /// Records an order and has it handed over once the record is on disk, if that is not after `deadline`.
+    pub(super) fn submit(&mut self, cx: &mut Cx<'_>, order: Order, deadline: Option<Timestamp>) {
         debug_assert!(
             !matches!(order.purpose, Purpose::Entry { .. } | Purpose::Leg { .. })
                 || self.entries(&order.symbol, cx.now).is_empty(),
@@ -392,7 +395,7 @@ impl Coordinator {
         self.announce_sent(cx, &order);
         self.live.waiting.insert(order.client_id, cx.now.operator);
         let (recorded, approved) = (self.durable.seq, self.live.epoch);
-        cx.effects.push(Effect::Submit { order: Box::new(order), approved, recorded });
+        cx.effects.push(Effect::Submit { order: Box::new(order), deadline, approved, recorded });
     }
 
     fn announce_sent(&mut self, cx: &mut Cx<'_>, order: &Order) {

@@ -298,6 +298,8 @@ pub enum TaskState {
     Running,
     /// Is due, and waits for a task it depends on.
     WaitingOn(TaskName),
+    /// Due, but the feed has not given a candle yet.
+    WaitingForFeed,
     /// Nothing to ask (sentiment without a source).
     NoSource,
     /// The level forbids it.

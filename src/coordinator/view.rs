@@ -448,6 +448,7 @@ fn task_symbol_row(row: &RowView) -> TaskSymbolRow {
         RowStatus::Idle | RowStatus::Waiting(Wait::Slot) => TaskState::Idle,
         RowStatus::Running { .. } => TaskState::Running,
         RowStatus::Waiting(Wait::Dependency(task)) => TaskState::WaitingOn(*task),
+        RowStatus::Waiting(Wait::Candle) => TaskState::WaitingForFeed,
         RowStatus::SkippedByLevel(_) => TaskState::SkippedByLevel,
         RowStatus::Halted => TaskState::SkippedByState,
         RowStatus::Disabled => TaskState::Disabled,

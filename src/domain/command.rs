@@ -18,6 +18,31 @@ pub enum AlarmTarget {
     All,
 }
 
+/// Which legs a command is aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegTarget {
+    /// One leg.
+    One {
+        /// Which plan.
+        plan: PlanId,
+        /// Which leg, from 0.
+        leg: u16,
+    },
+    /// Every leg that waits for the operator.
+    All,
+}
+
+/// Which plans a command is aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanTarget {
+    /// One plan.
+    One(PlanId),
+    /// Every plan that has legs left.
+    All,
+}
+
 /// What it takes to have a command carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
@@ -119,10 +144,8 @@ pub enum Command {
     },
     /// Never run this leg.
     SkipLeg {
-        /// Which plan.
-        plan: PlanId,
-        /// Which leg, from 0.
-        leg: u16,
+        /// Which.
+        target: LegTarget,
     },
     /// Run this leg and all behind it later.
     PostponeLeg {
@@ -142,8 +165,8 @@ pub enum Command {
     },
     /// Cancel every leg of a plan that has not been sent.
     CancelPlan {
-        /// Which plan.
-        plan: PlanId,
+        /// Which.
+        target: PlanTarget,
     },
     /// "Seen, mine." Clears, resets and resumes nothing.
     AckAlarm {
@@ -238,10 +261,10 @@ const COMMANDS: [(&str, &str, Tier); 22] = [
     ("enable_task", "enable_task TASK", Tier::Looser),
     ("disable_task", "disable_task TASK", Tier::Safer),
     ("run_leg", "run_leg PLAN/LEG", Tier::Looser),
-    ("skip_leg", "skip_leg PLAN/LEG", Tier::Safer),
+    ("skip_leg", "skip_leg PLAN/LEG|all", Tier::Safer),
     ("postpone_leg", "postpone_leg PLAN/LEG SPAN", Tier::Safer),
     ("cancel_leg", "cancel_leg PLAN/LEG", Tier::Safer),
-    ("cancel_plan", "cancel_plan PLAN", Tier::Safer),
+    ("cancel_plan", "cancel_plan PLAN|all", Tier::Safer),
     ("ack_alarm", "ack_alarm ALARM|all [COMMENT]", Tier::Safer),
     ("reset_alarm", "reset_alarm ALARM|all", Tier::Looser),
     ("note", "note TEXT", Tier::Safer),
@@ -429,13 +452,24 @@ impl Words<'_> {
             "enable_task" => Command::EnableTask { task: self.take("task")? },
             "disable_task" => Command::DisableTask { task: self.take("task")? },
             "run_leg" => self.take_leg().map(|(plan, leg)| Command::RunLeg { plan, leg })?,
-            "skip_leg" => self.take_leg().map(|(plan, leg)| Command::SkipLeg { plan, leg })?,
+            "skip_leg" => {
+                let one = |(plan, leg)| LegTarget::One { plan, leg };
+                let target = if self.take_flag("all") { LegTarget::All } else { self.take_leg().map(one)? };
+                Command::SkipLeg { target }
+            }
             "postpone_leg" => {
                 let (plan, leg) = self.take_leg()?;
                 Command::PostponeLeg { plan, leg, by: self.take_span("span")? }
             }
             "cancel_leg" => self.take_leg().map(|(plan, leg)| Command::CancelLeg { plan, leg })?,
-            "cancel_plan" => Command::CancelPlan { plan: self.take("plan")? },
+            "cancel_plan" => {
+                let target = if self.take_flag("all") {
+                    PlanTarget::All
+                } else {
+                    PlanTarget::One(self.take("plan or `all`")?)
+                };
+                Command::CancelPlan { target }
+            }
             "ack_alarm" => Command::AckAlarm { target: self.take_target()?, comment: self.take_rest() },
             "reset_alarm" => Command::ResetAlarm { target: self.take_target()? },
             _ => Command::Note { text: self.required_rest("the text")? },
@@ -474,6 +508,10 @@ mod tests {
                 "postpone_leg 3/2 90m",
                 Command::PostponeLeg { plan: PlanId(3), leg: 2, by: Duration::from_secs(5_400) },
             ),
+            ("skip_leg p3/2", Command::SkipLeg { target: LegTarget::One { plan: PlanId(3), leg: 2 } }),
+            ("skip_leg all", Command::SkipLeg { target: LegTarget::All }),
+            ("cancel_plan p3", Command::CancelPlan { target: PlanTarget::One(PlanId(3)) }),
+            ("cancel_plan all", Command::CancelPlan { target: PlanTarget::All }),
             ("ack_alarm all", Command::AckAlarm { target: AlarmTarget::All, comment: String::new() }),
             (
                 "ack_alarm a7 2 expected",

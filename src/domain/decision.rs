@@ -213,6 +213,8 @@ pub enum ReasonCode {
     QuantityTooHigh,
     /// The gate was shut between approval and hand-over.
     GateShut,
+    /// The order could not be handed over in time.
+    DeadlinePassed,
     /// The venue refused.
     VenueRefused,
 }

@@ -20,7 +20,9 @@ mod voice;
 
 pub use actor::Actor;
 pub use candle::{Candle, CandleError};
-pub use command::{AlarmTarget, Command, CommandParseError, Outcome as CommandOutcome, Tier};
+pub use command::{
+    AlarmTarget, Command, CommandParseError, LegTarget, Outcome as CommandOutcome, PlanTarget, Tier,
+};
 pub use control::{Epoch, Level, TradingState};
 pub use decision::{
     Change, Conflict, ConflictKind, Decision, Outcome, ReasonCode, Resolution, ResolutionAction, ResolvedBy,

@@ -334,7 +334,6 @@ impl LiveDriver {
             }
             effect @ (Effect::Publish(_)
             | Effect::Submit { .. }
-            | Effect::Cancel { .. }
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }
             | Effect::Reply { .. }

@@ -207,7 +207,12 @@ fn end_by_signal(
                 _ = terminate.recv() => "SIGTERM",
                 _ = closed.recv() => match &hang_up {
                     Some(hang_up) => {
-                        parked.push(park_stdin());
+                        match park_stdin() {
+                            Ok(keeps_it_open) => parked.push(keeps_it_open),
+                            Err(error) => tracing::warn!(
+                                %error, "no pipe in the place of the closed terminal; reading keys may keep a core busy"
+                            ),
+                        }
                         hang_up.send_replace(true);
                         continue;
                     }

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcetera::BaseStrategy;
 use thiserror::Error;
 
 use crate::config::{Config, Restart};
+use crate::store::DataDir;
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]
@@ -208,8 +208,7 @@ pub fn default_data_dir(market: &MarketChoice, seed: u64, config: &Config, pace:
     if pace == Speed::Max {
         return None;
     }
-    let base = etcetera::choose_base_strategy().ok()?.data_dir();
-    Some(base.join("andon").join(identity(market, seed, config)))
+    Some(DataDir::default_parent().ok()?.join(identity(market, seed, config)))
 }
 
 fn identity(market: &MarketChoice, seed: u64, config: &Config) -> String {

@@ -202,7 +202,6 @@ impl Tally {
             Effect::AbandonTask(run) => self.run_ended(*run, "timed_out"),
             Effect::Record(record) => self.record(record.at, &record.actor.to_string(), &record.kind),
             Effect::Submit { .. }
-            | Effect::Cancel { .. }
             | Effect::CancelAll
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }

@@ -330,7 +330,6 @@ impl VirtualDriver {
             Effect::AbandonTask(_) => Vec::new(),
             effect @ (Effect::Publish(_)
             | Effect::Submit { .. }
-            | Effect::Cancel { .. }
             | Effect::CancelAll
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }

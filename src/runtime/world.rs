@@ -15,8 +15,8 @@ use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::task::{TaskFailure, TaskOutput, TaskRun};
 use crate::domain::{
-    Actor, Candle, ClientOrderId, Epoch, Message, Order, Purpose, SafeText, Seq, Timestamp, TradingState,
-    Untrusted, VenueEvent,
+    Actor, Candle, ClientOrderId, Epoch, Message, Order, Purpose, ReasonCode, SafeText, Seq, Timestamp,
+    TradingState, Untrusted, VenueEvent,
 };
 use crate::gate::{AnyPermit, FlattenOrder, Gate, Recorded, Refused};
 use crate::llm::Providers;
@@ -138,11 +138,11 @@ impl World {
     pub fn carry_out(&mut self, now: Timestamp, effect: Effect) -> Vec<Input> {
         match effect {
             Effect::Publish(message) => self.publish(now, message),
-            Effect::Submit { order, approved, recorded } => self.submit(now, &order, approved, recorded),
-            Effect::Cancel { client_id } => {
-                let said = self.venue.cancel(client_id);
-                Self::answered(client_id, said)
+            Effect::Submit { order, deadline, .. } if deadline.is_some_and(|deadline| now > deadline) => {
+                tracing::warn!(order = %order.client_id, "the deadline of an order passed before it could go out");
+                vec![Input::NotHandedOver { client_id: order.client_id, reason: ReasonCode::DeadlinePassed }]
             }
+            Effect::Submit { order, approved, recorded, .. } => self.submit(now, &order, approved, recorded),
             Effect::CancelAll => {
                 let said = self.venue.cancel_all(CancelScope::Entries);
                 Self::venue_said(said)
@@ -237,7 +237,7 @@ impl World {
             Ok(permit) => permit,
             Err(refused) => {
                 tracing::warn!(order = %client_id, %refused, "the gate refused an order");
-                return vec![Input::RefusedByGate { client_id }];
+                return vec![Input::NotHandedOver { client_id, reason: ReasonCode::GateShut }];
             }
         };
         let said = self.venue.submit(now, order, permit);
@@ -250,7 +250,7 @@ impl World {
             Ok(events) => events.into_iter().map(Input::Venue).collect(),
             Err(error @ VenueError::WrongPermit { .. }) => {
                 tracing::error!(%error, order = %client_id, "order not handed over");
-                vec![Input::RefusedByGate { client_id }]
+                vec![Input::NotHandedOver { client_id, reason: ReasonCode::GateShut }]
             }
             Err(VenueError::Log(error)) => {
                 let detail = Untrusted::new(error.to_string());

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::durable_file;
-use super::identity::Identity;
 use super::journal::FsDisk;
 
 /// Only the owner may enter: the control socket in it obeys whoever can connect.
@@ -74,14 +73,6 @@ impl DataDir {
     /// An existing directory, to look into: nothing is written or checked, and no run may begin in it.
     pub fn look_at(root: &Path) -> Self {
         Self { root: root.to_owned() }
-    }
-
-    /// Where the data of an identity is kept if nobody says otherwise: `<XDG data>/andon/<slug>`.
-    ///
-    /// # Errors
-    /// [`DataDirError::NoHome`].
-    pub fn default_path(identity: &Identity) -> Result<PathBuf, DataDirError> {
-        Ok(Self::default_parent()?.join(identity.slug()))
     }
 
     /// The directory that holds the default directories of all identities: `<XDG data>/andon`.

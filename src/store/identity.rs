@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::data_dir::DataDir;
 use super::durable_file;
-use super::journal::Hash;
 use crate::domain::{Asset, InstallId};
 
 /// To what a data directory is bound.
@@ -29,29 +28,6 @@ impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.market, self.currency)?;
         self.seed.map_or(Ok(()), |seed| write!(f, "/{seed}"))
-    }
-}
-
-/// Longest slug before its distinguishing end, bytes.
-const SLUG_MAX: usize = 48;
-
-impl Identity {
-    /// A directory name that no other identity has: its text in lower case with `-` between the words. What that loses
-    /// is told apart by eight digits of its hash.
-    pub fn slug(&self) -> String {
-        let text = self.to_string();
-        let mut slug: String = text
-            .to_ascii_lowercase()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
-        let plain = self.market.chars().all(|c| c.is_ascii_lowercase()) && slug.len() <= SLUG_MAX;
-        if !plain {
-            slug.truncate(SLUG_MAX);
-            slug.push('-');
-            slug.push_str(&Hash::of(text.as_bytes()).hex().as_ref()[..8]);
-        }
-        slug
     }
 }
 
@@ -217,14 +193,5 @@ mod tests {
         let (_parent, dir) = data_dir();
         std::fs::write(dir.root().join("run"), "").unwrap();
         assert!(matches!(dir.next_run(0), Err(IdentityError::Damaged { .. })));
-    }
-
-    #[test]
-    fn slugs_are_readable_and_never_shared() {
-        assert_eq!(identity("simulated", Some(7)).slug(), "simulated-usdt-7");
-        let slugs = ["replay:a/b", "replay:a-b", "replay:A-b"].map(|market| identity(market, None).slug());
-        assert!(slugs[0] != slugs[1] && slugs[1] != slugs[2] && slugs[0] != slugs[2], "{slugs:?}");
-        let long = identity(&format!("replay:{}", "é/x".repeat(99)), None).slug();
-        assert!(long.len() <= SLUG_MAX + 9 && long.is_ascii());
     }
 }

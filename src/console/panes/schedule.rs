@@ -12,7 +12,7 @@ fn word(state: &TaskState) -> (String, Role) {
     match state {
         TaskState::Idle => ("ok".to_owned(), Role::Good),
         TaskState::Running => ("RUN".to_owned(), Role::Key),
-        TaskState::WaitingOn(_) => ("WAIT".to_owned(), Role::Dim),
+        TaskState::WaitingOn(_) | TaskState::WaitingForFeed => ("WAIT".to_owned(), Role::Dim),
         TaskState::NoSource => ("none".to_owned(), Role::Dim),
         TaskState::SkippedByLevel => ("LEVEL".to_owned(), Role::Warn),
         TaskState::SkippedByState => ("STATE".to_owned(), Role::Warn),
@@ -25,6 +25,7 @@ fn word(state: &TaskState) -> (String, Role) {
 fn because(cx: &Cx<'_>, row: &TaskRow) -> (String, Role) {
     match &row.state {
         TaskState::WaitingOn(task) => (format!("for {task}"), Role::Dim),
+        TaskState::WaitingForFeed => ("for a candle".to_owned(), Role::Dim),
         TaskState::SkippedByLevel => {
             (format!("not at {}", cx.facts.snapshot.degradation.effective), Role::Dim)
         }

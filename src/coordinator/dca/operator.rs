@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DcaRefusal, LegId, LegTransition, PlanTransition, Plans};
+use super::{DcaRefusal, LegId, LegState, LegTransition, Plan, PlanTransition, Plans};
 use crate::domain::{PlanId, ReasonCode, Timestamp};
 
 impl Plans {
@@ -24,6 +24,12 @@ impl Plans {
     /// Ended, in flight, or no such leg.
     pub fn skip_leg(&self, id: LegId) -> Result<PlanTransition, DcaRefusal> {
         self.by_hand(id, LegTransition::Skipped)
+    }
+
+    /// `skip_leg all`: no leg waits for the operator any more; those that do never run.
+    pub fn skip_waiting(&self) -> Vec<PlanTransition> {
+        let waiting = self.open_legs().filter(|(_, leg)| leg.state == LegState::Waiting);
+        waiting.map(|(id, _)| PlanTransition::Leg { id, transition: LegTransition::Skipped }).collect()
     }
 
     /// `cancel_leg`: the leg never runs.
@@ -58,16 +64,18 @@ impl Plans {
     /// No such open plan, or every open leg of it is in flight.
     pub fn cancel_plan(&self, id: PlanId) -> Result<Vec<PlanTransition>, DcaRefusal> {
         let plan = self.open.get(&id).ok_or(DcaRefusal::NoOpenPlan(id))?;
-        let cancellable = plan.legs.iter().filter(|leg| leg.may(&LegTransition::Cancelled));
-        let steps: Vec<_> = cancellable
-            .map(|leg| PlanTransition::Leg { id: plan.leg_id(leg), transition: LegTransition::Cancelled })
-            .collect();
+        let steps: Vec<_> = cancellable(plan).collect();
         match plan.legs.iter().find(|leg| !leg.state.is_terminal()) {
             Some(leg) if steps.is_empty() => {
                 Err(DcaRefusal::InFlight { id: plan.leg_id(leg), state: leg.state })
             }
             Some(_) | None => Ok(steps),
         }
+    }
+
+    /// `cancel_plan all`: [`Plans::cancel_plan`] of every open plan; legs in flight end by the venue's word.
+    pub fn cancel_all(&self) -> Vec<PlanTransition> {
+        self.open().flat_map(cancellable).collect()
     }
 
     fn by_hand(&self, id: LegId, transition: LegTransition) -> Result<PlanTransition, DcaRefusal> {
@@ -78,4 +86,10 @@ impl Plans {
             Err(DcaRefusal::InFlight { id, state: leg.state })
         }
     }
+}
+
+/// Cancels each leg of a plan that may still be cancelled.
+fn cancellable(plan: &Plan) -> impl Iterator<Item = PlanTransition> {
+    let legs = plan.legs.iter().filter(|leg| leg.may(&LegTransition::Cancelled));
+    legs.map(|leg| PlanTransition::Leg { id: plan.leg_id(leg), transition: LegTransition::Cancelled })
 }

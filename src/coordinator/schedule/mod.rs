@@ -39,6 +39,8 @@ pub struct Schedule {
     rows: Vec<Row>,
     /// Rows that each row waits for, by index.
     dependencies: Vec<Vec<usize>>,
+    /// Symbols of which the feed has given a candle; of the others there is nothing to analyse yet.
+    seen: BTreeSet<Symbol>,
     /// Runs that timed out and have not answered since: run to row.
     abandoned: BTreeMap<RunId, usize>,
     conditions: Conditions,
@@ -74,6 +76,7 @@ impl Schedule {
             disabled: setup.disabled.clone(),
             rows,
             dependencies,
+            seen: BTreeSet::new(),
             abandoned: BTreeMap::new(),
             conditions: Conditions { level: Level::Normal, state: TradingState::Running },
             clock: 0,
@@ -156,6 +159,14 @@ impl Schedule {
         }
         self.after_end(now);
         expired
+    }
+
+    /// The feed gave a candle of `symbol`: its runs may begin.
+    pub fn candle_seen(&mut self, symbol: &Symbol, now: Timestamp) {
+        if !self.seen.contains(symbol) {
+            self.seen.insert(symbol.clone());
+            self.recheck_at = Some(now);
+        }
     }
 
     /// Enables or disables a task. A run in flight ends as it would have; a task that is enabled again waits for its
@@ -276,6 +287,9 @@ impl Schedule {
 
     fn hindrance(&self, index: usize) -> Option<Wait> {
         let row = &self.rows[index];
+        if row.symbol.as_ref().is_some_and(|symbol| !self.seen.contains(symbol)) {
+            return Some(Wait::Candle);
+        }
         let open = self.dependencies[index].iter().find(|&&on| !self.holds(&self.rows[on], row));
         if let Some(&on) = open.filter(|_| !row.requested) {
             return Some(Wait::Dependency(self.rows[on].task));

@@ -16,6 +16,8 @@ pub enum Wait {
     Dependency(TaskName),
     /// As many runs as are allowed at once are in flight.
     Slot,
+    /// The feed has not given a candle of the symbol yet.
+    Candle,
 }
 
 /// How a run ended.

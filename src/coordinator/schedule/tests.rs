@@ -69,7 +69,9 @@ impl Bench {
 
     fn schedule(&mut self) -> &mut Schedule {
         if self.schedule.is_none() {
-            self.schedule = Some(Schedule::new(&self.setup(), at(0)));
+            let mut schedule = Schedule::new(&self.setup(), at(0));
+            self.symbols.iter().for_each(|symbol| schedule.candle_seen(symbol, at(0).market));
+            self.schedule = Some(schedule);
         }
         self.schedule.as_mut().unwrap()
     }
@@ -77,7 +79,9 @@ impl Bench {
     fn restart(&mut self, now: Now) {
         let image = serde_json::to_string(&self.schedule().image()).unwrap();
         let image: ScheduleImage = serde_json::from_str(&image).unwrap();
-        self.schedule = Some(Schedule::restored(&self.setup(), &image, now));
+        let mut schedule = Schedule::restored(&self.setup(), &image, now);
+        self.symbols.iter().for_each(|symbol| schedule.candle_seen(symbol, now.market));
+        self.schedule = Some(schedule);
     }
 
     fn start(&mut self, now: Now, conditions: Conditions) -> Vec<Start> {
@@ -112,6 +116,19 @@ impl Bench {
 
 fn names(starts: &[Start]) -> Vec<TaskName> {
     starts.iter().map(|start| start.task).collect()
+}
+
+#[test]
+fn a_task_waits_for_the_first_candle_of_its_symbol_instead_of_failing_without() {
+    let mut bench = Bench::new(&["BTC/USDT", "XRP/USDT"]).only(&[Technical]).all_on_start();
+    bench.schedule = Some(Schedule::new(&bench.setup(), at(0)));
+    assert_eq!(bench.start(at(0), NORMAL), []);
+    assert_eq!(bench.row(Technical, at(0)).status, RowStatus::Waiting(Wait::Candle));
+
+    let xrp = Symbol::new("XRP/USDT").unwrap();
+    bench.schedule().candle_seen(&xrp, at(60).market);
+    let starts = bench.start(at(60), NORMAL);
+    assert_eq!(starts.iter().map(|start| start.symbol.as_ref()).collect::<Vec<_>>(), [Some(&xrp)]);
 }
 
 #[test]

@@ -19,9 +19,9 @@ use crate::alarm::{AlarmKey, AlarmState, Catalogue};
 use crate::config::{Config, TaskName};
 use crate::domain::{
     Action, Actor, Bias, Candle, ClientOrderId, Command, CommandId, CommandOutcome, Confidence, Decision,
-    InstallId, Now, Order, OrderStatus, Payload, Pct, Purpose, Regime, RegimeUpdate, SafeText, SentimentBias,
-    SentimentUpdate, Side, Signal, SignalId, Symbol, SystemEventKind, TaSignal, Timestamp, TradingState,
-    Untrusted, VenueEvent,
+    InstallId, Now, Order, OrderStatus, Payload, Pct, Purpose, ReasonCode, Regime, RegimeUpdate, SafeText,
+    SentimentBias, SentimentUpdate, Side, Signal, SignalId, Symbol, SystemEventKind, TaSignal, Timestamp,
+    TradingState, Untrusted, VenueEvent,
 };
 use crate::gate::{FlattenOrder, Gate, Recorded};
 
@@ -82,6 +82,8 @@ pub(super) struct Desk {
     pub probes: VecDeque<String>,
     /// Runs are answered as soon as they begin.
     pub agents_answer: bool,
+    /// How long an order waits for the disk before it is handed over, market time.
+    pub disk_takes: Duration,
     /// Candles come every minute.
     pub feed: bool,
     /// The gate's opening waits until it is let go.
@@ -136,6 +138,7 @@ impl Desk {
             questions: VecDeque::new(),
             probes: VecDeque::new(),
             agents_answer: true,
+            disk_takes: Duration::ZERO,
             feed: true,
             hold_opening: false,
             held: Vec::new(),
@@ -216,8 +219,14 @@ impl Desk {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Record(record) => self.write(*record),
-            Effect::Publish(_) | Effect::Cancel { .. } | Effect::AbandonTask(_) => {}
-            Effect::Submit { order, approved, recorded } => self.submit(&order, approved, recorded),
+            Effect::Publish(_) | Effect::AbandonTask(_) => {}
+            Effect::Submit { order, deadline, .. }
+                if deadline.is_some_and(|deadline| self.now.market.plus(self.disk_takes) > deadline) =>
+            {
+                let (client_id, reason) = (order.client_id, ReasonCode::DeadlinePassed);
+                self.inbox.push_back(Input::NotHandedOver { client_id, reason });
+            }
+            Effect::Submit { order, approved, recorded, .. } => self.submit(&order, approved, recorded),
             Effect::CancelAll => {
                 let events = self.venue.cancel_all();
                 self.inbox.extend(events.into_iter().map(Input::Venue));
@@ -287,7 +296,7 @@ impl Desk {
             }
         };
         if admitted.is_err() {
-            return self.inbox.push_back(Input::RefusedByGate { client_id });
+            return self.inbox.push_back(Input::NotHandedOver { client_id, reason: ReasonCode::GateShut });
         }
         let price = self.prices[&order.symbol];
         let events = self.venue.submit(self.now, order, price);

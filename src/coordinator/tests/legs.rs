@@ -148,6 +148,33 @@ fn a_leg_that_the_venue_refuses_waits_for_the_operator() {
 }
 
 #[test]
+fn a_leg_whose_intent_waited_past_its_deadline_is_withdrawn_and_offered_again() {
+    let mut desk = Desk::new();
+    desk.disk_takes = secs(301);
+    plan(&mut desk);
+    assert!(legs_sent(&desk).is_empty());
+    assert!(matches!(leg_state(&desk, 0), LegState::Deferred | LegState::Due), "{:?}", leg_state(&desk, 0));
+
+    desk.disk_takes = secs(0);
+    desk.candles();
+    desk.pass(secs(60));
+    assert_eq!((leg_state(&desk, 0), legs_sent(&desk).len()), (LegState::Filled, 1));
+}
+
+#[test]
+fn skipping_all_takes_the_waiting_legs_and_no_others() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Reject;
+    plan(&mut desk);
+    assert_eq!((leg_state(&desk, 0), leg_state(&desk, 1)), (LegState::Waiting, LegState::Scheduled));
+    assert!(desk.say_unconfirmed("skip_leg all").is_done());
+    assert_eq!((leg_state(&desk, 0), leg_state(&desk, 1)), (LegState::Skipped, LegState::Scheduled));
+    assert!(desk.say_unconfirmed("cancel_plan all").is_done());
+    assert!(desk.core.durable().plans.open().next().is_none());
+    assert!(desk.say_unconfirmed("skip_leg all").is_done(), "nothing left to do is no refusal");
+}
+
+#[test]
 fn running_a_leg_by_hand_does_not_go_around_a_block() {
     let mut desk = Desk::new();
     plan(&mut desk);

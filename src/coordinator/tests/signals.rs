@@ -51,6 +51,20 @@ fn an_old_signal_is_ignored() {
 }
 
 #[test]
+fn an_entry_that_the_disk_held_back_too_long_is_refused_and_an_exit_still_goes_out() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.disk_takes = secs(121);
+    let late = desk.signal(&xrp(), Action::Buy);
+    assert_eq!(
+        (late.outcome, &late.reasons[..]),
+        (Some(Outcome::Refused), &[ReasonCode::DeadlinePassed][..])
+    );
+    assert_eq!(desk.venue.submitted.len(), 1, "only the lot that was there before");
+    let exit = desk.signal(&btc(), Action::Close);
+    assert_eq!(exit.outcome, Some(Outcome::Filled));
+}
+
+#[test]
 fn a_blocked_entry_lists_every_reason() {
     let mut desk = Desk::new();
     desk.say_unconfirmed("lock_symbol BTC/USDT");
