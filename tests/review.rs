@@ -935,7 +935,10 @@ fn deviation_4_each_breach_does_what_config_says() {
     let close = format!("{DAILY}.close_positions=true");
     let (state, sold, share) = after_a_daily_loss(&[&halt, &close]);
     assert_eq!((state, share), (TradingState::Halted, Decimal::ONE), "and close_positions");
-    assert!(matches!(sold[..], [Purpose::Flatten { .. }]), "closing works while halted: {sold:?}");
+    assert!(
+        matches!(sold[..], [Purpose::Reduce { .. }]),
+        "closing works while halted, and no further than the lots: {sold:?}"
+    );
 
     // What is not configured is taken as the worst: a breaker's severity is critical.
     let (state, ..) = after_a_daily_loss(&[&format!("{DAILY}=null")]);

@@ -122,6 +122,7 @@ mod tests {
             (AlarmSource::OrderLeftAfterCancelAll, Emergency),
             (AlarmSource::JournalFault, Emergency),
             (AlarmSource::StoreFault, Emergency),
+            (AlarmSource::VenueFailed, Emergency),
             (AlarmSource::LegUnknown, Emergency),
             (AlarmSource::TaskPanicked, Emergency),
             (AlarmSource::CoreStuck, Emergency),

@@ -75,6 +75,8 @@ sources! {
     JournalFault = "journal_fault",
     /// The checkpoint store or the data directory failed.
     StoreFault = "store_fault",
+    /// The venue keeps no book any more: stops and targets do not fire.
+    VenueFailed = "venue_failed",
     /// Nobody can say whether a leg was executed.
     LegUnknown = "leg_unknown",
     /// A leg was to be sent again with other parameters.

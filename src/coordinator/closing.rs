@@ -163,10 +163,12 @@ impl Coordinator {
             return;
         }
         let number = self.durable.last_closing + 1;
-        let flatten = closing.flatten;
+        // Only what may reach into the holdings is a flatten at the venue: a reduction never sells more than the lots
+        // that it finds there, also when a stop was faster.
+        let reaches_holdings = closing.holdings;
         let symbol = closing.symbol.clone();
         self.record_own(cx, RecordKind::Closing(Closing { number, ..closing }));
-        let purpose = if flatten { Purpose::Flatten { number } } else { Purpose::Reduce { number } };
+        let purpose = if reaches_holdings { Purpose::Flatten { number } } else { Purpose::Reduce { number } };
         let order = Order {
             client_id: ClientOrderId::derive(self.durable.install, &purpose.intent()),
             symbol,

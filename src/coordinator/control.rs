@@ -87,10 +87,11 @@ impl Coordinator {
         self.announce(cx, SystemEventKind::StateChanged, Priority::Urgent, said);
     }
 
-    /// Gate shut to entries and state at least PAUSED. Already stricter: nothing.
+    /// Gate shut to entries and state at least PAUSED. The gate is shut in any case: whoever asked may have shut it
+    /// already, and its answer brings the epoch without which nothing could be confirmed any more.
     pub(super) fn pause(&mut self, cx: &mut Cx<'_>, actor: Actor, reason: SafeText) {
+        self.shut_gate(cx, TradingState::Paused, &reason);
         if self.durable.control.state == TradingState::Running {
-            self.shut_gate(cx, TradingState::Paused, &reason);
             self.change_state(cx, actor, TradingState::Paused, reason);
         }
     }
@@ -172,7 +173,7 @@ impl Coordinator {
         {
             return Some(refused);
         }
-        cx.effects.push(Effect::ReleaseLatch);
+        cx.effects.push(Effect::ReleaseLatch { seen: self.live.epoch });
         self.change_state(cx, actor, TradingState::Paused, SafeText::ours(format!("released: {reason}")));
         self.open_gate(cx, id, TradingState::Paused);
         None

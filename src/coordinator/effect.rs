@@ -89,8 +89,11 @@ pub enum Effect {
         /// The reason line.
         reason: SafeText,
     },
-    /// Take the HALT latch away. Waits for the records before it.
-    ReleaseLatch,
+    /// Take the HALT latch away, unless the gate was shut since. Waits for the records before it.
+    ReleaseLatch {
+        /// The epoch of the gate that the release saw.
+        seen: Epoch,
+    },
 }
 
 /// The effects of one step, in order. Reused between steps.

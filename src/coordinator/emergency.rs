@@ -172,11 +172,28 @@ impl Coordinator {
         self.raise_moment(cx, key, "panic", what);
     }
 
+    /// A venue that keeps no book fires no stops: no entry may be made there, and the operator has to know.
+    pub(super) fn venue_failed(&mut self, cx: &mut Cx<'_>, error: SafeText) {
+        let key = AlarmKey::of(AlarmSource::VenueFailed);
+        self.raise(cx, key, "stops and targets do not fire", &error);
+        self.pause(cx, Actor::Runtime, error);
+    }
+
+    /// The halt holds in this process; whether the next one knows of it hangs on the journal alone.
+    pub(super) fn latch_failed(&mut self, cx: &mut Cx<'_>, error: &SafeText) {
+        let key = AlarmKey::about(AlarmSource::StoreFault, Subject::Component("latch".to_owned()));
+        self.raise_moment(cx, key, "HALT is not on disk", error);
+    }
+
     /// The journal cannot be written: nothing may be traded that nobody could prove.
     pub(super) fn store_failed(&mut self, cx: &mut Cx<'_>, error: &SafeText) {
         self.live.health.store_failed = Some(error.clone());
-        if self.durable.control.state != TradingState::Halted {
-            self.halt(cx, Actor::Runtime, SafeText::ours(format!("journal cannot be written: {error}")));
+        let reason = SafeText::ours(format!("journal cannot be written: {error}"));
+        if self.durable.control.state == TradingState::Halted {
+            // Whoever noticed has shut the gate already: its epoch must be known here.
+            self.shut_gate(cx, TradingState::Halted, &reason);
+        } else {
+            self.halt(cx, Actor::Runtime, reason);
         }
         self.raise(cx, AlarmKey::of(AlarmSource::JournalFault), "journal cannot be written", error);
     }

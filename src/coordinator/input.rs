@@ -63,6 +63,16 @@ pub enum Input {
     },
     /// The venue says something.
     Venue(VenueEvent),
+    /// The venue cannot keep its book any more and answers nothing until the next start.
+    VenueFailed {
+        /// Why.
+        error: SafeText,
+    },
+    /// The HALT latch could not be put on disk: the halt holds, but a restart may not know of it.
+    LatchFailed {
+        /// Why.
+        error: SafeText,
+    },
     /// An order was not handed over; the venue never saw it.
     NotHandedOver {
         /// Which.

@@ -344,6 +344,8 @@ impl Coordinator {
                 self.command(cx, id, actor, command, &confirmation);
             }
             Input::Venue(event) => self.venue_event(cx, event),
+            Input::VenueFailed { error } => self.venue_failed(cx, error),
+            Input::LatchFailed { error } => self.latch_failed(cx, &error),
             Input::NotHandedOver { client_id, reason } => self.not_handed_over(cx, client_id, reason),
             Input::GateShut { epoch, to, by, reason } => self.gate_shut(cx, epoch, to, by, reason),
             Input::GateOpened { epoch, command } => self.gate_opened(cx, epoch, command),

@@ -38,6 +38,7 @@ impl Coordinator {
             AlarmSource::ExecutionErrors | AlarmSource::DrawdownHalf => true,
             AlarmSource::JournalFault
             | AlarmSource::StoreFault
+            | AlarmSource::VenueFailed
             | AlarmSource::LegMismatch
             | AlarmSource::TaskPanicked
             | AlarmSource::CoreStuck

@@ -244,6 +244,9 @@ pub enum CommandParseError {
     },
 }
 
+/// Longest span that a command may name: a year.
+const SPAN_MAX: Duration = Duration::from_secs(366 * 86_400);
+
 /// Name, usage and tier of every command, in the order of the documentation.
 const COMMANDS: [(&str, &str, Tier); 22] = [
     ("pause", "pause [REASON]", Tier::Safer),
@@ -381,8 +384,12 @@ impl Words<'_> {
 
     fn take_span(&mut self, what: &str) -> Result<Duration, CommandParseError> {
         let word: String = self.take(what)?;
-        humantime::parse_duration(&word)
-            .map_err(|e| self.wrong(format!("`{word}` is not a {what} such as 2h: {e}")))
+        let span = humantime::parse_duration(&word)
+            .map_err(|e| self.wrong(format!("`{word}` is not a {what} such as 2h: {e}")))?;
+        if span > SPAN_MAX {
+            return Err(self.wrong(format!("`{word}` is longer than a year")));
+        }
+        Ok(span)
     }
 
     fn take_option(&mut self, option: &str) -> Result<Option<Duration>, CommandParseError> {
@@ -536,6 +543,8 @@ mod tests {
             ("resume now", "`now` is one word too many"),
             ("force_level HIGH", "NORMAL, REDUCED, LIMITED or EMERGENCY"),
             ("run_leg 3", "such as p3/2"),
+            ("postpone_leg p3/2 8000y", "longer than a year"),
+            ("force_level limited --until 9999999h", "longer than a year"),
             ("lock_symbol BTCUSDT", "BASE/QUOTE"),
         ] {
             let error = Command::parse(text).unwrap_err().to_string();

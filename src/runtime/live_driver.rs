@@ -60,6 +60,14 @@ pub enum LiveError {
     Journal(String),
 }
 
+/// Why the loop woke.
+enum Woken {
+    Request(Request),
+    Input(Box<Input>),
+    Disk,
+    Time,
+}
+
 /// The loop.
 pub struct LiveDriver {
     core: Coordinator,
@@ -92,7 +100,6 @@ pub struct LiveDriver {
     probed_at: Timestamp,
     lagged: bool,
     began_at: Timestamp,
-    _lock: InstanceLock,
 }
 
 /// What a driver is started with, and what it is steered by.
@@ -103,6 +110,8 @@ pub struct Engine {
     pub handle: Handle,
     /// Watches the loop; keep it as long as the loop runs.
     pub watchdog: Watchdog,
+    /// Keep it as long as the process has anything to do with the data directory: longer than the loop, which may panic.
+    pub lock: InstanceLock,
 }
 
 impl LiveDriver {
@@ -170,11 +179,10 @@ impl LiveDriver {
             probed_at: Timestamp::EPOCH,
             lagged: false,
             began_at: begins_at,
-            _lock: lock,
         };
         driver.input(Input::Started(Box::new(started)));
         driver.show();
-        Ok(Engine { driver, handle, watchdog })
+        Ok(Engine { driver, handle, watchdog, lock })
     }
 
     /// Runs until `stop` says why, or `run_for` of market time has passed.
@@ -198,17 +206,31 @@ impl LiveDriver {
             }
             let wake = self.wake_in(end);
             // Biased: what the operator asks comes before what the disk, the agents or the market say.
-            tokio::select! {
+            let woken = tokio::select! {
                 biased;
-                _ = stop.changed() => {}
-                Some(request) = self.requests.recv() => self.request(request),
-                Some(input) = self.inputs.recv() => self.input(input),
-                Ok(()) = self.progress.changed() => self.disk_moved(),
-                () = tokio::time::sleep(wake) => {}
+                _ = stop.changed() => Woken::Time,
+                Some(request) = self.requests.recv() => Woken::Request(request),
+                Some(input) = self.inputs.recv() => Woken::Input(Box::new(input)),
+                Ok(()) = self.progress.changed() => Woken::Disk,
+                () = tokio::time::sleep(wake) => Woken::Time,
+            };
+            self.notice_gap();
+            match woken {
+                Woken::Request(request) => self.request(request),
+                Woken::Input(input) => self.input(*input),
+                Woken::Disk => self.disk_moved(),
+                Woken::Time => {}
             }
             self.due();
         };
         self.finish(reason, wall.elapsed())
+    }
+
+    /// After a gap in the life of the process nothing is done before the core knows of it.
+    fn notice_gap(&mut self) {
+        if let Some(length) = self.heartbeat.awake(self.clock.now().operator, &self.world.gate) {
+            self.input(Input::ProcessGap { length });
+        }
     }
 
     /// How long nothing needs to be done.
@@ -265,10 +287,8 @@ impl LiveDriver {
     fn feed_event(&mut self) {
         match self.feed.pop() {
             Some(FeedEvent::Candle(candle)) => {
-                let said = tokio::task::block_in_place(|| self.world.candle(&candle));
-                self.input(Input::Candle(candle));
-                for word in said {
-                    self.input(word);
+                for told in tokio::task::block_in_place(|| self.world.candle(candle)) {
+                    self.input(told);
                 }
             }
             Some(FeedEvent::Gap { symbol, from, until }) => {
@@ -338,7 +358,7 @@ impl LiveDriver {
             | Effect::Query { .. }
             | Effect::Reply { .. }
             | Effect::OpenGate { .. }
-            | Effect::ReleaseLatch) => self.outbox.push(effect, now),
+            | Effect::ReleaseLatch { .. }) => self.outbox.push(effect, now),
         }
     }
 
@@ -378,12 +398,14 @@ impl LiveDriver {
             let failure = TaskFailure::Failed(Untrusted::new("nobody runs this task"));
             return self.hear(Input::TaskFinished { run: id, result: Err(failure) });
         };
-        let task = tokio::spawn(async move {
-            let result = run_agent(agent, run).await;
+        let task = tokio::spawn(run_agent(agent, run));
+        self.running.insert(id, task.abort_handle());
+        tokio::spawn(async move {
+            // A run that was abandoned and has ended is not abandoned any more.
+            let result = task.await.unwrap_or(Err(TaskFailure::TimedOut));
             // Only a process that ends does not listen.
             drop(inputs.send(Input::TaskFinished { run: id, result }));
         });
-        self.running.insert(id, task.abort_handle());
     }
 
     fn ask_models(&mut self, question: Box<Question>) {

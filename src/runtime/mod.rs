@@ -154,7 +154,7 @@ fn run_live(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let operator = operator::current(options.operator.clone());
     runtime.block_on(async {
-        let Engine { driver, handle, watchdog } = LiveDriver::prepare(assembly, times, operator)?;
+        let Engine { driver, handle, watchdog, lock } = LiveDriver::prepare(assembly, times, operator)?;
         let (stop, mut stopped) = watch::channel(None);
         let (close_front, shutdown) = watch::channel(false);
         let (hang_up, hangups) = watch::channel(false);
@@ -185,6 +185,7 @@ fn run_live(
         };
         signals.abort();
         drop(watchdog);
+        drop(lock);
         match ended {
             Ok(summary) => summary.map_err(RunError::from).and_then(|summary| left.map(|()| summary)),
             Err(error) => Err(RunError::CoreEnded(error.to_string())),

@@ -217,6 +217,7 @@ impl Assembly {
         let mut world = World {
             gate,
             venue: Box::new(venue),
+            venue_failed: false,
             bus: MessageBus::new(&config.orchestration.message_bus),
             candles,
             agents: agents.into_iter().map(|agent| (agent.task(), Arc::from(agent))).collect(),

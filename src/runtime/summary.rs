@@ -212,7 +212,7 @@ impl Tally {
             | Effect::ShutGate { .. }
             | Effect::OpenGate { .. }
             | Effect::SetLatch { .. }
-            | Effect::ReleaseLatch => {}
+            | Effect::ReleaseLatch { .. } => {}
         }
     }
 

@@ -266,10 +266,8 @@ impl VirtualDriver {
     fn feed_event(&mut self) {
         match self.feed.pop() {
             Some(FeedEvent::Candle(candle)) => {
-                let said = self.world.candle(&candle);
-                self.input(Input::Candle(candle));
-                for word in said {
-                    self.input(word);
+                for told in self.world.candle(candle) {
+                    self.input(told);
                 }
             }
             Some(FeedEvent::Gap { symbol, from, until }) => {
@@ -336,7 +334,7 @@ impl VirtualDriver {
             | Effect::ShutGate { .. }
             | Effect::OpenGate { .. }
             | Effect::SetLatch { .. }
-            | Effect::ReleaseLatch) => self.world.carry_out(self.now, effect),
+            | Effect::ReleaseLatch { .. }) => self.world.carry_out(self.now, effect),
         }
     }
 

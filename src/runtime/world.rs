@@ -24,6 +24,8 @@ use crate::market::CandleStore;
 use crate::store::{Hash, Latch, LatchState};
 use crate::venue::{CancelScope, Venue, VenueError};
 
+/// Longest text of the HALT latch that is shown, characters.
+const LATCH_CHARS_MAX: usize = 200;
 /// Longest name of a subscriber that is shown, characters.
 const SUBSCRIBER_CHARS_MAX: usize = 60;
 
@@ -39,7 +41,7 @@ impl WatchedLatch {
     pub fn arm(latch: Latch) -> (Self, Option<SafeText>) {
         let (seen, reason) = match latch.read() {
             LatchState::Clear => (None, None),
-            LatchState::Halted { reason, seen } => (Some(seen), Some(reason.sanitize(200))),
+            LatchState::Halted { reason, seen } => (Some(seen), Some(reason.sanitize(LATCH_CHARS_MAX))),
             LatchState::Unreadable { why } => {
                 (None, Some(SafeText::ours(format!("HALT is unreadable: {why}"))))
             }
@@ -52,30 +54,43 @@ impl WatchedLatch {
         (Self { latch, seen }, reason)
     }
 
-    fn set(&mut self, reason: &SafeText) {
-        match self.latch.halt(reason.as_str()) {
-            Ok(latched) => {
-                if let Some(flaw) = latched.flaw {
-                    tracing::error!(%flaw, "the HALT latch is set, but its reason may be lost");
-                }
-            }
-            Err(error) => tracing::error!(%error, "the HALT latch could not be set"),
+    /// Puts a reason on disk. What the latch says then counts as shown only if what it said before was.
+    ///
+    /// # Errors
+    /// Why the latch is not set.
+    fn set(&mut self, reason: &SafeText) -> Result<(), SafeText> {
+        let was_shown = match self.latch.read() {
+            LatchState::Clear => true,
+            LatchState::Halted { seen, .. } => self.seen == Some(seen),
+            LatchState::Unreadable { .. } => false,
+        };
+        let latched = self.latch.halt(reason.as_str()).map_err(SafeText::ours)?;
+        if let Some(flaw) = latched.flaw {
+            tracing::error!(%flaw, "the HALT latch is set, but its reason may be lost");
         }
-        if let LatchState::Halted { seen, .. } = self.latch.read() {
+        if was_shown && let LatchState::Halted { seen, .. } = self.latch.read() {
             self.seen = Some(seen);
         }
+        Ok(())
     }
 
+    /// Takes the latch away, if it says what was shown.
+    ///
+    /// # Errors
+    /// Why it stays, with what it says if that is news; it counts as shown then.
     fn release(&mut self) -> Result<(), String> {
-        match self.seen {
-            Some(seen) => self.latch.release(seen).map(|_| ()).map_err(|error| error.to_string()),
-            None => match self.latch.read() {
-                LatchState::Clear => Ok(()),
-                LatchState::Halted { .. } | LatchState::Unreadable { .. } => {
-                    Err("the HALT file is not the one that was shown".to_owned())
-                }
-            },
-        }
+        let says = match self.latch.read() {
+            LatchState::Halted { reason, seen } if self.seen != Some(seen) => {
+                self.seen = Some(seen);
+                return Err(format!("HALT says what was not shown: {}", reason.sanitize(LATCH_CHARS_MAX)));
+            }
+            LatchState::Halted { seen, .. } => seen,
+            LatchState::Clear => return Ok(()),
+            LatchState::Unreadable { why } => return Err(format!("HALT is unreadable: {why}")),
+        };
+        self.latch.release(says).map_err(|error| error.to_string())?;
+        self.seen = None;
+        Ok(())
     }
 }
 
@@ -85,6 +100,8 @@ pub struct World {
     pub gate: Gate,
     /// Where orders go.
     pub venue: Box<dyn Venue>,
+    /// It answers nothing any more.
+    pub venue_failed: bool,
     /// Who listens.
     pub bus: MessageBus,
     /// What the agents read.
@@ -99,11 +116,14 @@ pub struct World {
 
 impl World {
     /// A closed candle, before the core hears of it: the candle store takes it, and the venue executes what it
-    /// touched. Gives the venue's words, which the core hears after the candle.
-    pub fn candle(&mut self, candle: &Candle) -> Vec<Input> {
-        self.candles.on_candle(candle);
-        let said = self.venue.on_candle(candle);
-        Self::venue_said(said)
+    /// touched. Gives what the core is told, in order: the executions first, so that it never closes a lot that a stop
+    /// has just sold; then the candle.
+    pub fn candle(&mut self, candle: Candle) -> Vec<Input> {
+        self.candles.on_candle(&candle);
+        let said = self.venue.on_candle(&candle);
+        let mut told = self.venue_said(said);
+        told.push(Input::Candle(candle));
+        told
     }
 
     /// A candle of the history before the run: it warms indicators and gives a price, but nothing is executed on it.
@@ -115,20 +135,23 @@ impl World {
     /// Time has come to the venue: orders may have run out.
     pub fn venue_time(&mut self, now: Timestamp) -> Vec<Input> {
         let said = self.venue.on_time(now);
-        Self::venue_said(said)
+        self.venue_said(said)
     }
 
-    /// When [`World::venue_time`] has something to do next.
+    /// When [`World::venue_time`] has something to do next; never again once the venue has failed.
     pub fn venue_expiry(&self) -> Option<Timestamp> {
-        self.venue.next_expiry()
+        if self.venue_failed { None } else { self.venue.next_expiry() }
     }
 
-    fn venue_said(said: Result<Vec<VenueEvent>, VenueError>) -> Vec<Input> {
+    /// A venue that fails says nothing more until it is opened again: the core is told once.
+    fn venue_said(&mut self, said: Result<Vec<VenueEvent>, VenueError>) -> Vec<Input> {
         match said {
             Ok(events) => events.into_iter().map(Input::Venue).collect(),
+            Err(_) if self.venue_failed => Vec::new(),
             Err(error) => {
-                tracing::error!(%error, "the venue gives no answer");
-                Vec::new()
+                self.venue_failed = true;
+                tracing::error!(%error, "the venue has failed");
+                vec![Input::VenueFailed { error: SafeText::ours(error) }]
             }
         }
     }
@@ -145,7 +168,7 @@ impl World {
             Effect::Submit { order, approved, recorded, .. } => self.submit(now, &order, approved, recorded),
             Effect::CancelAll => {
                 let said = self.venue.cancel_all(CancelScope::Entries);
-                Self::venue_said(said)
+                self.venue_said(said)
             }
             Effect::ShrinkProtection { client_id, quantity } => {
                 if let Err(error) = self.venue.shrink_protection(client_id, quantity) {
@@ -165,13 +188,8 @@ impl World {
                     Input::GateNotOpened { command }
                 }
             }],
-            Effect::SetLatch { reason } => {
-                if let Some(latch) = &mut self.latch {
-                    latch.set(&reason);
-                }
-                Vec::new()
-            }
-            Effect::ReleaseLatch => self.release_latch(),
+            Effect::SetLatch { reason } => self.set_latch(&reason),
+            Effect::ReleaseLatch { seen } => self.release_latch(seen),
             Effect::Record(_)
             | Effect::Reply { .. }
             | Effect::RunTask(_)
@@ -211,16 +229,24 @@ impl World {
         Input::GateShut { epoch, to, by: Actor::Coordinator, reason }
     }
 
-    /// A latch that changed since it was shown stays, and the gate with it.
-    fn release_latch(&mut self) -> Vec<Input> {
-        let Some(latch) = &mut self.latch else {
+    fn set_latch(&mut self, reason: &SafeText) -> Vec<Input> {
+        match self.latch.as_mut().map_or(Ok(()), |latch| latch.set(reason)) {
+            Ok(()) => Vec::new(),
+            Err(error) => {
+                tracing::error!(%error, "the HALT latch could not be set");
+                vec![Input::LatchFailed { error }]
+            }
+        }
+    }
+
+    /// A latch that changed since it was shown stays, and the gate with it. So does one whose release was overtaken by
+    /// another halt: the gate was shut since the epoch that the releaser had seen.
+    fn release_latch(&mut self, seen: Epoch) -> Vec<Input> {
+        let Some(latch) = self.latch.as_mut().filter(|_| self.gate.epoch() == seen) else {
             return Vec::new();
         };
         match latch.release() {
-            Ok(()) => {
-                latch.seen = None;
-                Vec::new()
-            }
+            Ok(()) => Vec::new(),
             Err(why) => {
                 let reason = SafeText::ours(format!("latch not released: {why}"));
                 let epoch = self.gate.halt();

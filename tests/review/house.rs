@@ -180,10 +180,8 @@ impl House {
         let [open, high, low, close] = [price; 4];
         let candle =
             Candle { symbol, open_time, interval_secs: 60, open, high, low, close, volume: Decimal::ONE };
-        let said = self.world.candle(&candle);
-        self.tell(Input::Candle(candle));
-        for word in said {
-            self.tell(word);
+        for told in self.world.candle(candle) {
+            self.tell(told);
         }
     }
 

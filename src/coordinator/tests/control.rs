@@ -51,6 +51,26 @@ fn a_pause_never_loosens_a_halt() {
 }
 
 #[test]
+fn a_pause_while_paused_moves_the_gate_on_and_what_follows_can_still_be_confirmed() {
+    let mut desk = Desk::new();
+    desk.say("pause");
+    // Whoever asks shuts the gate before the core hears of it.
+    desk.gate.shut(TradingState::Paused);
+    assert!(desk.say_unconfirmed("pause lunch").is_done());
+    let resume = desk.say("resume");
+    assert!(resume.is_done(), "{resume:?}");
+    assert_eq!((desk.state(), desk.gate.state()), (TradingState::Running, TradingState::Running));
+}
+
+#[test]
+fn a_venue_that_has_failed_pauses_and_is_an_emergency() {
+    let mut desk = Desk::new();
+    desk.tell(Input::VenueFailed { error: SafeText::ours("no space left") });
+    assert_eq!((desk.state(), desk.gate.state()), (TradingState::Paused, TradingState::Paused));
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::VenueFailed)), AlarmState::Unacknowledged);
+}
+
+#[test]
 fn pause_then_resume_is_no_way_around_a_halt() {
     let mut desk = Desk::new();
     desk.say("halt");

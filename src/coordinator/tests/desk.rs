@@ -268,7 +268,7 @@ impl Desk {
                 });
             }
             Effect::SetLatch { reason } => self.latch = Some(reason),
-            Effect::ReleaseLatch => self.latch = None,
+            Effect::ReleaseLatch { .. } => self.latch = None,
         }
     }
 

@@ -1,14 +1,21 @@
-//! What the bus loses, from a full mailbox to the alarm on the screen, through both drivers.
+//! What the bus loses, from a full mailbox to the alarm on the screen, through both drivers; the latch; and what the
+//! core hears of a venue.
 
 use std::time::Duration;
 
+use rust_decimal::Decimal;
 use tokio::sync::watch;
 
+use super::WatchedLatch;
 use crate::bus::{Delivery, Filter, Mailbox, MessageBus};
 use crate::config::Config;
+use crate::coordinator::effect::Effect;
+use crate::coordinator::input::Input;
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{
-    Actor, InstallId, Message, MessageId, Payload, Priority, SafeText, SystemEvent, SystemEventKind, Topic,
+    Actor, Candle, ClientOrderId, InstallId, Message, MessageId, Order, OrderKind, Payload, PlanId, Priority,
+    Purpose, ReasonCode, SafeText, Seq, Side, Symbol, SystemEvent, SystemEventKind, Timestamp, Topic,
+    TradingState,
 };
 use crate::runtime::live_driver::{Engine, LiveDriver};
 use crate::runtime::options::{ColorChoice, MarketChoice, RunOptions, Speed, SummaryFormat};
@@ -77,7 +84,8 @@ async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean
     assert_eq!(bus.publish(short_lived, now).unwrap().mailboxes, 0);
     let archive = stuck_archive(&bus);
 
-    let Engine { driver, handle, watchdog } = LiveDriver::prepare(assembly, 3_600, Actor::Script).unwrap();
+    let Engine { driver, handle, watchdog, lock } =
+        LiveDriver::prepare(assembly, 3_600, Actor::Script).unwrap();
     let (stop, stopped) = watch::channel(None);
     let running = tokio::spawn(driver.run(None, stopped));
     let mut snapshots = handle.snapshots();
@@ -91,5 +99,120 @@ async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean
     stop.send_replace(Some(SafeText::ours("seen")));
     running.await.unwrap().unwrap();
     assert!(!bus.is_running());
-    drop(watchdog);
+    drop((watchdog, lock));
+}
+
+fn candle_at(minute: i64) -> Candle {
+    let [open, high, low, close] = [Decimal::ONE_HUNDRED; 4];
+    Candle {
+        symbol: Symbol::new("BTC/USDT").unwrap(),
+        open_time: Timestamp::from_secs(minute * 60),
+        interval_secs: 60,
+        open,
+        high,
+        low,
+        close,
+        volume: Decimal::ONE,
+    }
+}
+
+fn leg() -> Order {
+    let purpose = Purpose::Leg { plan: PlanId(1), leg: 0 };
+    Order {
+        client_id: ClientOrderId::derive(InstallId::derived("test"), &purpose.intent()),
+        symbol: Symbol::new("BTC/USDT").unwrap(),
+        side: Side::Buy,
+        quantity: Decimal::ONE,
+        kind: OrderKind::Limit {
+            price: Decimal::TEN,
+            valid_until: Some(Timestamp::from_secs(86_400 * 365 * 80)),
+        },
+        purpose,
+        protection: None,
+    }
+}
+
+#[test]
+fn an_order_is_handed_over_until_its_deadline_and_not_after() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
+    let approved = world.gate.epoch();
+    let deadline = Timestamp::from_secs(1_000);
+    let submit =
+        || Effect::Submit { order: leg().into(), deadline: Some(deadline), approved, recorded: Seq(1) };
+    let late = world.carry_out(deadline.plus(Duration::from_millis(1)), submit());
+    let reason = ReasonCode::DeadlinePassed;
+    assert_eq!(late, [Input::NotHandedOver { client_id: leg().client_id, reason }]);
+    assert!(matches!(world.carry_out(deadline, submit())[..], [Input::Venue(_), ..]));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
+    use crate::venue::{PaperTerms, PaperVenue};
+
+    let place = tempfile::tempdir().unwrap();
+    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
+    let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [candle_at(0).symbol]);
+    world.venue = Box::new(PaperVenue::on_a_full_disk(terms).unwrap());
+
+    world.candle(candle_at(1));
+    let submit = Effect::Submit {
+        order: leg().into(),
+        deadline: None,
+        approved: world.gate.epoch(),
+        recorded: Seq(1),
+    };
+    let unanswered = world.carry_out(Timestamp::from_secs(120), submit);
+    assert!(matches!(unanswered[..], [Input::Venue(_)]), "{unanswered:?}");
+    let told = world.candle(candle_at(2));
+    assert!(matches!(told[..], [Input::VenueFailed { .. }, Input::Candle(_)]), "{told:?}");
+    assert!(matches!(world.candle(candle_at(3))[..], [Input::Candle(_)]));
+    assert_eq!(world.venue_expiry(), None);
+}
+
+#[test]
+fn the_latch_goes_only_as_it_was_shown_and_only_if_nobody_halted_since() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
+    let halt = place.path().join("HALT");
+    let set = |reason: &str| Effect::SetLatch { reason: SafeText::ours(reason) };
+    let seen = world.gate.halt();
+    assert_eq!(world.carry_out(Timestamp::EPOCH, set("smoke")), []);
+
+    std::fs::write(&halt, "do not release").unwrap();
+    let [Input::GateShut { to: TradingState::Halted, reason, .. }] =
+        &world.carry_out(Timestamp::EPOCH, Effect::ReleaseLatch { seen })[..]
+    else {
+        panic!("a latch that nobody was shown was released");
+    };
+    assert!(reason.as_str().contains("do not release") && halt.exists(), "{reason}");
+    assert_eq!(world.carry_out(Timestamp::EPOCH, Effect::ReleaseLatch { seen }), [], "overtaken by a halt");
+    assert!(halt.exists());
+
+    world.carry_out(Timestamp::EPOCH, set("again"));
+    let release = Effect::ReleaseLatch { seen: world.gate.epoch() };
+    assert_eq!(world.carry_out(Timestamp::EPOCH, release), []);
+    assert!(!halt.exists());
+}
+
+#[test]
+fn a_halt_over_a_latch_that_nobody_was_shown_does_not_count_it_as_shown() {
+    let place = tempfile::tempdir().unwrap();
+    let (mut latch, _) = WatchedLatch::arm(crate::store::Latch::new(place.path()));
+    std::fs::write(place.path().join("HALT"), "do not release").unwrap();
+    latch.set(&SafeText::ours("smoke")).unwrap();
+    assert!(latch.release().unwrap_err().contains("do not release"));
+    latch.release().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_latch_that_cannot_be_set_is_told_to_the_core() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
+    let (latch, _) = WatchedLatch::arm(crate::store::Latch::new(&place.path().join("gone")));
+    world.latch = Some(latch);
+    let told = world.carry_out(Timestamp::EPOCH, Effect::SetLatch { reason: SafeText::ours("smoke") });
+    assert!(matches!(told[..], [Input::LatchFailed { .. }]), "{told:?}");
 }

@@ -51,6 +51,12 @@ impl PaperVenue {
         Ok(Self { terms, book, log, prices: BTreeMap::new() })
     }
 
+    /// A venue whose log can never be written.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn on_a_full_disk(terms: PaperTerms) -> std::io::Result<Self> {
+        Ok(Self { log: VenueLog::on_a_full_disk()?, ..Self::in_memory(terms) })
+    }
+
     /// What the venue knows.
     pub fn book(&self) -> &PaperBook {
         &self.book
@@ -164,8 +170,7 @@ mod tests {
     fn a_venue_that_cannot_write_its_log_answers_nothing_more_and_gives_the_permit_back() {
         let symbol = Symbol::new("BTC/USDT").unwrap();
         let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [symbol.clone()]);
-        let mut venue =
-            PaperVenue { log: VenueLog::on_a_full_disk().unwrap(), ..PaperVenue::in_memory(terms) };
+        let mut venue = PaperVenue::on_a_full_disk(terms).unwrap();
         let order = Order {
             client_id: ClientOrderId::derive(InstallId::derived("test"), "leg/1/0"),
             symbol,
