@@ -7,8 +7,8 @@ use super::operator_time;
 use crate::coordinator::dca::{LegId, PlanTransition};
 use crate::coordinator::record::{Record, RecordKind};
 use crate::domain::{
-    AlarmId, AlarmTarget, ClientOrderId, Command, CommandId, DecisionId, PlanId, Purpose, Seq, Timestamp,
-    TradeId,
+    AlarmId, AlarmTarget, ClientOrderId, Command, CommandId, DecisionId, LegTarget, PlanId, PlanTarget,
+    Purpose, Seq, Timestamp, TradeId,
 };
 
 /// What a record can be about.
@@ -161,12 +161,14 @@ fn is_aimed_at(command: &Command, about: About) -> bool {
         Command::AckAlarm { target: AlarmTarget::One(id), .. }
         | Command::ResetAlarm { target: AlarmTarget::One(id) } => about == About::Alarm(*id),
         Command::RunLeg { plan, leg }
-        | Command::SkipLeg { plan, leg }
+        | Command::SkipLeg { target: LegTarget::One { plan, leg } }
         | Command::PostponeLeg { plan, leg, .. }
         | Command::CancelLeg { plan, leg } => is_for(&Purpose::Leg { plan: *plan, leg: *leg }, about),
-        Command::CancelPlan { plan } => about == About::Plan(*plan),
+        Command::CancelPlan { target: PlanTarget::One(plan) } => about == About::Plan(*plan),
         Command::AckAlarm { target: AlarmTarget::All, .. }
         | Command::ResetAlarm { target: AlarmTarget::All }
+        | Command::SkipLeg { target: LegTarget::All }
+        | Command::CancelPlan { target: PlanTarget::All }
         | Command::Pause { .. }
         | Command::Resume
         | Command::Halt { .. }
