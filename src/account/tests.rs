@@ -251,6 +251,17 @@ fn equity_counts_everything_and_exposure_lots_only() {
 }
 
 #[test]
+fn a_lot_whose_own_pair_is_idle_still_counts_as_exposure() {
+    let (mut account, mut venue) = (account(), Venue::new());
+    book(&mut account, &venue.entry(1, "BTC/USDT", "0.1", "40000", "0"));
+    book(&mut account, &venue.entry(2, "XRP/BTC", "4000", "0.00001", "0"));
+    let prices = prices(&[("BTC/USDT", "50000"), ("XRP/BTC", ""), ("XRP/USDT", "0.5")]);
+    let now = prices.at(Timestamp::from_secs(60), MAX_AGE);
+    let by_symbol = BTreeMap::from([(symbol("BTC/USDT"), dec("5000")), (symbol("XRP/BTC"), dec("2000"))]);
+    assert_eq!(account.exposure_by_symbol(&now), Ok(by_symbol));
+}
+
+#[test]
 fn equity_is_unknown_while_a_price_is_missing_or_old() {
     let prices = prices(&[("BTC/USDT", "50000")]);
     let late = prices.at(Timestamp::from_secs(151), MAX_AGE);

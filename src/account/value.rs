@@ -53,15 +53,18 @@ impl Account {
         })
     }
 
-    /// Worth of the lots of each pair, account currency.
+    /// Worth of the lots of each pair, account currency. Each lot is worth what its base asset is worth, as in the
+    /// equity: whenever that is known this is, however idle the pair of the lot may be.
+    ///
+    /// # Errors
+    /// As [`Account::equity`].
     pub fn exposure_by_symbol(
         &self,
         prices: &FreshPrices<'_>,
     ) -> Result<BTreeMap<Symbol, Decimal>, AccountError> {
         let mut by_symbol = BTreeMap::new();
         for lot in &self.lots {
-            let quote = checked_mul(lot.quantity, prices.price(&lot.symbol)?)?;
-            let worth = prices.convert(quote, lot.symbol.quote(), &self.currency)?;
+            let worth = prices.convert(lot.quantity, lot.symbol.base(), &self.currency)?;
             let sum = by_symbol.entry(lot.symbol.clone()).or_insert(Decimal::ZERO);
             *sum = checked_add(*sum, worth)?;
         }

@@ -147,6 +147,10 @@ impl Coordinator {
             .min(self.closable(&closing))
             .round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero);
         if left <= Decimal::ZERO {
+            if self.is_promised(&closing) {
+                // Another order is selling it, or may be: when that has ended it is sold, or its turn has come.
+                return;
+            }
             let symbol = closing.symbol;
             self.live.closings_rest.remove(&symbol);
             self.record_own(cx, RecordKind::ClosingEnded { symbol: symbol.clone(), complete: true });
@@ -184,6 +188,19 @@ impl Coordinator {
     /// When a closing that rests is tried again, market time.
     pub(super) fn next_closing(&self) -> Option<Timestamp> {
         self.live.closings_rest.values().min().copied()
+    }
+
+    /// Whether what the closing wants is there, but held back by an order that has not ended.
+    fn is_promised(&self, closing: &Closing) -> bool {
+        let account = &self.durable.account;
+        let mut owned = account.held(&closing.symbol).unwrap_or_default();
+        if closing.holdings {
+            let holding = account.holding(closing.symbol.base()).unwrap_or_default();
+            owned = checked_add(owned, holding).unwrap_or(owned);
+        }
+        let wanted = closing.remaining.min(owned);
+        wanted.round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero) > Decimal::ZERO
+            && self.durable.open_orders().any(|tracked| tracked.order.symbol.base() == closing.symbol.base())
     }
 
     /// Base units that a closing may sell: lots, and holdings where it was ordered so.

@@ -271,6 +271,7 @@ impl Coordinator {
     /// Worth of the lots of each symbol and of what working entries would still buy, account currency.
     fn exposure_with_orders(&self, now: Now) -> std::collections::BTreeMap<Symbol, Decimal> {
         let prices = self.prices(now);
+        // Unknown only where equity is, and without equity nothing passes.
         let mut exposure = self.durable.account.exposure_by_symbol(&prices).unwrap_or_default();
         for tracked in self.durable.open_orders() {
             let (Purpose::Entry { .. }, OrderKind::Limit { price, .. }) =
@@ -293,12 +294,13 @@ impl Coordinator {
         exposure
     }
 
-    /// What of an asset is outside lots and not promised to working orders.
+    /// What of an asset is outside lots and not promised to working orders, their fees included.
     pub(super) fn spendable(&self, asset: &crate::domain::Asset) -> Decimal {
         let mut free = self.durable.account.holding(asset).unwrap_or_default();
         // Closings sell lots first; what they sell beyond them comes out of here.
         let lots = self.durable.account.in_lots(asset).unwrap_or_default();
         let mut closing = Decimal::ZERO;
+        let fee = self.config.execution.paper.fee_pct;
         for tracked in self.durable.open_orders() {
             let Ok(left) = checked_sub(tracked.order.quantity, tracked.filled) else {
                 continue;
@@ -307,7 +309,8 @@ impl Coordinator {
                 (Side::Buy, OrderKind::Limit { price, .. } | OrderKind::Market { bound: Some(price) })
                     if tracked.order.symbol.quote() == asset =>
                 {
-                    checked_mul(left, price).unwrap_or(free)
+                    let worth = checked_mul(left, price);
+                    worth.and_then(|worth| checked_add(worth, fee.of(worth)?)).unwrap_or(free)
                 }
                 (Side::Sell, _) if tracked.order.symbol.base() == asset && is_leg(tracked.order.purpose) => {
                     left

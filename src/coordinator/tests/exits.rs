@@ -43,6 +43,21 @@ fn flatten_leaves_holdings_unless_all_is_said() {
 }
 
 #[test]
+fn a_flatten_waits_for_the_order_that_holds_the_lots_and_then_sells_them() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.venue.mode = Mode::Rest;
+    let exit = desk.signal(&btc(), Action::Close).orders[0];
+    let flatten = desk.say("flatten");
+    assert!(desk.held(&btc()) > Decimal::ZERO, "{flatten:?}");
+    assert!(desk.core.durable().closings.contains_key(&btc()), "nothing is sold yet");
+
+    desk.venue.mode = Mode::Fill;
+    desk.venue_says(VenueEvent::Cancelled { client_id: exit, expired: false });
+    assert_eq!(desk.held(&btc()), Decimal::ZERO);
+    assert!(desk.core.durable().closings.is_empty());
+}
+
+#[test]
 fn flatten_of_one_symbol_leaves_the_others() {
     let mut desk = Desk::new().with_lot(&btc()).with_lot(&xrp());
     desk.say("flatten XRP/USDT");

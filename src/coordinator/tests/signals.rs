@@ -4,7 +4,7 @@ use super::super::input::Input;
 use super::super::task::TaskOutput;
 use super::*;
 use crate::config::TaskName;
-use crate::domain::{Bias, Confidence, TaSignal, Untrusted};
+use crate::domain::{Bias, Confidence, OrderKind, TaSignal, Untrusted};
 
 #[test]
 fn a_buy_becomes_one_protected_entry() {
@@ -62,6 +62,19 @@ fn an_entry_that_the_disk_held_back_too_long_is_refused_and_an_exit_still_goes_o
     assert_eq!(desk.venue.submitted.len(), 1, "only the lot that was there before");
     let exit = desk.signal(&btc(), Action::Close);
     assert_eq!(exit.outcome, Some(Outcome::Filled));
+}
+
+#[test]
+fn what_working_orders_will_cost_includes_their_fees() {
+    let mut desk = Desk::new();
+    let before = desk.core.spendable(btc().quote());
+    desk.venue.mode = Mode::Rest;
+    desk.signal(&btc(), Action::Buy);
+    let order = desk.venue.submitted[0].clone();
+    let OrderKind::Limit { price, .. } = order.kind else { panic!("an entry is a limit order") };
+    let worth = order.quantity * price;
+    let fee = desk.config.execution.paper.fee_pct.of(worth).unwrap();
+    assert_eq!(desk.core.spendable(btc().quote()), before - worth - fee);
 }
 
 #[test]
