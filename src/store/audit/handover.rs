@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use super::words::{end, time};
+use super::words::{because, end, time};
 use super::{Gap, operator_time};
 use crate::alarm::Alarm;
 use crate::coordinator::dca::LegState;
@@ -104,7 +104,7 @@ impl Handover {
                 }
                 (Some(*id), what)
             }
-            RecordKind::StateChanged { to, reason, .. } => (None, format!("{to}: {reason}")),
+            RecordKind::StateChanged { to, reason, .. } => (None, because(*to, reason)),
             RecordKind::Note { text } => (None, format!("note: {text}")),
             RecordKind::State(_)
             | RecordKind::RunStarted { .. }
@@ -242,7 +242,8 @@ impl fmt::Display for Handover {
         let control = &self.state.control;
         let mut page = Page(format!("HANDOVER at {} (record {}, UTC)\n", time(self.at), self.state.seq));
         page.head(&format!("STATE {}", control.state));
-        page.line(&format!("since {} by {}: {}", time(control.since.operator), control.by, control.reason));
+        let since = format!("since {} by {}", time(control.since.operator), control.by);
+        page.line(&because(since, &control.reason));
         for halt in &control.halt_reasons {
             page.line(&format!("halt reason: {} by {}", halt.reason, halt.by));
         }

@@ -28,6 +28,11 @@ pub(super) fn time(at: Timestamp) -> String {
     at.to_string().replace('T', " ").chars().take(19).collect()
 }
 
+/// What happened, and why if a reason was given.
+pub(super) fn because(what: impl std::fmt::Display, reason: &SafeText) -> String {
+    if reason.as_str().is_empty() { what.to_string() } else { format!("{what}: {reason}") }
+}
+
 fn what(kind: &RecordKind) -> String {
     match kind {
         RecordKind::State(state) => format!("{}; {} lots", state.control.state, state.account.lots().len()),
@@ -37,8 +42,8 @@ fn what(kind: &RecordKind) -> String {
         RecordKind::RunEnded { reason } => reason.to_string(),
         RecordKind::CommandRequested { id, command } => format!("{id} {}", json(command)),
         RecordKind::CommandEnded { id, command, outcome, .. } => format!("{id} {command} {}", end(outcome)),
-        RecordKind::StateChanged { from, to, reason } if from == to => format!("{to}: {reason}"),
-        RecordKind::StateChanged { from, to, reason } => format!("{from} to {to}: {reason}"),
+        RecordKind::StateChanged { from, to, reason } if from == to => because(*to, reason),
+        RecordKind::StateChanged { from, to, reason } => because(format_args!("{from} to {to}"), reason),
         RecordKind::Degradation(DegradationTransition::LevelChanged(change)) => {
             format!("{} to {}, {} failures", change.from, change.to, change.failures)
         }
@@ -132,4 +137,15 @@ pub(super) fn short(text: &str) -> &str {
 
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_was_not_given_leaves_nothing_behind() {
+        assert_eq!(because("PAUSED", &SafeText::default()), "PAUSED");
+        assert_eq!(because("PAUSED", &SafeText::ours("lunch")), "PAUSED: lunch");
+    }
 }
