@@ -7,7 +7,7 @@ use crate::config::{Config, Provider};
 use crate::domain::DecisionId;
 use crate::llm::tests::question;
 use crate::llm::{Models, Scripted};
-use crate::runtime::options::{ColorChoice, MarketChoice, RunOptions, Speed, SummaryFormat};
+use crate::runtime::options::{RunOptions, Speed, simulated_for};
 
 const ABORT: &str = r#"{"action": "abort", "confidence": 0.9, "reasoning": "no"}"#;
 
@@ -17,20 +17,10 @@ fn engine(alpha: Scripted) -> (Engine, tempfile::TempDir) {
     config.orchestration.llm.primary =
         Some(Provider { name: "alpha".to_owned(), timeout: Duration::from_secs(5) });
     let options = RunOptions {
-        market: MarketChoice::Simulated,
         speed: Speed::Times(60),
-        seed: 7,
         run_for: None,
-        console: false,
-        summary: SummaryFormat::Text,
-        operator_script: None,
-        operator: None,
-        data_dir: None,
-        durable: false,
-        read_only: false,
-        ascii: false,
-        color: ColorChoice::Never,
         config: config.into(),
+        ..simulated_for(Duration::ZERO)
     };
     let place = tempfile::tempdir().unwrap();
     let mut models = Models::new();

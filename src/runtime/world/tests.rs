@@ -18,27 +18,12 @@ use crate::domain::{
     TradingState,
 };
 use crate::runtime::live_driver::{Engine, LiveDriver};
-use crate::runtime::options::{ColorChoice, MarketChoice, RunOptions, Speed, SummaryFormat};
+use crate::runtime::options::{RunOptions, Speed, simulated_for};
 use crate::runtime::start::Assembly;
 use crate::runtime::virtual_driver::VirtualDriver;
 
 fn options(speed: Speed) -> RunOptions {
-    RunOptions {
-        market: MarketChoice::Simulated,
-        speed,
-        seed: 7,
-        run_for: None,
-        console: false,
-        summary: SummaryFormat::Text,
-        operator_script: None,
-        operator: None,
-        data_dir: None,
-        durable: false,
-        read_only: false,
-        ascii: false,
-        color: ColorChoice::Never,
-        config: Config::defaults().unwrap().into(),
-    }
+    RunOptions { speed, run_for: None, ..simulated_for(Duration::ZERO) }
 }
 
 /// Must see everything, and never looks.
