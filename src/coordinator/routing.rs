@@ -300,7 +300,7 @@ impl Coordinator {
         // Closings sell lots first; what they sell beyond them comes out of here.
         let lots = self.durable.account.in_lots(asset).unwrap_or_default();
         let mut closing = Decimal::ZERO;
-        let fee = self.config.execution.paper.fee_pct;
+        let venue_takes = self.config.execution.paper.fee_pct;
         for tracked in self.durable.open_orders() {
             let Ok(left) = checked_sub(tracked.order.quantity, tracked.filled) else {
                 continue;
@@ -310,7 +310,7 @@ impl Coordinator {
                     if tracked.order.symbol.quote() == asset =>
                 {
                     let worth = checked_mul(left, price);
-                    worth.and_then(|worth| checked_add(worth, fee.of(worth)?)).unwrap_or(free)
+                    worth.and_then(|worth| checked_add(worth, venue_takes.of(worth)?)).unwrap_or(free)
                 }
                 (Side::Sell, _) if tracked.order.symbol.base() == asset && is_leg(tracked.order.purpose) => {
                     left
