@@ -86,7 +86,7 @@ impl Coordinator {
         findings.extend(self.check_providers(cx));
         findings.extend([
             self.check_store(cx),
-            Finding::new("journal", HealthStatus::Ok, self.durable.seq.to_string()),
+            self.check_journal(),
             self.check_clock(cx),
             self.check_mailboxes(cx),
             self.check_disk(cx),
@@ -196,6 +196,15 @@ impl Coordinator {
             Finding::new("feed", HealthStatus::Ok, detail)
         } else {
             Finding::new("feed", HealthStatus::Ok, "waiting for the first candle")
+        }
+    }
+
+    /// Whether the journal was whole at the start and can be written now; how far it is.
+    fn check_journal(&self) -> Finding {
+        let fault = self.live.journal_fault.as_ref().or(self.live.health.store_failed.as_ref());
+        match fault {
+            Some(fault) => Finding::new("journal", HealthStatus::Failed, fault.to_string()),
+            None => Finding::new("journal", HealthStatus::Ok, self.durable.seq.to_string()),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::super::effect::Effect;
 use super::super::input::{Confirmation, Input};
 use super::super::record::RecordKind;
+use super::super::snapshot::HealthStatus;
 use super::*;
 use crate::domain::{Actor, CommandId};
 
@@ -68,6 +69,19 @@ fn a_venue_that_has_failed_pauses_and_is_an_emergency() {
     desk.tell(Input::VenueFailed { error: SafeText::ours("no space left") });
     assert_eq!((desk.state(), desk.gate.state()), (TradingState::Paused, TradingState::Paused));
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::VenueFailed)), AlarmState::Unacknowledged);
+}
+
+#[test]
+fn the_health_of_the_journal_is_that_of_the_last_write() {
+    let mut desk = Desk::new();
+    let journal = |desk: &mut Desk| {
+        desk.pass(secs(120));
+        let rows = std::sync::Arc::clone(&desk.snapshot().health);
+        rows.iter().find(|row| row.what.as_str() == "journal").unwrap().status
+    };
+    assert_eq!(journal(&mut desk), HealthStatus::Ok);
+    desk.tell(Input::StoreFailed { error: SafeText::ours("no space left") });
+    assert_eq!(journal(&mut desk), HealthStatus::Failed);
 }
 
 #[test]
