@@ -8,8 +8,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::closing::Closing;
+use super::conflict::AlertsInForce;
 use super::dca::{PlanTransition, Plans};
 use super::degradation::{Degradation, DegradationTransition};
+use super::emergency::{ALERT_TTL, breaker_alert};
 use super::record::{Record, RecordKind};
 use super::snapshot::HaltReason;
 use crate::account::{Account, Applied, Posting};
@@ -20,7 +22,7 @@ use crate::domain::{
     OrderStatus, Outcome, Purpose, SafeText, Seq, SignalId, Symbol, Timestamp, TradingState, VenueEvent,
     checked_add, checked_div, checked_mul, checked_sub,
 };
-use crate::risk::{Breakers, RecentOrders, SentOrder, Streak};
+use crate::risk::{BreakerTransition, Breakers, RecentOrders, SentOrder, Streak};
 
 /// Decisions kept in the state; older ones are in the journal.
 const DECISIONS_KEPT: usize = 100;
@@ -88,6 +90,9 @@ pub struct Durable {
     pub breakers: Breakers,
     /// Losses in a row, cooldowns.
     pub streak: Streak,
+    /// Risk alerts that have not expired.
+    #[serde(default)]
+    pub alerts: AlertsInForce,
     /// Alarms.
     pub alarms: Alarms,
     /// DCA plans.
@@ -150,6 +155,7 @@ impl Durable {
             ),
             breakers: Breakers::default(),
             streak: Streak::default(),
+            alerts: AlertsInForce::default(),
             alarms: Alarms::default(),
             plans: Plans::default(),
             last_rebalance: None,
@@ -227,7 +233,13 @@ impl Durable {
             }
             RecordKind::OrderStatus { client_id, status, .. } => self.apply_order_status(*client_id, *status),
             RecordKind::Fill { posting, done } => self.apply_fill(posting, *done, at.market),
-            RecordKind::Breaker(transition) => self.breakers.apply(transition),
+            RecordKind::Breaker(transition) => {
+                self.breakers.apply(transition);
+                if let BreakerTransition::Tripped { name, trip, limit_pct, .. } = transition {
+                    let until = trip.at.plus(ALERT_TTL);
+                    self.alerts.add(&breaker_alert(*name, *trip, *limit_pct), until, at.market);
+                }
+            }
             RecordKind::Streak(transition) => self.streak.apply(transition),
             RecordKind::Closing(closing) => {
                 self.last_closing = self.last_closing.max(closing.number);

@@ -1,5 +1,7 @@
 //! Breakers and what they do: pause, reduce, halt, close. Each trips once and acts once.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 
 use super::closing::QUANTITY_DECIMALS;
@@ -13,8 +15,18 @@ use crate::domain::{
 };
 use crate::risk::{BreakerName, BreakerTransition, Trip};
 
-/// How long a breaker's alert stays in force.
-const ALERT_TTL: std::time::Duration = std::time::Duration::from_secs(3_600);
+/// How long a breaker's alert stays in force (market time).
+pub(super) const ALERT_TTL: Duration = Duration::from_secs(3_600);
+
+/// The risk alert of a trip, for the whole portfolio.
+pub(super) fn breaker_alert(name: BreakerName, trip: Trip, limit_pct: Pct) -> RiskAlert {
+    RiskAlert {
+        symbol: None,
+        kind: "circuit_breaker".to_owned(),
+        severity: Severity::Critical,
+        detail: SafeText::ours(format!("{name} {}% >= {limit_pct}", trip.loss_pct.round_dp(1))),
+    }
+}
 
 impl Coordinator {
     /// A breaker moved. A trip acts at once, by config.
@@ -34,17 +46,11 @@ impl Coordinator {
     }
 
     fn tripped(&mut self, cx: &mut Cx<'_>, name: BreakerName, trip: Trip, limit_pct: Pct) {
-        let said = format!("{name} {}% >= {limit_pct}", trip.loss_pct.round_dp(1));
+        let alert = breaker_alert(name, trip, limit_pct);
+        let said = alert.detail.to_string();
         tracing::warn!(breaker = %name, loss_pct = %trip.loss_pct, %limit_pct, "breaker tripped");
-        let alert = RiskAlert {
-            symbol: None,
-            kind: "circuit_breaker".to_owned(),
-            severity: Severity::Critical,
-            detail: SafeText::ours(&said),
-        };
         let source = self.live.sources.risk.clone();
-        self.publish(cx, source, Priority::Urgent, Some(ALERT_TTL), Payload::Risk(alert.clone()));
-        self.live.alerts.add(&alert, cx.now.market.plus(ALERT_TTL), cx.now.market);
+        self.publish(cx, source, Priority::Urgent, Some(ALERT_TTL), Payload::Risk(alert));
         let done = self.act_on_breach(cx, &name.to_string(), Severity::Critical, &said);
         self.raise(cx, breaker_alarm(name), &said, done);
     }

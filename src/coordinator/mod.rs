@@ -62,7 +62,6 @@ use crate::domain::{
 };
 use cancel::Cancelling;
 use command::Pending;
-use conflict::AlertsInForce;
 use consensus::{Freshness, Voices};
 use control::Opening;
 use degradation::RunResult;
@@ -121,14 +120,13 @@ struct Live {
     prices: Prices,
     voices: Voices,
     freshness: Freshness,
-    alerts: AlertsInForce,
     schedule: Schedule,
     last_run: RunId,
     /// Results of the running cycle of each per-symbol task.
     cycles: BTreeMap<TaskName, BTreeMap<Symbol, RunResult>>,
     /// What went wrong last with a task.
     problems: BTreeMap<TaskName, SafeText>,
-    /// Failed runs in a row of each task.
+    /// Failed cycles in a row of each task.
     failed_in_a_row: BTreeMap<TaskName, u32>,
     /// Decisions that wait for a model.
     thinking: BTreeMap<Symbol, Thinking>,
@@ -211,7 +209,6 @@ impl Live {
             prices: Prices::new(setup.symbols.iter().cloned()),
             voices: Voices::default(),
             freshness: Freshness::new(&config.orchestration.consensus.fresh_for, setup.candle_interval),
-            alerts: AlertsInForce::default(),
             schedule,
             last_run: RunId(0),
             cycles: BTreeMap::new(),

@@ -191,7 +191,7 @@ impl Coordinator {
     /// What speaks against the signal now.
     pub(super) fn conflicts(&self, now: Now, signal: &Signal) -> Vec<Conflict> {
         let voices = self.live.voices.fresh(&signal.symbol, now.market, &self.live.freshness);
-        let (alerts, config) = (&self.live.alerts, &self.config.orchestration.conflicts);
+        let (alerts, config) = (&self.durable.alerts, &self.config.orchestration.conflicts);
         conflict::detect(&signal.symbol, signal.action, &voices, alerts, now.market, config)
     }
 

@@ -1,7 +1,7 @@
 //! Breakers and what they set going.
 
 use super::*;
-use crate::domain::TradingState;
+use crate::domain::{ConflictKind, TradingState};
 
 fn tripped(name: &str) -> AlarmKey {
     AlarmKey::about(AlarmSource::BreakerTripped, Subject::Breaker(name.to_owned()))
@@ -121,4 +121,21 @@ fn a_stop_that_costs_too_much_trips_the_breaker_without_waiting_for_a_candle() {
     let stop = desk.venue.stop(desk.now, &entry, entry.quantity);
     desk.venue_says(stop);
     assert_eq!(desk.state(), TradingState::Paused);
+}
+
+#[test]
+fn the_alert_of_a_trip_outlives_a_restart_and_expires_after_its_hour() {
+    let mut desk = exposed();
+    desk.btc_at("37500");
+    desk.restart(false, |_| {});
+    desk.candles();
+    desk.acknowledge();
+    assert!(desk.say("rearm_breaker daily_loss looked at").is_done());
+    assert!(desk.say("resume").is_done());
+    let decision = desk.signal(&btc(), Action::Buy);
+    assert_eq!(decision.outcome, Some(Outcome::Aborted), "{decision:?}");
+    assert_eq!(decision.conflicts[0].kind, ConflictKind::RiskOverride);
+    desk.pass(secs(3_600));
+    let decision = desk.signal(&btc(), Action::Buy);
+    assert_ne!(decision.outcome, Some(Outcome::Aborted), "{decision:?}");
 }

@@ -11,9 +11,10 @@ use super::super::snapshot::HealthStatus;
 use super::*;
 use crate::config::Provider;
 use crate::domain::{
-    Bias, Confidence, ConflictKind, Decision, DecisionId, Level, Now, OrderKind, Regime, RegimeUpdate,
-    ResolutionAction, ResolvedBy, RiskAlert, SentimentBias, SentimentUpdate, Severity, TaSignal, Untrusted,
+    Bias, Confidence, ConflictKind, Decision, DecisionId, Level, Now, OrderKind, Pct, Regime, RegimeUpdate,
+    ResolutionAction, ResolvedBy, SentimentBias, SentimentUpdate, TaSignal, Untrusted,
 };
+use crate::risk::{BreakerName, BreakerTransition, Trip};
 
 const ALPHA: &str = "alpha";
 const BETA: &str = "beta";
@@ -59,10 +60,17 @@ impl Desk {
         self.hear(Word::Sentiment(SentimentUpdate { symbol, bias, confidence, reasoning }));
     }
 
-    fn alert(&mut self, severity: Severity) {
-        let alert =
-            RiskAlert { symbol: None, kind: "drawdown".to_owned(), severity, detail: SafeText::default() };
-        self.inside(|core, cx| core.live.alerts.add(&alert, cx.now.market.plus(secs(600)), cx.now.market));
+    /// A breaker tripped and was armed again: its alert stays in force.
+    fn alert(&mut self) {
+        let (name, at) = (BreakerName::DailyLoss, self.now.market);
+        let trip = Trip { at, equity: dec("9400"), loss_pct: dec("6") };
+        let (baseline, limit_pct) = (dec("10000"), Pct::new(dec("5")).unwrap());
+        for moved in [
+            BreakerTransition::Tripped { name, trip, baseline, limit_pct },
+            BreakerTransition::Rearmed { name, at, from: Some(baseline), to: trip.equity },
+        ] {
+            self.inside(|core, cx| core.record_own(cx, RecordKind::Breaker(moved)));
+        }
     }
 
     /// Seconds of both clocks, without anything being told.
@@ -259,7 +267,7 @@ fn an_exit_is_never_held_up_by_a_conflict_or_a_model() {
     for action in [Action::Sell, Action::Close] {
         let mut desk = Desk::with(config()).with_lot(&btc());
         desk.regime(&btc(), Regime::Choppy);
-        desk.alert(Severity::Critical);
+        desk.alert();
         let decision = desk.signal(&btc(), action);
         assert_eq!((decision.outcome, desk.questions.len()), (Some(Outcome::Filled), 0));
         assert_eq!(decision.conflicts.len(), 2, "what spoke against it is in the trail");
@@ -468,10 +476,10 @@ fn an_answer_at_the_instant_of_expiry_is_too_late() {
 #[test]
 fn a_conflict_that_is_new_takes_its_default_and_the_strictest_outcome_wins() {
     assert_eq!(moved(Desk::at_odds), (Outcome::Waited, None));
-    assert_eq!(moved(|desk| desk.alert(Severity::High)), (Outcome::Aborted, None));
+    assert_eq!(moved(Desk::alert), (Outcome::Aborted, None));
     let both = |desk: &mut Desk| {
         desk.at_odds();
-        desk.alert(Severity::Critical);
+        desk.alert();
     };
     assert_eq!(moved(both), (Outcome::Aborted, None));
     let mut desk = Desk::with_models(config());
