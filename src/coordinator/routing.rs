@@ -12,7 +12,7 @@ use super::{Coordinator, Cx, conflict};
 use crate::domain::{
     Action, ClientOrderId, Conflict, Decision, Now, Order, OrderKind, Outcome, Priority, Protection, Purpose,
     ReasonCode, Regime, Resolution, ResolutionAction, Side, Signal, Symbol, Timestamp, TradingState, Verdict,
-    checked_add, checked_mul, checked_sub,
+    checked_add, checked_div, checked_mul, checked_sub,
 };
 use crate::risk::{EntryProposal, EntryVerdict, ExitProposal, RiskView, VenueTerms, check_entry, check_exit};
 
@@ -332,17 +332,24 @@ impl Coordinator {
         let signal = &decision.signal;
         let symbol = &signal.symbol;
         let held = self.held_free(symbol);
-        let price = self.prices(now).price(symbol).ok();
-        let quantity = match signal.action {
-            Action::Sell => self.quantity_of(now, signal).map_or(held, |wanted| wanted.min(held)),
-            Action::Close | Action::Buy | Action::Hold => held,
-        };
-        let purpose = Purpose::Exit { decision: decision.id };
-        let client_id = ClientOrderId::derive(self.durable.install, &purpose.intent());
         if held.is_zero() {
             let detail = format!("no lot of {symbol} to sell");
             return Way::ends(Outcome::Ignored, ReasonCode::NothingHeld, detail);
         }
+        let price = self.prices(now).price(symbol).ok();
+        let quantity = match signal.action {
+            Action::Sell => match self.quantity_of(now, signal) {
+                Ok(wanted) => wanted.min(held),
+                // Not knowing how much is meant must not become "all of it"; what closes says CLOSE.
+                Err(code) => {
+                    let detail = format!("{} of equity cannot be sized", signal.size_pct);
+                    return Way::ends(Outcome::Rejected, code, detail);
+                }
+            },
+            Action::Close | Action::Buy | Action::Hold => held,
+        };
+        let purpose = Purpose::Exit { decision: decision.id };
+        let client_id = ClientOrderId::derive(self.durable.install, &purpose.intent());
         let exit = ExitProposal {
             symbol: symbol.clone(),
             quantity,
@@ -378,12 +385,12 @@ impl Coordinator {
     }
 
     /// Base units worth the signal's size in percent of equity, at the last price.
-    fn quantity_of(&self, now: Now, signal: &Signal) -> Option<Decimal> {
-        let prices = self.prices(now);
-        let equity = self.equity(now)?;
-        let worth = signal.size_pct.of(equity).ok()?;
-        let rate = prices.rate(signal.symbol.base(), self.durable.account.currency()).ok()?;
-        crate::domain::checked_div(worth, rate).ok()
+    fn quantity_of(&self, now: Now, signal: &Signal) -> Result<Decimal, ReasonCode> {
+        let equity = self.equity(now).filter(|equity| *equity > Decimal::ZERO).ok_or(ReasonCode::NoEquity)?;
+        let rate = self.prices(now).rate(signal.symbol.base(), self.durable.account.currency());
+        let rate = rate.map_err(|_| ReasonCode::FeedStale)?;
+        let worth = signal.size_pct.of(equity).map_err(|_| ReasonCode::InvalidOrder)?;
+        checked_div(worth, rate).map_err(|_| ReasonCode::InvalidOrder)
     }
 
     /// Records an order and has it handed over once the record is on disk, if that is not after `deadline`.

@@ -124,6 +124,24 @@ fn a_sell_reduces_the_lots_of_its_own_symbol_only() {
 }
 
 #[test]
+fn a_sell_that_cannot_be_sized_is_rejected_and_a_close_still_goes_out() {
+    let mut desk = Desk::new().with_lot(&btc()).with_lot(&xrp());
+    // Nothing prices XRP any more: equity is unknown.
+    desk.prices.retain(|symbol, _| *symbol == btc());
+    desk.pass(secs(240));
+    let sent = desk.venue.submitted.len();
+    let decision = desk.signal(&btc(), Action::Sell);
+    assert_eq!(
+        (decision.outcome, &decision.reasons[..]),
+        (Some(Outcome::Rejected), &[ReasonCode::NoEquity][..]),
+        "{decision:?}"
+    );
+    assert_eq!(desk.venue.submitted.len(), sent);
+    assert_eq!(desk.signal(&btc(), Action::Close).outcome, Some(Outcome::Filled));
+    assert_eq!(desk.held(&btc()), Decimal::ZERO);
+}
+
+#[test]
 fn two_exits_never_sell_more_than_is_held() {
     let mut desk = Desk::new().with_lot(&btc());
     desk.venue.mode = Mode::Rest;
