@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ModificationBounds;
 use crate::domain::{
-    Action, Change, Confidence, MoneyError, Pct, ReasonCode, ResolutionAction, Signal, Untrusted,
-    checked_add, checked_div, checked_mul, checked_sub,
+    Change, Confidence, MoneyError, Pct, ReasonCode, ResolutionAction, Signal, Untrusted, checked_add,
+    checked_div, checked_mul, checked_sub,
 };
 
 /// Places to which an adjusted entry is rounded before the order puts it on the symbol's tick: no tick is finer.
@@ -77,7 +77,7 @@ impl Adjusted {
     }
 }
 
-/// Applies what a model wants to a signal, as far as the bounds allow. The result never carries more risk than the
+/// Applies what a model wants to a BUY, as far as the bounds allow. The result never carries more risk than the
 /// signal: leverage and size at most its own, the entry at its own price or more passive.
 ///
 /// # Errors
@@ -99,7 +99,7 @@ pub fn apply_modifications(
         adjusted.note(ReasonCode::SizeReduced, from, to, "model: size");
     }
     if let (Some(adjustment), Some(entry)) = (wanted.entry_adjustment_pct, signal.entry) {
-        let moved = moved_entry(adjustment, entry, signal, bounds, limits)?;
+        let moved = moved_entry(adjustment, entry, signal.stop, bounds, limits)?;
         adjusted.entry = Some(moved);
         adjusted.note(ReasonCode::EntryAdjusted, entry, moved, "model: entry to the passive side");
     }
@@ -127,33 +127,21 @@ fn reduced_size(wanted: Decimal, own: Pct, bounds: &ModificationBounds) -> Resul
     Ok(Pct::new(size).unwrap_or(Pct::ZERO).min(own))
 }
 
+/// The entry of a purchase, lower: models are asked about nothing else.
 fn moved_entry(
     wanted: Decimal,
     entry: Decimal,
-    signal: &Signal,
+    stop: Option<Decimal>,
     bounds: &ModificationBounds,
     limits: EntryLimits,
 ) -> Result<Decimal, MoneyError> {
     let Some(last_trade) = limits.last_trade else { return Ok(entry) };
     let most = bounds.entry_adjustment_pct_max.value();
-    let collar = limits.collar.of(last_trade)?;
-    let moved_by = |pct| checked_add(entry, checked_div(checked_mul(entry, pct)?, Decimal::ONE_HUNDRED)?);
-    match signal.action {
-        Action::Buy => {
-            let moved = moved_by(wanted.min(Decimal::ZERO).max(-most))?;
-            let moved = moved.max(checked_sub(last_trade, collar)?);
-            let moved = moved.round_dp_with_strategy(ENTRY_DECIMALS, RoundingStrategy::ToPositiveInfinity);
-            // An entry at or under its stop is no entry; one that the collar forbids anyway is left to risk.
-            let past_stop = signal.stop.is_some_and(|stop| moved <= stop);
-            Ok(if past_stop || moved > entry { entry } else { moved })
-        }
-        Action::Sell | Action::Close => {
-            let moved = moved_by(wanted.max(Decimal::ZERO).min(most))?;
-            let moved = moved.min(checked_add(last_trade, collar)?);
-            let moved = moved.round_dp_with_strategy(ENTRY_DECIMALS, RoundingStrategy::ToNegativeInfinity);
-            let past_stop = signal.stop.is_some_and(|stop| moved >= stop && entry < stop);
-            Ok(if past_stop || moved < entry { entry } else { moved })
-        }
-        Action::Hold => Ok(entry),
-    }
+    let by = wanted.min(Decimal::ZERO).max(-most);
+    let moved = checked_add(entry, checked_div(checked_mul(entry, by)?, Decimal::ONE_HUNDRED)?)?;
+    let moved = moved.max(checked_sub(last_trade, limits.collar.of(last_trade)?)?);
+    let moved = moved.round_dp_with_strategy(ENTRY_DECIMALS, RoundingStrategy::ToPositiveInfinity);
+    // An entry at or under its stop is no entry; one that the collar forbids anyway is left to risk.
+    let past_stop = stop.is_some_and(|stop| moved <= stop);
+    Ok(if past_stop || moved > entry { entry } else { moved })
 }

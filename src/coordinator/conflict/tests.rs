@@ -251,19 +251,15 @@ fn number(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-fn signal(action: Action) -> Signal {
-    let (stop, take_profit) = match action {
-        Action::Sell => ("103", "94"),
-        Action::Buy | Action::Hold | Action::Close => ("97", "106"),
-    };
+fn buy() -> Signal {
     Signal {
         id: SignalId::derive(InstallId::derived("x"), 1, RunId(1)),
         symbol: symbol(BTC),
-        action,
+        action: Action::Buy,
         confidence: Confidence::clamped(0.7),
         entry: Some(number("100")),
-        stop: Some(number(stop)),
-        take_profit: Some(number(take_profit)),
+        stop: Some(number("97")),
+        take_profit: Some(number("106")),
         size_pct: Pct::new(number("10")).unwrap(),
         leverage: number("3"),
         at: at(0),
@@ -285,59 +281,54 @@ fn wanting(leverage: Option<&str>, size: Option<&str>, entry: Option<&str>) -> M
     }
 }
 
-fn adjusted(action: Action, wanted: &Modifications) -> Adjusted {
-    apply_modifications(&signal(action), wanted, &config().modification_bounds, limits()).unwrap()
+fn adjusted(wanted: &Modifications) -> Adjusted {
+    apply_modifications(&buy(), wanted, &config().modification_bounds, limits()).unwrap()
 }
 
-fn entry_after(action: Action, pct: &str) -> Decimal {
-    adjusted(action, &wanting(None, None, Some(pct))).entry.unwrap()
+fn entry_after(pct: &str) -> Decimal {
+    adjusted(&wanting(None, None, Some(pct))).entry.unwrap()
 }
 
 #[test]
 fn leverage_is_bounded_and_never_above_the_signals_own() {
     for (wanted, becomes) in [("2", "2"), ("4", "3"), ("100", "3"), ("0", "1"), ("-7", "1")] {
-        let adjusted = adjusted(Action::Buy, &wanting(Some(wanted), None, None));
+        let adjusted = adjusted(&wanting(Some(wanted), None, None));
         assert_eq!(adjusted.leverage, number(becomes), "{wanted}");
     }
     let config = ModificationBounds { leverage_min: number("4"), ..config().modification_bounds };
     let wanted = wanting(Some("2"), None, None);
-    let result = apply_modifications(&signal(Action::Buy), &wanted, &config, limits()).unwrap();
+    let result = apply_modifications(&buy(), &wanted, &config, limits()).unwrap();
     assert_eq!(result.leverage, number("3"), "a configured minimum does not lift it either");
 }
 
 #[test]
 fn size_only_goes_down() {
     for (wanted, becomes) in [("50", "5"), ("0", "10"), ("-50", "10"), ("100", "0"), ("250", "0")] {
-        let adjusted = adjusted(Action::Buy, &wanting(None, Some(wanted), None));
+        let adjusted = adjusted(&wanting(None, Some(wanted), None));
         assert_eq!(adjusted.size_pct.value(), number(becomes), "{wanted}");
     }
 }
 
 #[test]
 fn an_entry_moves_only_to_the_passive_side() {
-    assert_eq!(entry_after(Action::Buy, "-1"), number("99"));
-    assert_eq!(entry_after(Action::Buy, "1"), number("100"));
-    assert_eq!(entry_after(Action::Sell, "1"), number("101"));
-    assert_eq!(entry_after(Action::Sell, "-1"), number("100"));
-    assert_eq!(entry_after(Action::Close, "-1"), number("100"));
+    assert_eq!(entry_after("-1"), number("99"));
+    assert_eq!(entry_after("1"), number("100"));
 }
 
 #[test]
 fn an_entry_never_moves_past_the_collar() {
-    assert_eq!(entry_after(Action::Buy, "-50"), number("98"));
-    assert_eq!(entry_after(Action::Sell, "50"), number("102"));
+    assert_eq!(entry_after("-50"), number("98"));
 }
 
 #[test]
 fn an_entry_never_moves_past_the_stop() {
-    let close_stop = |action, stop: &str, pct| {
-        let signal = Signal { stop: Some(number(stop)), ..signal(action) };
+    let close_stop = |stop: &str, pct| {
+        let signal = Signal { stop: Some(number(stop)), ..buy() };
         let wanted = wanting(None, None, Some(pct));
         apply_modifications(&signal, &wanted, &config().modification_bounds, limits()).unwrap().entry.unwrap()
     };
-    assert_eq!(close_stop(Action::Buy, "99.5", "-1"), number("100"));
-    assert_eq!(close_stop(Action::Buy, "99", "-1"), number("100"), "at the stop is past it");
-    assert_eq!(close_stop(Action::Sell, "100.5", "1"), number("100"));
+    assert_eq!(close_stop("99.5", "-1"), number("100"));
+    assert_eq!(close_stop("99", "-1"), number("100"), "at the stop is past it");
 }
 
 #[test]
@@ -345,15 +336,15 @@ fn without_a_fresh_price_or_an_entry_nothing_moves() {
     let wanted = wanting(None, None, Some("-1"));
     let blind = EntryLimits { last_trade: None, ..limits() };
     let bounds = config().modification_bounds;
-    let result = apply_modifications(&signal(Action::Buy), &wanted, &bounds, blind).unwrap();
-    assert_eq!(result, Adjusted::unchanged(&signal(Action::Buy)));
-    let no_entry = Signal { entry: None, ..signal(Action::Buy) };
+    let result = apply_modifications(&buy(), &wanted, &bounds, blind).unwrap();
+    assert_eq!(result, Adjusted::unchanged(&buy()));
+    let no_entry = Signal { entry: None, ..buy() };
     assert_eq!(apply_modifications(&no_entry, &wanted, &bounds, limits()).unwrap().entry, None);
 }
 
 #[test]
 fn an_entry_outside_the_collar_is_left_to_risk() {
-    let far = Signal { entry: Some(number("97.5")), ..signal(Action::Buy) };
+    let far = Signal { entry: Some(number("97.5")), ..buy() };
     let wanted = wanting(None, None, Some("-0.1"));
     let result = apply_modifications(&far, &wanted, &config().modification_bounds, limits()).unwrap();
     assert_eq!((result.entry, result.changes.len()), (far.entry, 0));
@@ -361,26 +352,24 @@ fn an_entry_outside_the_collar_is_left_to_risk() {
 
 #[test]
 fn every_change_is_named_and_nothing_else_is() {
-    let adjusted = adjusted(Action::Buy, &wanting(Some("2"), Some("50"), Some("-1")));
+    let adjusted = adjusted(&wanting(Some("2"), Some("50"), Some("-1")));
     let codes: Vec<_> = adjusted.changes.iter().map(|change| change.code).collect();
     assert_eq!(codes, [ReasonCode::LeverageReduced, ReasonCode::SizeReduced, ReasonCode::EntryAdjusted]);
     assert_eq!(adjusted.changes[1].to, number("5"));
-    let nothing = self::adjusted(Action::Buy, &wanting(Some("9"), Some("-1"), Some("3")));
-    assert_eq!(nothing, Adjusted::unchanged(&signal(Action::Buy)));
+    let nothing = self::adjusted(&wanting(Some("9"), Some("-1"), Some("3")));
+    assert_eq!(nothing, Adjusted::unchanged(&buy()));
 }
 
 proptest! {
     #[test]
     fn a_model_never_adds_risk(
-        buys in any::<bool>(),
         leverage in any::<Option<i64>>(),
         size in any::<Option<i32>>(),
         entry in prop::option::of(-200_000..200_000_i64),
         stop in 90..110_i64,
         last_trade in 80..120_i64,
     ) {
-        let action = if buys { Action::Buy } else { Action::Sell };
-        let signal = Signal { stop: Some(Decimal::from(stop)), ..signal(action) };
+        let signal = Signal { stop: Some(Decimal::from(stop)), ..buy() };
         let wanted = Modifications {
             leverage: leverage.map(|n| Decimal::new(n, 3)),
             size_reduction_pct: size.map(|n| Decimal::new(i64::from(n), 2)),
@@ -393,13 +382,8 @@ proptest! {
         prop_assert!(result.size_pct <= signal.size_pct);
         let moved = result.entry.unwrap();
         let collar = Decimal::from(last_trade) * number("0.02");
-        let (low, high) = (Decimal::from(last_trade) - collar, Decimal::from(last_trade) + collar);
-        if buys {
-            prop_assert!(moved <= own);
-            prop_assert!(moved == own || (moved >= low && moved > Decimal::from(stop)));
-        } else {
-            prop_assert!(moved >= own);
-            prop_assert!(moved == own || moved <= high);
-        }
+        let low = Decimal::from(last_trade) - collar;
+        prop_assert!(moved <= own);
+        prop_assert!(moved == own || (moved >= low && moved > Decimal::from(stop)));
     }
 }
