@@ -96,9 +96,10 @@ impl Coordinator {
         }
     }
 
-    /// Why a leg may not go out now.
-    fn leg_block(&self, now: Now, leg: &Leg) -> Option<ReasonCode> {
-        self.entries(&leg.symbol, now).first().map(|block| block.code)
+    /// Why a leg may not go out now: what blocks entries, or that it cannot be priced or paid for.
+    fn leg_hindrance(&self, now: Now, leg: &Leg) -> Option<ReasonCode> {
+        let block = self.entries(&leg.symbol, now).first().map(|block| block.code);
+        block.or_else(|| self.leg_terms(now, leg).err())
     }
 
     /// Takes legs whose time has come as far as they can go now.
@@ -107,10 +108,10 @@ impl Coordinator {
             return;
         }
         self.live.legs_offered_at = Some(cx.now.market);
-        let steps = self.durable.plans.due(cx.now.market, &self.config.portfolio.dca, |leg| {
-            // A leg that cannot be priced or paid for stays deferred, without a step each time it is offered.
-            self.leg_block(cx.now, leg).or_else(|| self.leg_terms(cx.now, leg).err())
-        });
+        let steps = self
+            .durable
+            .plans
+            .due(cx.now.market, &self.config.portfolio.dca, |leg| self.leg_hindrance(cx.now, leg));
         self.plan_steps(cx, &Actor::Coordinator, steps);
         for id in self.durable.plans.ready().map(|(id, _)| id).collect::<Vec<_>>() {
             self.send_leg(cx, id);
@@ -316,7 +317,7 @@ impl Coordinator {
         let steps = match command {
             Command::RunLeg { plan, leg } => {
                 let id = LegId { plan: *plan, leg: *leg };
-                let blocked = plans.leg(id).and_then(|leg| self.leg_block(cx.now, leg));
+                let blocked = plans.leg(id).and_then(|leg| self.leg_hindrance(cx.now, leg));
                 plans.run_leg(id, blocked).map(|step| vec![step])
             }
             Command::SkipLeg { target: LegTarget::One { plan, leg } } => {
@@ -326,9 +327,9 @@ impl Coordinator {
             Command::CancelLeg { plan, leg } => {
                 plans.cancel_leg(LegId { plan: *plan, leg: *leg }).map(|step| vec![step])
             }
-            Command::PostponeLeg { plan, leg, by } => plans
-                .postpone_leg(LegId { plan: *plan, leg: *leg }, *by, cx.now.market)
-                .map(|step| vec![step]),
+            Command::PostponeLeg { plan, leg, by } => {
+                plans.postpone_leg(LegId { plan: *plan, leg: *leg }, *by, cx.now.market)
+            }
             Command::CancelPlan { target: PlanTarget::One(plan) } => plans.cancel_plan(*plan),
             Command::CancelPlan { target: PlanTarget::All } => Ok(plans.cancel_all()),
             other => return CommandOutcome::refused(format!("{} is not about a leg", other.name())),

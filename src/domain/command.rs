@@ -147,7 +147,7 @@ pub enum Command {
         /// Which.
         target: LegTarget,
     },
-    /// Run this leg and all behind it later.
+    /// Run this leg later, and those scheduled behind it as much later.
     PostponeLeg {
         /// Which plan.
         plan: PlanId,

@@ -36,7 +36,7 @@ impl Plans {
 
     /// What time does to the legs; `blocked` names the rule that speaks against a leg now, if one does. Of the overdue
     /// legs of a plan only the newest run, and only when at most `dca.max_lateness` late; the older ones wait for the
-    /// operator and the scheduled ones shift. Legs of one plan that are due at the same instant (one per trade) count
+    /// operator and the scheduled ones shift. So does a leg that its own terms have kept back for longer than that. Legs of one plan that are due at the same instant (one per trade) count
     /// as one. Legs in state Due afterwards are the ones to send: [`Plans::ready`].
     pub fn due(
         &self,
@@ -259,17 +259,20 @@ fn due_of(
     let is_overdue =
         |leg: &&Leg| matches!(leg.state, LegState::Scheduled | LegState::Deferred) && leg.due_at <= now;
     let newest = plan.legs.iter().filter(is_overdue).map(|leg| leg.due_at).max();
+    let is_too_late = |leg: &Leg| now.since(leg.due_at) > dca.max_lateness;
     let mut steps = Vec::new();
     let mut late_by = None;
     for leg in plan.legs.iter().filter(|leg| leg.state == LegState::Due || is_overdue(leg)) {
         let transition = match against(leg) {
+            // No end of a pause or of a block will ever pay for it.
+            Some(DeferReason::Blocked(code)) if is_of_its_own(code) && is_too_late(leg) => {
+                LegTransition::Waiting { reason: WaitReason::Blocked(code) }
+            }
             Some(reason) if leg.why == Some(Why::Deferred(reason)) => continue,
             Some(reason) => LegTransition::Deferred { reason },
             None if leg.state == LegState::Due => continue,
             None if Some(leg.due_at) < newest => LegTransition::Waiting { reason: WaitReason::NotNewest },
-            None if now.since(leg.due_at) > dca.max_lateness => {
-                LegTransition::Waiting { reason: WaitReason::TooLate }
-            }
+            None if is_too_late(leg) => LegTransition::Waiting { reason: WaitReason::TooLate },
             None => {
                 late_by = Some(now.since(leg.due_at));
                 LegTransition::Due
@@ -282,4 +285,9 @@ fn due_of(
         steps.push(PlanTransition::Shifted { plan: plan.id, by });
     }
     steps
+}
+
+/// Whether the rule speaks against the leg itself, not against trading as it is now.
+fn is_of_its_own(code: ReasonCode) -> bool {
+    matches!(code, ReasonCode::InsufficientFunds | ReasonCode::InvalidOrder)
 }

@@ -40,7 +40,8 @@ impl Plans {
         self.by_hand(id, LegTransition::Cancelled)
     }
 
-    /// `postpone_leg`: the leg is due `by` later than it was, and at least `by` from now.
+    /// `postpone_leg`: the leg is due `by` later than it was, and at least `by` from now. The scheduled ones behind it
+    /// move as far, so that the plan's spacing is kept.
     ///
     /// # Errors
     /// No span, ended, in flight, or no such leg.
@@ -49,12 +50,22 @@ impl Plans {
         id: LegId,
         by: Duration,
         now: Timestamp,
-    ) -> Result<PlanTransition, DcaRefusal> {
+    ) -> Result<Vec<PlanTransition>, DcaRefusal> {
         let leg = self.open_leg(id)?;
         if by.as_millis() == 0 {
             return Err(DcaRefusal::NoSpan(id));
         }
-        self.by_hand(id, LegTransition::Postponed { due_at: leg.due_at.max(now).plus(by) })
+        let was = leg.due_at;
+        let due_at = was.max(now).plus(by);
+        let mut steps = vec![self.by_hand(id, LegTransition::Postponed { due_at })?];
+        let behind = self.open_legs().filter(|(other, leg)| {
+            other.plan == id.plan && leg.state == LegState::Scheduled && leg.due_at > was
+        });
+        steps.extend(behind.map(|(other, leg)| PlanTransition::Leg {
+            id: other,
+            transition: LegTransition::Postponed { due_at: leg.due_at.plus(due_at.since(was)) },
+        }));
+        Ok(steps)
     }
 
     /// `cancel_plan`: every leg that is not at the venue, or on its way there, never runs. Which are is for the caller to

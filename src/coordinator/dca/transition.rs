@@ -44,6 +44,8 @@ pub enum WaitReason {
     TooLate,
     /// A newer leg of the plan is overdue too, and at most one runs by itself.
     NotNewest,
+    /// Its own terms, such as the cash to pay it, kept it back for longer than `dca.max_lateness`.
+    Blocked(ReasonCode),
     /// The venue refused it.
     Rejected(VenueReject),
 }
@@ -53,6 +55,7 @@ impl fmt::Display for WaitReason {
         match self {
             Self::TooLate => f.pad("too late"),
             Self::NotNewest => f.pad("overdue, not the newest"),
+            Self::Blocked(code) => write!(f, "{code}, and too late"),
             Self::Rejected(reason) => write!(f, "venue refused: {reason}"),
         }
     }

@@ -196,6 +196,32 @@ fn a_leg_without_funds_waits_with_its_reason() {
 }
 
 #[test]
+fn a_leg_that_nothing_will_ever_pay_waits_for_the_operator_and_says_why() {
+    let mut desk = Desk::new();
+    desk.propose(&[(btc(), Side::Sell, "400")]);
+    let key = AlarmKey::about(AlarmSource::LegWaiting, Subject::Component(FIRST.to_string()));
+    desk.pass(secs(3_600));
+    assert_eq!((leg_state(&desk, 0), desk.alarm(&key)), (LegState::Deferred, AlarmState::Normal));
+    desk.pass(secs(120));
+    assert_eq!((leg_state(&desk, 0), desk.alarm(&key)), (LegState::Waiting, AlarmState::Unacknowledged));
+    let why = desk.core.durable().plans.leg(FIRST).unwrap().why.as_ref().unwrap().to_string();
+    assert!(why.contains("INSUFFICIENT_FUNDS"), "{why}");
+    let refused = desk.say("run_leg p1/0");
+    assert!(format!("{refused:?}").contains("INSUFFICIENT_FUNDS"), "{refused:?}");
+    assert!(desk.say_unconfirmed("skip_leg p1/0").is_done());
+    assert!(desk.core.durable().plans.open().next().is_none(), "a new plan may be made");
+}
+
+#[test]
+fn a_leg_kept_back_by_a_pause_however_long_is_not_the_legs_own_trouble() {
+    let mut desk = Desk::new();
+    desk.propose(&[(btc(), Side::Buy, "3000")]);
+    desk.say("pause");
+    desk.pass(secs(5 * 3_600));
+    assert_eq!(leg_state(&desk, 1), LegState::Deferred, "1 h late, and offered at the resume");
+}
+
+#[test]
 fn a_leg_still_unknown_after_a_restart_halts() {
     for (mode, wait) in [(Mode::Unreachable, 0), (Mode::LoseAnswer, 0)] {
         let mut desk = Desk::new();

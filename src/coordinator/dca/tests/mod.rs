@@ -85,7 +85,7 @@ impl Bench {
         }
     }
 
-    fn due(&mut self, now: Timestamp, blocked: fn(&Leg) -> Option<ReasonCode>) {
+    fn due(&mut self, now: Timestamp, blocked: impl Fn(&Leg) -> Option<ReasonCode>) {
         let steps = self.plans.due(now, &dca(), blocked);
         self.take(steps);
     }
@@ -267,6 +267,34 @@ fn a_leg_too_late_waits_for_the_operator_and_moves_nothing() {
 
     assert_eq!(bench.states(), [Waiting, Scheduled, Scheduled, Scheduled, Scheduled, Scheduled]);
     assert_eq!(bench.due_minutes()[1], 240);
+}
+
+#[test]
+fn a_leg_kept_back_by_its_own_terms_waits_once_it_is_too_late_and_one_kept_back_by_a_rule_does_not() {
+    for (code, state) in [
+        (ReasonCode::InsufficientFunds, Waiting),
+        (ReasonCode::InvalidOrder, Waiting),
+        (ReasonCode::FeedStale, Deferred),
+        (ReasonCode::LevelEmergency, Deferred),
+    ] {
+        let mut bench = Bench::with_plan();
+        bench.due(minutes(0), |_| Some(code));
+        bench.due(minutes(60), |_| Some(code));
+        assert_eq!(bench.state(0), Deferred);
+        bench.due(minutes(61), |_| Some(code));
+        assert_eq!(bench.state(0), state, "{code}");
+    }
+}
+
+#[test]
+fn postponing_a_leg_keeps_the_spacing_of_those_behind_it() {
+    let mut bench = Bench::with_plan();
+    bench.due(minutes(60), paused);
+    bench.due(minutes(61), open);
+    assert_eq!(bench.state(0), Waiting);
+    let moved = bench.plans.postpone_leg(leg(0), Duration::from_secs(3_600), minutes(90)).unwrap();
+    bench.take(moved);
+    assert_eq!(bench.due_minutes(), [150, 390, 630, 870, 1_110, 1_350]);
 }
 
 #[test]
@@ -462,15 +490,13 @@ fn while_one_leg_is_unknown_the_others_of_its_plan_are_deferred() {
 #[test]
 fn the_operator_moves_skips_and_cancels_what_is_not_at_the_venue() {
     let mut bench = Bench::with_sent_leg();
-    for step in [
-        bench.plans.postpone_leg(leg(1), Duration::from_secs(7_200), hours(1)),
-        bench.plans.skip_leg(leg(2)),
-        bench.plans.cancel_leg(leg(3)),
-    ] {
+    for step in [bench.plans.skip_leg(leg(2)), bench.plans.cancel_leg(leg(3))] {
         bench.take([step.unwrap()]);
     }
+    let moved = bench.plans.postpone_leg(leg(1), Duration::from_secs(7_200), hours(1)).unwrap();
+    bench.take(moved);
     assert_eq!(bench.states(), [Sent, Scheduled, Skipped, Cancelled, Scheduled, Scheduled]);
-    assert_eq!(bench.due_minutes()[1], 360);
+    assert_eq!(bench.due_minutes(), [0, 360, 480, 720, 16 * 60 + 120, 20 * 60 + 120]);
 
     let steps = bench.plans.cancel_plan(PlanId(1)).unwrap();
     bench.take(steps);
@@ -491,7 +517,10 @@ fn a_refused_command_says_why() {
         (text(bench.plans.run_leg(leg(2), None)), "already skipped"),
         (text(bench.plans.run_leg(leg(1), Some(ReasonCode::Paused))), "PAUSED"),
         (text(bench.plans.skip_leg(leg(9))), "no leg p1/9"),
-        (text(bench.plans.postpone_leg(leg(1), Duration::ZERO, hours(1))), "longer than zero"),
+        (
+            bench.plans.postpone_leg(leg(1), Duration::ZERO, hours(1)).unwrap_err().to_string(),
+            "longer than zero",
+        ),
         (bench.plans.cancel_plan(PlanId(8)).unwrap_err().to_string(), "no open plan p8"),
     ] {
         assert!(refusal.contains(expected), "{refusal}");
