@@ -108,9 +108,13 @@ sources! {
     ProcessGap = "process_gap",
     /// A mailbox that must not lose anything was full and has been closed.
     MailboxClosed = "mailbox_closed",
+    /// What the account is worth is not known, or nothing.
+    RiskUnfed = "risk_unfed",
     // Medium.
     /// A task failed several times in a row.
     TaskFailing = "task_failing",
+    /// A required agent says nothing of a symbol whose prices are fresh.
+    AgentsSilent = "agents_silent",
     /// A symbol is locked for entries.
     SymbolLocked = "symbol_locked",
     /// A model provider does not answer.

@@ -21,7 +21,7 @@ pub use counter::{Component, ComponentError, Counter};
 pub use event::{DegradationEvent, DegradationRefusal, DegradationTransition, LevelChange, RunResult};
 pub use forced::{FORCED_END_WARNED_BEFORE, Forced, ForcedEnd};
 pub use level_table::{EntrySize, ModelUse, allows_legs, allows_model, entry_size, task_runs};
-pub use task_run::SymbolLock;
+pub use task_run::{SymbolLock, cycle_result};
 
 use crate::config;
 use crate::config::TaskName;

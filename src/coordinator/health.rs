@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
+
 use super::degradation::{Component, DegradationEvent};
 use super::input::{BusLosses, Probe};
 use super::snapshot::{HealthRow, HealthStatus};
@@ -111,17 +113,31 @@ impl Coordinator {
         self.live.revision += 1;
     }
 
-    /// The required agents have spoken of every symbol lately.
-    fn check_agents(&self, cx: &Cx<'_>) -> Finding {
-        let mut silent = Vec::new();
+    /// The required agents have spoken of every symbol lately. Who is silent for want of prices is the feed's alarm.
+    fn check_agents(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let (mut silent, mut alarming) = (Vec::new(), Vec::new());
+        let running_for = cx.now.market.since(self.live.begun_at);
+        let freshness = self.live.freshness;
         for symbol in &self.setup.symbols {
-            let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.freshness);
-            let missing = [
-                fresh.technical.is_none().then_some(VoiceKind::Technical),
-                fresh.regime.is_none().then_some(VoiceKind::Regime),
+            let fresh = self.live.voices.fresh(symbol, cx.now.market, &freshness);
+            let voices = [
+                (VoiceKind::Technical, fresh.technical.is_none(), freshness.technical),
+                (VoiceKind::Regime, fresh.regime.is_none(), freshness.regime),
             ];
-            silent.extend(missing.into_iter().flatten().map(|voice| format!("{voice} {symbol}")));
+            for (voice, _, fresh_for) in voices.into_iter().filter(|(_, is_silent, _)| *is_silent) {
+                let name = format!("{voice} {symbol}");
+                // Its words are never older than the candle they are about: a feed that stops is seen first.
+                let prices = self.live.prices.at(cx.now.market, fresh_for.min(self.price_max_age()));
+                if prices.price(symbol).is_ok() && running_for > fresh_for && !self.live.feed_ended {
+                    alarming.push(name.clone());
+                }
+                silent.push(name);
+            }
         }
+        let first = alarming.first().cloned().unwrap_or_default();
+        let detail = format!("silent: {first}{}", more(alarming.len()));
+        let key = AlarmKey::of(AlarmSource::AgentsSilent);
+        self.raise_while(cx, !alarming.is_empty(), key, "required agents are silent", detail);
         match silent.len() {
             0 => Finding::new("agents", HealthStatus::Ok, "technical and regime fresh"),
             _ if self.live.feed_ended => Finding::new("agents", HealthStatus::Ok, "feed ended"),
@@ -156,11 +172,19 @@ impl Coordinator {
         Finding::new("tasks", HealthStatus::Warn, format!("late: {}", named.join(", ")))
     }
 
-    fn check_risk(&self, cx: &Cx<'_>) -> Finding {
-        match self.equity(cx.now) {
-            Some(equity) => Finding::new("risk", HealthStatus::Ok, format!("equity {}", equity.round_dp(2))),
-            None => Finding::new("risk", HealthStatus::Failed, "equity unknown: nothing passes"),
-        }
+    /// Risk knows what the account is worth. Where a price is missing it is the feed's alarm.
+    fn check_risk(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let equity = self.equity(cx.now);
+        let is_fed = equity.is_some_and(|equity| equity > Decimal::ZERO);
+        let detail = match equity {
+            Some(equity) if is_fed => format!("equity {}", equity.round_dp(2)),
+            Some(equity) => format!("equity {}: nothing passes", equity.round_dp(2)),
+            None => "equity unknown: nothing passes".to_owned(),
+        };
+        let has_prices = self.setup.symbols.iter().all(|symbol| !self.symbol_feed_stale(symbol, cx.now));
+        let key = AlarmKey::of(AlarmSource::RiskUnfed);
+        self.raise_while(cx, !is_fed && has_prices, key, "risk is not fed", &detail);
+        Finding::new("risk", if is_fed { HealthStatus::Ok } else { HealthStatus::Failed }, detail)
     }
 
     /// Stale prices are one alarm, however many symbols they concern.

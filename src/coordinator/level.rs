@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::degradation::{
-    Component, DegradationEvent, DegradationTransition, LevelChange, Policy, RunResult,
+    Component, DegradationEvent, DegradationTransition, LevelChange, Policy, RunResult, cycle_result,
 };
 use super::record::RecordKind;
 use super::{Coordinator, Cx, Due};
@@ -119,36 +119,38 @@ impl Coordinator {
         }
     }
 
-    /// One run ended. The cycle of a per-symbol task counts once all its runs are in.
+    /// One run ended. The cycle of a per-symbol task counts once all its runs are in; how it ended, if it did.
     pub(super) fn count_task_outcome(
         &mut self,
         cx: &mut Cx<'_>,
         task: TaskName,
         symbol: Option<&Symbol>,
-        worked: bool,
-    ) {
+        result: RunResult,
+    ) -> Option<RunResult> {
         let Some(symbol) = symbol else {
             let component = Component::Task(task);
-            let event = if worked {
-                DegradationEvent::Succeeded(component)
-            } else {
-                DegradationEvent::Failed(component)
+            let event = match result {
+                RunResult::Succeeded => DegradationEvent::Succeeded(component),
+                RunResult::Failed => DegradationEvent::Failed(component),
             };
-            return self.degradation_event(cx, &event);
+            self.degradation_event(cx, &event);
+            return Some(result);
         };
-        let result = if worked { RunResult::Succeeded } else { RunResult::Failed };
         let cycle = self.live.cycles.entry(task).or_default();
         let said_twice = cycle.contains_key(symbol);
         let over = said_twice || cycle.len() + 1 >= self.setup.symbols.len();
         if !said_twice {
             cycle.insert(symbol.clone(), result);
         }
-        if over {
-            let fresh = if said_twice { BTreeMap::from([(symbol.clone(), result)]) } else { BTreeMap::new() };
-            let results = std::mem::replace(cycle, fresh);
-            let symbols_in_all = self.setup.symbols.len();
-            self.degradation_event(cx, &DegradationEvent::TaskRan { task, symbols_in_all, results });
+        if !over {
+            return None;
         }
+        let fresh = if said_twice { BTreeMap::from([(symbol.clone(), result)]) } else { BTreeMap::new() };
+        let results = std::mem::replace(cycle, fresh);
+        let symbols_in_all = self.setup.symbols.len();
+        let ended = cycle_result(symbols_in_all, &results);
+        self.degradation_event(cx, &DegradationEvent::TaskRan { task, symbols_in_all, results });
+        ended
     }
 
     pub(super) fn count_venue_outcome(&mut self, cx: &mut Cx<'_>, worked: bool) {

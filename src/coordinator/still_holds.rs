@@ -49,6 +49,8 @@ impl Coordinator {
             | AlarmSource::StoreSlow
             | AlarmSource::ProcessGap
             | AlarmSource::MailboxClosed
+            | AlarmSource::RiskUnfed
+            | AlarmSource::AgentsSilent
             | AlarmSource::TaskFailing
             | AlarmSource::ProviderDown
             | AlarmSource::CheckpointRebuilt

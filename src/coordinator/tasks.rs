@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::consensus::Word;
+use super::degradation::RunResult;
 use super::effect::Effect;
 use super::schedule::{Conditions, Finished};
 use super::task::{Allocation, AssetShare, DecisionInput, TaskFailure, TaskInput, TaskOutput, TaskRun};
@@ -17,7 +18,7 @@ use crate::domain::{
 
 /// Technical updates whose multipliers the console draws.
 const MULTIPLIERS_KEPT: usize = 30;
-/// Runs that fail in a row before a task raises its alarm.
+/// Cycles that fail in a row before a task raises its alarm.
 const FAILING_AFTER: u32 = 3;
 
 impl Coordinator {
@@ -199,13 +200,19 @@ impl Coordinator {
 
     /// What a run's end means for the level, for the symbol, and for the alarm of a failing task.
     fn task_outcome(&mut self, cx: &mut Cx<'_>, task: TaskName, symbol: Option<&Symbol>, worked: bool) {
-        let failed = self.live.failed_in_a_row.entry(task).or_default();
-        *failed = if worked { 0 } else { failed.saturating_add(1) };
-        let failing = *failed >= FAILING_AFTER;
         if worked {
             self.live.problems.remove(&task);
         }
-        self.count_task_outcome(cx, task, symbol, worked);
+        let result = if worked { RunResult::Succeeded } else { RunResult::Failed };
+        let Some(cycle) = self.count_task_outcome(cx, task, symbol, result) else {
+            return;
+        };
+        let failed = self.live.failed_in_a_row.entry(task).or_default();
+        *failed = match cycle {
+            RunResult::Succeeded => 0,
+            RunResult::Failed => failed.saturating_add(1),
+        };
+        let failing = *failed >= FAILING_AFTER;
         let key = AlarmKey::about(AlarmSource::TaskFailing, Subject::Task(task));
         self.raise_while(cx, failing, key, "several failures in a row", task);
     }

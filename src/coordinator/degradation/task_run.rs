@@ -20,9 +20,18 @@ pub struct SymbolLock {
     pub at: Now,
 }
 
+/// How a cycle ended. The whole task fails when at least half of all its symbols failed in it. It succeeds when fewer
+/// than half of those that ran failed; one symbol that was run by itself and failed is neither.
+pub fn cycle_result(symbols_in_all: usize, results: &BTreeMap<Symbol, RunResult>) -> Option<RunResult> {
+    let failures = results.values().filter(|result| **result == RunResult::Failed).count();
+    if failures > 0 && failures * 2 >= symbols_in_all.max(results.len()) {
+        Some(RunResult::Failed)
+    } else {
+        (failures * 2 < results.len()).then_some(RunResult::Succeeded)
+    }
+}
+
 impl Degradation {
-    /// The whole task fails when at least half of all its symbols failed in the cycle. It succeeds when fewer than
-    /// half of those that ran failed; one symbol that was run by itself and failed is neither.
     pub(super) fn task_ran(
         &self,
         task: TaskName,
@@ -31,14 +40,12 @@ impl Degradation {
         policy: Policy<'_>,
         now: Now,
     ) -> Vec<DegradationTransition> {
-        let failures = results.values().filter(|result| **result == RunResult::Failed).count();
         let component = Component::Task(task);
-        let whole_failed = failures > 0 && failures * 2 >= symbols_in_all.max(results.len());
-        let whole_succeeded = failures * 2 < results.len();
-        let counted = match (whole_failed, whole_succeeded) {
-            (true, _) => self.failed(&component, policy, now),
-            (false, true) => self.succeeded(&component, policy),
-            (false, false) => None,
+        let cycle = cycle_result(symbols_in_all, results);
+        let counted = match cycle {
+            Some(RunResult::Failed) => self.failed(&component, policy, now),
+            Some(RunResult::Succeeded) => self.succeeded(&component, policy),
+            None => None,
         };
         let mut transitions: Vec<_> = counted.into_iter().collect();
         for (symbol, result) in results {
@@ -46,7 +53,7 @@ impl Degradation {
             let failures = match result {
                 RunResult::Succeeded => 0,
                 // Not the symbol's own trouble.
-                RunResult::Failed if whole_failed => streak,
+                RunResult::Failed if cycle == Some(RunResult::Failed) => streak,
                 RunResult::Failed => streak.saturating_add(1),
             };
             if failures != streak {

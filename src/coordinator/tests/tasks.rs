@@ -237,6 +237,80 @@ fn health_names_what_is_wrong() {
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::DiskLow)), AlarmState::ReturnedUnacknowledged);
 }
 
+/// Answers each run of the task for `cycles` cycles, failing those of the symbols that `fails` names.
+fn cycles(desk: &mut Desk, task: TaskName, cycles: u64, fails: impl Fn(&crate::domain::Symbol) -> bool) {
+    desk.agents_answer = false;
+    for _ in 0..cycles {
+        desk.say(&format!("run_task {task}"));
+        while let Some(run) = desk.runs.pop_front() {
+            let result = if run.task == task && run.symbol.as_ref().is_some_and(&fails) {
+                Err(TaskFailure::Failed(Untrusted::new("no data")))
+            } else {
+                Ok(desk::answer_to(&run, desk.now.market))
+            };
+            desk.tell(Input::TaskFinished { run: run.id, result });
+        }
+        desk.now = crate::domain::Now::both(desk.now.market.plus(secs(61)));
+        desk.candles();
+    }
+}
+
+#[test]
+fn a_task_raises_its_alarm_after_three_failed_cycles_not_after_three_failed_runs() {
+    let task = TaskName::TechnicalAnalysis;
+    let key = AlarmKey::about(AlarmSource::TaskFailing, Subject::Task(task));
+    let mut desk = Desk::new();
+    for (fail, expected) in [(2, AlarmState::Normal), (1, AlarmState::Unacknowledged)] {
+        cycles(&mut desk, task, fail, |_| true);
+        assert_eq!(desk.alarm(&key), expected);
+    }
+    cycles(&mut desk, task, 1, |_| false);
+    assert_eq!(desk.alarm(&key), AlarmState::ReturnedUnacknowledged);
+    let mut desk = Desk::new();
+    cycles(&mut desk, task, 4, |symbol| *symbol == xrp());
+    assert_eq!(desk.alarm(&key), AlarmState::Normal, "one symbol alone is locked instead");
+}
+
+#[test]
+fn silent_agents_are_an_alarm_unless_they_lack_prices() {
+    let key = AlarmKey::of(AlarmSource::AgentsSilent);
+    let mut desk = Desk::new();
+    desk.pass(secs(900));
+    assert_eq!(desk.alarm(&key), AlarmState::Normal);
+    desk.say_unconfirmed("disable_task regime_detection");
+    desk.pass(secs(900));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    desk.say("enable_task regime_detection");
+    desk.pass(secs(900));
+    assert_eq!(desk.alarm(&key), AlarmState::ReturnedUnacknowledged);
+
+    let mut desk = Desk::new();
+    desk.say_unconfirmed("disable_task regime_detection");
+    desk.say_unconfirmed("disable_task technical_analysis");
+    desk.feed = false;
+    desk.pass(secs(1_800));
+    assert_eq!(desk.alarm(&key), AlarmState::Normal, "the stale feed is the one alarm");
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::FeedStale)), AlarmState::Unacknowledged);
+}
+
+#[test]
+fn risk_without_equity_is_an_alarm_unless_it_lacks_prices() {
+    let key = AlarmKey::of(AlarmSource::RiskUnfed);
+    let row = |desk: &mut Desk| {
+        desk.snapshot().health.iter().find(|row| row.what == "risk").map(|row| row.status).unwrap()
+    };
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.clear();
+    let mut desk = Desk::with(config);
+    desk.pass(secs(61));
+    assert_eq!((row(&mut desk), desk.alarm(&key)), (HealthStatus::Failed, AlarmState::Unacknowledged));
+
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.feed = false;
+    desk.pass(secs(600));
+    assert_eq!((row(&mut desk), desk.alarm(&key)), (HealthStatus::Failed, AlarmState::Normal));
+}
+
 #[test]
 fn a_mailbox_closed_for_being_full_is_an_alarm_by_name() {
     let mut desk = Desk::new();
