@@ -154,7 +154,7 @@ impl ConfigArgs {
     /// What is laid over the defaults: the directory given, else the one at home.
     pub fn overrides(&self) -> Overrides {
         let dir = self.dir.clone().or_else(andon::config::default_dir);
-        Overrides { dir, set: self.set.clone() }
+        Overrides { dir, set: self.set.clone(), symbols: None }
     }
 }
 

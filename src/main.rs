@@ -36,7 +36,7 @@ impl From<RunError> for Failure {
             RunError::Start(
                 error @ (StartError::Replay(_)
                 | StartError::Script(_)
-                | StartError::Symbols(_)
+                | StartError::Symbols { .. }
                 | StartError::NoClient(_)
                 | StartError::RealModel(_)
                 | StartError::DataDir(_)
@@ -124,7 +124,8 @@ fn front(options: &RunOptions) -> Result<Option<Front>, Failure> {
 }
 
 fn run_options(args: &RunArgs) -> Result<RunOptions, Failure> {
-    let Loaded { config, .. } = load(&args.config.overrides())?;
+    let symbols = args.market.symbols().map_err(|error| Failure::Usage(error.to_string()))?;
+    let Loaded { config, .. } = load(&Overrides { symbols, ..args.config.overrides() })?;
     args.market.accepts(&config).map_err(Failure::Usage)?;
     if let MarketChoice::Replay(files) = &args.market {
         files.iter().try_for_each(|spec| readable(replay_file(spec), "--market replay"))?;

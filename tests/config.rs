@@ -16,11 +16,11 @@ fn dir_with(name: &str, text: &str) -> TempDir {
 }
 
 fn load_dir(dir: &Path) -> Result<Loaded, ConfigError> {
-    load(&Overrides { dir: Some(dir.to_owned()), set: vec![] })
+    load(&Overrides { dir: Some(dir.to_owned()), set: vec![], symbols: None })
 }
 
 fn load_set(set: &[&str]) -> Result<Loaded, ConfigError> {
-    load(&Overrides { dir: None, set: set.iter().map(ToString::to_string).collect() })
+    load(&Overrides { dir: None, set: set.iter().map(ToString::to_string).collect(), symbols: None })
 }
 
 /// The problems, one text each.
@@ -57,7 +57,7 @@ fn without_anything_given_the_defaults_hold() {
 fn a_file_changes_its_keys_and_no_others_and_set_has_the_last_word() {
     let dir = dir_with("orchestration.yaml", "consensus:\n  high: 0.7\n  low: 0.2\nsymbols: [BTC/USDT]\n");
     let set = vec!["orchestration.consensus.low=0.4".to_owned()];
-    let config = load(&Overrides { dir: Some(dir.path().to_owned()), set }).unwrap().config;
+    let config = load(&Overrides { dir: Some(dir.path().to_owned()), set, symbols: None }).unwrap().config;
     let defaults = Config::defaults().unwrap();
     assert_eq!((config.orchestration.consensus.high, config.orchestration.consensus.low), (0.7, 0.4));
     assert_eq!(config.orchestration.symbols.len(), 1, "lists replace");
@@ -376,7 +376,7 @@ fn contradictions_in_the_orchestration_are_refused() {
         (
             "orchestration.symbols=[BTC/USDT, XRP/USDT, ETH/EUR]",
             "symbols[2]",
-            "add the pair EUR/USDT to symbols, or change account.currency",
+            "add the pair EUR/USDT to symbols (to a replay: its file), or change account.currency",
         ),
     ] {
         assert_refused(set, key, text);

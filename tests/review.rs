@@ -359,6 +359,7 @@ fn issue_11_thresholds_of_the_consensus_come_from_config() {
     let wrong = andon::config::load(&andon::config::Overrides {
         dir: None,
         set: vec!["orchestration.consensus.low=0.7".to_owned()],
+        symbols: None,
     });
     let said = wrong.unwrap_err().to_string();
     assert!(said.contains("consensus"), "contradicting thresholds are refused by name: {said}");
@@ -889,7 +890,7 @@ fn deviation_3_depends_on_is_enforced_and_checked_at_load() {
             "wait for each other",
         ),
     ] {
-        let overrides = andon::config::Overrides { dir: None, set: vec![set.to_owned()] };
+        let overrides = andon::config::Overrides { dir: None, set: vec![set.to_owned()], symbols: None };
         let error = andon::config::load(&overrides).unwrap_err().to_string();
         assert!(error.contains("depends_on") && error.contains(said), "{set}: {error}");
     }

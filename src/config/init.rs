@@ -42,7 +42,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("new/andon");
         assert_eq!(init(&dir).unwrap().len(), 6);
-        let loaded = load(&Overrides { dir: Some(dir), set: vec![] }).unwrap();
+        let loaded = load(&Overrides { dir: Some(dir), set: vec![], symbols: None }).unwrap();
         assert_eq!(loaded.config, Config::defaults().unwrap());
     }
 

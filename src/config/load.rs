@@ -30,7 +30,10 @@ pub fn load(overrides: &Overrides) -> Result<Loaded, ConfigError> {
     let mut problems = Vec::new();
     let sources = Sources::read(overrides, &mut problems);
     let mut reader = Reader { sources: &sources, findings: Vec::new(), effective: Vec::new() };
-    let config = reader.config();
+    let mut config = reader.config();
+    if let (Some(config), Some(symbols)) = (&mut config, &sources.symbols) {
+        config.orchestration.symbols.clone_from(symbols);
+    }
     let Reader { mut findings, effective, .. } = reader;
 
     let mut warnings = Vec::new();

@@ -45,6 +45,8 @@ pub enum Place {
     Path(PathBuf),
     /// A `--set` option, as written.
     Set(String),
+    /// The market brings it along.
+    Market,
     /// The default file.
     BuiltIn(ConfigFile),
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Place {
             Self::Line { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
             Self::Path(path) => write!(f, "{}", path.display()),
             Self::Set(text) => write!(f, "--set {text}"),
+            Self::Market => f.write_str("--market"),
             Self::BuiltIn(file) => write!(f, "built-in {file}"),
         }
     }

@@ -11,6 +11,7 @@ use super::file::ConfigFile;
 use super::key_path::{KeyPath, Step};
 use super::locate::locate;
 use super::problem::{Place, Problem, or_one_of};
+use crate::domain::Symbol;
 
 /// What is laid over the defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +20,8 @@ pub struct Overrides {
     pub dir: Option<PathBuf>,
     /// `FILE.KEY=VALUE`, later ones over earlier ones.
     pub set: Vec<String>,
+    /// Symbols that the market brings along; they take the place of the configured ones.
+    pub symbols: Option<Vec<Symbol>>,
 }
 
 /// `~/.config/andon` (or what XDG says), if it is there.
@@ -49,12 +52,13 @@ pub(super) struct Set {
 pub(super) struct Sources {
     pub files: BTreeMap<ConfigFile, UserFile>,
     pub sets: Vec<Set>,
+    pub symbols: Option<Vec<Symbol>>,
 }
 
 impl Sources {
     /// Reads directory and options; what cannot be read becomes a problem.
     pub(super) fn read(overrides: &Overrides, problems: &mut Vec<Problem>) -> Self {
-        let mut sources = Self::default();
+        let mut sources = Self { symbols: overrides.symbols.clone(), ..Self::default() };
         if let Some(dir) = &overrides.dir {
             sources.read_dir(dir, problems);
         }
@@ -111,6 +115,12 @@ impl Sources {
     }
 
     fn place_of_key(&self, file: ConfigFile, key: &KeyPath) -> Option<Place> {
+        if self.symbols.is_some()
+            && file == ConfigFile::Orchestration
+            && KeyPath::of("symbols").is_on_the_way_of(key)
+        {
+            return Some(Place::Market);
+        }
         let set = self.sets.iter().rev().find(|set| set.file == file && set.path.is_on_the_way_of(key));
         if let Some(set) = set {
             return Some(Place::Set(set.text.clone()));

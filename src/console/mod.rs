@@ -84,13 +84,13 @@ pub enum ConsoleError {
     #[error("the console could not start: {0}")]
     Start(io::Error),
     /// The terminal cannot be written any more.
-    #[error("the terminal is gone: {0}; the engine goes on, use andon ctl")]
+    #[error("the terminal is gone: {0}; with positions open the engine goes on, paused")]
     Terminal(io::Error),
     /// The terminal cannot be read any more.
-    #[error("no more keys can be read: {0}; the engine goes on, use andon ctl")]
+    #[error("no more keys can be read: {0}; with positions open the engine goes on, paused")]
     Input(io::Error),
     /// The terminal was closed.
-    #[error("the terminal was closed; the engine goes on, use andon ctl")]
+    #[error("the terminal was closed; with positions open the engine goes on, paused")]
     InputEnded,
 }
 

@@ -92,10 +92,6 @@ pub fn run(options: &RunOptions, front: Option<Front>) -> Result<(), RunError> {
 fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunError> {
     let place = Place::of(options)?;
     let assembly = Assembly::new(options, place.path())?;
-    for warning in &assembly.warnings {
-        // Nothing is drawn yet. If stderr is closed, there is nobody to warn.
-        let _ = writeln!(std::io::stderr().lock(), "andon: warning: {warning}");
-    }
     let log = LogLines::new(options.config.console.log_kept);
     let filter = std::env::var("RUST_LOG").ok();
     let _log_guard = telemetry::init(place.path(), filter.as_deref(), log.clone())?;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::config::{Config, Restart};
+use crate::domain::Symbol;
+use crate::market::{ReplayError, ReplayFeed};
 use crate::store::DataDir;
 
 /// Everything a run needs to know.
@@ -44,7 +46,7 @@ pub struct RunOptions {
     pub ascii: bool,
     /// How many colours are used.
     pub color: ColorChoice,
-    /// The configuration in force.
+    /// The configuration in force, with the symbols of the market ([`MarketChoice::symbols`]).
     pub config: Arc<Config>,
 }
 
@@ -108,6 +110,17 @@ impl MarketChoice {
         }
     }
 
+    /// The symbols that the market brings along; none where the configuration names them.
+    ///
+    /// # Errors
+    /// The name of a file says no symbol.
+    pub fn symbols(&self) -> Result<Option<Vec<Symbol>>, ReplayError> {
+        match self {
+            Self::Simulated => Ok(None),
+            Self::Replay(files) => ReplayFeed::symbols_of(&file_names(files)).map(Some),
+        }
+    }
+
     /// Refuses a configuration that this market must not be run with. What does not depend on the market has been
     /// checked when the configuration was read.
     ///
@@ -116,6 +129,11 @@ impl MarketChoice {
     pub fn accepts(&self, config: &Config) -> Result<(), String> {
         accepts(self.is_real(), config.orchestration.control.restart)
     }
+}
+
+/// A replay's files as they were written.
+pub(super) fn file_names(files: &[PathBuf]) -> Vec<String> {
+    files.iter().map(|file| file.to_string_lossy().into_owned()).collect()
 }
 
 fn accepts(is_real: bool, restart: Restart) -> Result<(), String> {

@@ -37,6 +37,12 @@ pub enum ScriptError {
         /// What serde says, with line and column.
         source: serde_yaml::Error,
     },
+    /// There is nothing in it.
+    #[error("{}: the operator script has no entry; leave the option out, or write entries with `at:` and `do:`", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
     /// An instant is not one.
     #[error("{}: entry {entry}: `at: {at}` is neither an offset such as 36h nor `daily 08:00`", path.display())]
     At {
@@ -91,8 +97,10 @@ impl Script {
     }
 
     fn parse(text: &str, path: &Path, start: Timestamp) -> Result<Self, ScriptError> {
-        let raw: Vec<Entry> = serde_yaml::from_str(text)
+        let raw: Option<Vec<Entry>> = serde_yaml::from_str(text)
             .map_err(|source| ScriptError::NotAScript { path: path.to_owned(), source })?;
+        let raw = raw.filter(|entries| !entries.is_empty());
+        let raw = raw.ok_or_else(|| ScriptError::Empty { path: path.to_owned() })?;
         let mut entries = Vec::with_capacity(raw.len());
         for (index, Entry { at, r#do }) in raw.into_iter().enumerate() {
             let entry = index + 1;
@@ -187,6 +195,9 @@ mod tests {
             ("- { at: 1h, do: pauze }", "s.yaml: entry 1: `pauze` is not a command"),
             ("- { at: 1h }", "missing field `do`"),
             ("at: 1h", "a YAML list"),
+            ("", "s.yaml: the operator script has no entry"),
+            ("[]", "has no entry"),
+            ("# later\n", "has no entry"),
         ] {
             let error = script(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text:?} said: {error}");

@@ -8,18 +8,18 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::clock;
-use super::options::{MarketChoice, RunOptions, Speed};
+use super::options::{MarketChoice, RunOptions, Speed, file_names};
 use super::script::{Script, ScriptError};
 use super::world::{WatchedLatch, World};
 use crate::agents;
 use crate::alarm::{Catalogue, CatalogueError};
 use crate::bus::MessageBus;
-use crate::config::{self, Config, Restart};
+use crate::config::{Config, Restart};
 use crate::coordinator::durable::Durable;
 use crate::coordinator::input::Started;
 use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
-use crate::domain::{InstallId, Now, SafeText, Timestamp, TradingState};
+use crate::domain::{InstallId, Now, SafeText, Symbol, Timestamp, TradingState};
 use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
@@ -38,9 +38,14 @@ pub enum StartError {
     /// The operator script cannot be used.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// The configuration does not fit the symbols of the replay.
-    #[error("the configuration does not fit the symbols of the replay:\n{0}")]
-    Symbols(String),
+    /// The configuration was not read for this market.
+    #[error("the configuration is for {}, the market has {}", list(.configured), list(.market))]
+    Symbols {
+        /// Of the feed.
+        market: Vec<Symbol>,
+        /// Of the configuration.
+        configured: Vec<Symbol>,
+    },
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
@@ -74,6 +79,10 @@ pub enum StartError {
     /// The configuration cannot be fingerprinted.
     #[error("the configuration cannot be written as JSON ({0})")]
     Fingerprint(serde_json::Error),
+}
+
+fn list(symbols: &[Symbol]) -> String {
+    symbols.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Where a run keeps its data; a temporary directory is removed with it.
@@ -124,8 +133,6 @@ pub struct Assembly {
     pub checkpoints: Arc<CheckpointStore>,
     /// The scripted operator.
     pub script: Option<Script>,
-    /// What the configuration says that cannot be done on this market; nothing that stops the run.
-    pub warnings: Vec<String>,
     /// The first input.
     pub started: Started,
     /// Market time at which it goes on.
@@ -156,7 +163,8 @@ impl Assembly {
     /// # Errors
     /// See [`StartError`].
     pub fn with_models(options: &RunOptions, place: &Path, models: &Models) -> Result<Self, StartError> {
-        let Market { mut feed, config, warnings } = open_market(options)?;
+        let mut feed = open_feed(options)?;
+        let config = Arc::clone(&options.config);
         let models = Providers::of(&config.orchestration.llm, models)?;
         if options.speed == Speed::Max {
             models.only_scripted()?;
@@ -239,7 +247,7 @@ impl Assembly {
             core.history(candle);
         }
         let checkpoints = Arc::new(recovered.store);
-        Ok(Self { core, world, feed, journal, checkpoints, script, warnings, started, begins_at, dir, lock })
+        Ok(Self { core, world, feed, journal, checkpoints, script, started, begins_at, dir, lock })
     }
 }
 
@@ -270,32 +278,20 @@ fn setup_of(options: &RunOptions, feed: &dyn Feed, config: &Config) -> Setup {
     }
 }
 
-/// Where candles come from, and the configuration as it fits them.
-struct Market {
-    feed: Box<dyn Feed>,
-    config: Arc<Config>,
-    warnings: Vec<String>,
-}
-
-/// A replay brings its own symbols; the configuration has to fit them.
-fn open_market(options: &RunOptions) -> Result<Market, StartError> {
+/// Where candles come from. Their symbols are those of the configuration.
+fn open_feed(options: &RunOptions) -> Result<Box<dyn Feed>, StartError> {
+    let configured = &options.config.orchestration.symbols;
     match &options.market {
-        MarketChoice::Simulated => {
-            let feed = SimulatedFeed::new(options.seed, &options.config.orchestration.symbols);
-            Ok(Market { feed: Box::new(feed), config: options.config.clone(), warnings: Vec::new() })
-        }
+        MarketChoice::Simulated => Ok(Box::new(SimulatedFeed::new(options.seed, configured))),
         MarketChoice::Replay(files) => {
-            let names: Vec<String> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
-            let feed = ReplayFeed::open(&names)?;
-            let mut config = Config::clone(&options.config);
-            config.orchestration.symbols = feed.symbols().to_vec();
-            let report = config::validate(&config);
-            if !report.problems.is_empty() {
-                let lines: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
-                return Err(StartError::Symbols(lines.join("\n")));
+            let feed = ReplayFeed::open(&file_names(files))?;
+            if feed.symbols() != configured {
+                return Err(StartError::Symbols {
+                    market: feed.symbols().to_vec(),
+                    configured: configured.clone(),
+                });
             }
-            let warnings = report.warnings.iter().map(ToString::to_string).collect();
-            Ok(Market { feed: Box::new(feed), config: Arc::new(config), warnings })
+            Ok(Box::new(feed))
         }
     }
 }

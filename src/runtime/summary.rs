@@ -97,7 +97,8 @@ pub struct Summary {
     pub signals: u64,
     /// Decisions by outcome.
     pub decisions: BTreeMap<String, u64>,
-    /// Reasons of decisions by outcome and code; one decision may have several, a HOLD has none.
+    /// Reasons of decisions by outcome and code; one decision may have several, a HOLD has none. Of those that waited
+    /// or were aborted: the kinds of their conflicts.
     pub reasons: Table,
     /// Orders.
     pub orders: OrderCounts,
@@ -233,6 +234,11 @@ impl Tally {
                 }
                 if let Some(outcome) = decision.outcome {
                     self.decided(outcome, &decision.reasons);
+                    if matches!(outcome, Outcome::Waited | Outcome::Aborted) {
+                        for conflict in &decision.conflicts {
+                            count(&mut self.reasons, &outcome, &conflict.kind);
+                        }
+                    }
                 }
             }
             RecordKind::DecisionEnded { outcome, reasons, .. } => self.decided(*outcome, reasons),

@@ -22,7 +22,7 @@ pub struct Holder {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another instance has it. `main` exits with 3.
-    #[error("another andon is running here: {}; andon ctl status", holder_text(.0.as_ref()))]
+    #[error("another andon is running here: {}; look at that one, or name another --data-dir", holder_text(.0.as_ref()))]
     Held(Option<Holder>),
     /// The disk refused.
     #[error("the lock file {path} cannot be used: {error}", path = path.display())]
@@ -106,7 +106,8 @@ mod tests {
 
         assert_eq!(
             refused.to_string(),
-            "another andon is running here: pid 123 since 2026-03-01T08:00:00.000Z; andon ctl status"
+            "another andon is running here: pid 123 since 2026-03-01T08:00:00.000Z; look at that one, or name another \
+             --data-dir"
         );
         drop(first);
         assert_eq!(InstanceLock::holder(dir.root()), None);

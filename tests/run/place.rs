@@ -43,7 +43,8 @@ pub fn options() -> RunOptions {
 
 /// The defaults with these `FILE.KEY=VALUE` laid over them.
 pub fn config(set: &[&str]) -> Arc<Config> {
-    let overrides = Overrides { dir: None, set: set.iter().map(ToString::to_string).collect() };
+    let overrides =
+        Overrides { dir: None, set: set.iter().map(ToString::to_string).collect(), symbols: None };
     Arc::new(andon::config::load(&overrides).unwrap().config)
 }
 

@@ -53,6 +53,25 @@ fn targets_that_a_replay_cannot_price_are_left_out_with_a_warning() {
 }
 
 #[test]
+fn pairs_that_the_account_currency_cannot_price_are_refused_and_run_in_another_currency() {
+    let place = Place::new();
+    place.write("LTCBTC_1.csv", &candles(60));
+    let replay = [&REPLAY[..], &["replay:LTCBTC_1.csv"]].concat();
+    let refused = place.andon(&replay);
+    let advice = "change account.currency and account.start in execution.yaml";
+    assert_fails(&refused, 2, &["--market: symbols[0]: LTC/BTC has no price in USDT", advice]);
+
+    let refused = place.andon(&[&replay[..], &["--set", "execution.account.currency=BTC"]].concat());
+    assert_fails(&refused, 2, &["account.start.USDT", "take it out (`USDT: null`)"]);
+
+    let account = "execution.account={currency: BTC, start: {USDT: null, BTC: 1}}";
+    let output = place.andon(&[&replay[..], &["--set", account]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&summary["currency"], &summary["equity_start"]), (&"BTC".into(), &"1.00".into()));
+}
+
+#[test]
 fn a_bad_row_is_refused_with_file_and_line() {
     let place = Place::new();
     for (row, said) in [

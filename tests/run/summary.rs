@@ -50,6 +50,23 @@ fn the_json_summary_is_one_object_that_says_everything() {
 }
 
 #[test]
+fn every_decision_that_was_held_up_is_there_with_its_reason() {
+    let args = [&AT_ONCE[..4], &["3d", "--summary", "json"]].concat();
+    let summary: serde_json::Value = serde_json::from_slice(&Place::new().andon(&args).stdout).unwrap();
+    let sum = |row: &serde_json::Value| -> u64 {
+        row.as_object().map_or(0, |row| row.values().filter_map(serde_json::Value::as_u64).sum())
+    };
+    for outcome in ["waited", "rejected"] {
+        let (decided, reasons) = (&summary["decisions"][outcome], &summary["reasons"][outcome]);
+        assert!(decided.as_u64().unwrap() > 0, "{}", summary["decisions"]);
+        assert!(
+            sum(reasons) >= decided.as_u64().unwrap(),
+            "{outcome}: {decided} decided, because of {reasons}"
+        );
+    }
+}
+
+#[test]
 fn alarms_are_counted_by_class_and_state() {
     let place = Place::new();
     // It is warned of at 5 h 55 min, and ends only after the run.

@@ -98,8 +98,9 @@ fn start(config: &Config, check: &mut Check) {
             check.problem(
                 path,
                 format!(
-                    "{asset} has no price in {currency}, so that the worth of the account would be unknown: add the \
-                     pair {asset}/{currency} to symbols in orchestration.yaml, or change account.currency"
+                    "{asset} has no price in {currency}, so that the worth of the account would be unknown: take it \
+                     out (`{asset}: null`), or add the pair {asset}/{currency} to symbols in orchestration.yaml, or \
+                     change account.currency"
                 ),
             );
         }

@@ -46,7 +46,7 @@ fn symbols(config: &Config, check: &mut Check) {
                 path(),
                 format!(
                     "{symbol} has no price in {currency}, the account currency: add the pair {quote}/{currency} to \
-                     symbols, or change account.currency in execution.yaml"
+                     symbols (to a replay: its file), or change account.currency and account.start in execution.yaml"
                 ),
             );
         }

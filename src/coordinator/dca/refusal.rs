@@ -25,10 +25,10 @@ pub enum DcaRefusal {
     #[error("the legs cannot be computed: {0}")]
     Money(#[from] MoneyError),
     /// There is no such plan, or it is finished.
-    #[error("no open plan {0}: `andon ctl status` lists them")]
+    #[error("no open plan {0}: the pane of DCA plans lists them")]
     NoOpenPlan(PlanId),
     /// The plan has no such leg.
-    #[error("no leg {0}: `andon ctl status` lists the legs of open plans")]
+    #[error("no leg {0}: the pane of DCA plans lists the legs of open plans")]
     NoSuchLeg(LegId),
     /// The leg has ended.
     #[error("leg {id} is already {state}")]

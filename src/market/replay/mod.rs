@@ -169,6 +169,11 @@ impl ReplayFeed {
         Self::of(&files)
     }
 
+    /// The symbols of these specs, in their order; no file is read.
+    pub fn symbols_of<S: AsRef<str>>(specs: &[S]) -> Result<Vec<Symbol>, ReplayError> {
+        specs.iter().map(|spec| Ok(Source::parse(spec.as_ref())?.symbol)).collect()
+    }
+
     /// Of texts that have been read.
     fn of(files: &[(Source, String)]) -> Result<Self, ReplayError> {
         let mut digest = blake3::Hasher::new();
