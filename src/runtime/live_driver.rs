@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
+use super::accidents::{self, Step};
 use super::clock::{self, LiveClock};
 use super::handle::{Handle, Request};
 use super::outbox::Outbox;
@@ -335,10 +336,13 @@ impl LiveDriver {
         match effect {
             Effect::Record(record) => {
                 let starts_segment = matches!(record.kind, RecordKind::State(_));
-                self.outbox.recorded(record.seq);
+                let (seq, step) = (record.seq, Step::of(&record.kind));
+                accidents::before(step);
+                self.outbox.recorded(seq);
                 if let Err(error) = self.writer.append(*record, starts_segment) {
                     self.store_failed(&error.to_string());
                 }
+                accidents::after(step, || self.progress.borrow().durable_seq() >= seq);
             }
             Effect::RunTask(run) => self.run_task(*run),
             Effect::AbandonTask(run) => {

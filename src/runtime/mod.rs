@@ -1,6 +1,7 @@
 //! The shell around the core: turns the world into inputs and carries out effects. Two drivers, live and virtual, share
 //! everything but their loops.
 
+mod accidents;
 pub mod clock;
 pub mod front;
 pub mod handle;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::accidents;
 use super::clock;
 use super::options::{MarketChoice, RunOptions, Speed, file_names};
 use super::script::{Script, ScriptError};
@@ -224,7 +225,7 @@ impl Assembly {
         let agents = agents::rules(&config, &candles, feed.sentiment());
         let mut world = World {
             gate,
-            venue: Box::new(venue),
+            venue: accidents::venue(venue),
             venue_failed: false,
             bus: MessageBus::new(&config.orchestration.message_bus),
             candles,

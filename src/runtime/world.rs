@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
+use super::accidents;
 use crate::agents::Agent;
 use crate::bus::{ClosedMailbox, MessageBus};
 use crate::config::TaskName;
@@ -259,6 +260,8 @@ impl World {
     fn submit(&mut self, now: Timestamp, order: &Order, approved: Epoch, recorded: Seq) -> Vec<Input> {
         let client_id = order.client_id;
         let gate = self.gate.clone();
+        let step = accidents::gate_of(order.purpose);
+        accidents::before(step);
         let permit = match permit(&gate, order, approved, recorded) {
             Ok(permit) => permit,
             Err(refused) => {
@@ -266,6 +269,7 @@ impl World {
                 return vec![Input::NotHandedOver { client_id, reason: ReasonCode::GateShut }];
             }
         };
+        accidents::after(step, || true);
         let said = self.venue.submit(now, order, permit);
         Self::answered(client_id, said)
     }

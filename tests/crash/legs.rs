@@ -1,0 +1,204 @@
+//! The process is gone at one step of a leg, whatever the venue made of it: the next start neither loses the leg nor
+//! sends it twice. The steps and the venue's faults are arranged by variables that only a debug build knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use andon::config::Config;
+use andon::coordinator::dca::LegState;
+use andon::coordinator::durable::Durable;
+use andon::coordinator::record::{Record, RecordKind};
+use andon::domain::{ClientOrderId, InstallId, Now, OrderStatus};
+
+use super::place::{Data, Place, booked, text};
+
+/// Before and after each, the process ends.
+const STEPS: [&str; 7] = ["plan", "due", "intent", "gate", "sent", "outcome", "fill"];
+/// What the venue makes of the first leg: it never gets it, says that it took it and tells the execution later, loses
+/// its answer, executes it at once, refuses it.
+const VENUES: [&str; 5] = ["deaf", "slow", "mute", "filling", "refusing"];
+/// A plan of four legs, two at once and two a moment later, sent as soon as the program is up.
+const RUN: [&str; 13] = [
+    "--no-console",
+    "--speed",
+    "600",
+    "--set",
+    "portfolio.dca.legs_max=2",
+    "--set",
+    "portfolio.dca.spacing=2m",
+    "--set",
+    "orchestration.control.restart=last",
+    "--for",
+    "5h",
+    "--color",
+    "never",
+];
+const LEGS: usize = 4;
+/// Runs that wait side by side; they mostly sleep.
+const RUNS: usize = 6;
+/// How often a run is looked at before it counts as one that hangs: 30 s at least.
+const ROUNDS_MAX: u32 = 3_000;
+const SIGABRT: i32 = 6;
+
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    step: &'static str,
+    side: &'static str,
+    venue: &'static str,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gone {} {}, venue {}", self.side, self.step, self.venue)
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for step in STEPS {
+        for side in ["before", "after"] {
+            cases.extend(VENUES.map(|venue| Case { step, side, venue }));
+        }
+    }
+    cases
+}
+
+#[test]
+fn a_leg_is_neither_lost_nor_sent_twice_wherever_the_process_ends_and_whatever_the_venue_does() {
+    let cases = cases();
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..RUNS {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(why) = crash_and_drain(*case) {
+                        failures.lock().unwrap().push(format!("{case}: {why}"));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    println!("{} cases, {} failed", cases.len(), failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The run that is cut off, the one that finishes the plan, and what both left.
+fn crash_and_drain(case: Case) -> Result<(), String> {
+    let place = Place::new();
+    let data = place.data();
+    let args: Vec<_> = RUN.into_iter().chain(["--data-dir", data.arg()]).collect();
+    let mut first = place.command(&args);
+    first.env("ANDON_ABORT", format!("{}:{}", case.step, case.side)).env("ANDON_VENUE", case.venue);
+    let status = wait(&mut first, || false)?;
+    if status.signal() != Some(SIGABRT) {
+        return Err(format!("it was to end there, but: {status}"));
+    }
+    let was_intended = intended(&data.records_so_far());
+    let past_the_intent = ["gate", "sent", "outcome", "fill"].contains(&case.step);
+    if was_intended.is_empty() == past_the_intent || !was_intended.is_superset(&data.venue_orders()) {
+        return Err(format!("intended {was_intended:?}, at the venue {:?}", data.venue_orders()));
+    }
+    // The operator lets a refused leg run again; it is refused in its turn where there is nothing to run.
+    let script = place.write("again.yaml", "- { at: 4m, do: run_leg p1/0 }\n");
+    let mut second = place.command(&args);
+    second.arg("--operator-script").arg(script);
+    let status = wait(&mut second, || is_drained(&data.records_so_far()))?;
+    if !status.success() {
+        return Err(format!("the second run ended with {status}"));
+    }
+    judge(&data)
+}
+
+/// Runs it until it ends by itself, or is interrupted because the end has come.
+fn wait(command: &mut Command, is_over: impl Fn() -> bool) -> Result<std::process::ExitStatus, String> {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut interrupted = false;
+    for _ in 0..ROUNDS_MAX {
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut said = String::new();
+            std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+            return if status.code().is_some_and(|code| code != 0) { Err(said) } else { Ok(status) };
+        }
+        if !interrupted && is_over() {
+            let pid = child.id().to_string();
+            interrupted = Command::new("kill").args(["-INT", &pid]).status().unwrap().success();
+        }
+        // Another process is waited for; it tells nobody.
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    Err(format!("it hangs: {}", text(&output.stderr)))
+}
+
+fn state(records: &[Record]) -> Option<Durable> {
+    let first = records.first()?;
+    let config = Config::defaults().unwrap();
+    let mut durable = Durable::fresh(InstallId::derived("any"), &config, Now::both(first.at));
+    for record in records {
+        durable.apply(record);
+    }
+    Some(durable)
+}
+
+fn is_drained(records: &[Record]) -> bool {
+    let second_run = records.iter().any(|record| record.run == 2);
+    second_run
+        && state(records).is_some_and(|state| {
+            state.plans.open().next().is_none() && state.plans.finished().next().is_some()
+        })
+}
+
+/// Nothing lost, nothing double: by the journal's plan, the venue's own book, and the account.
+fn judge(data: &Data) -> Result<(), String> {
+    let records = data.records();
+    let state = state(&records).unwrap();
+    let plans: Vec<_> = state.plans.open().chain(state.plans.finished()).collect();
+    let [plan] = plans.as_slice() else { return Err(format!("{} plans", plans.len())) };
+    let at_venue = data.venue_orders();
+    let legs: BTreeMap<ClientOrderId, LegState> =
+        plan.legs.iter().map(|leg| (leg.client_id, leg.state)).collect();
+    if legs.len() != LEGS || legs.values().any(|state| *state != LegState::Filled) {
+        return Err(format!("lost: {legs:?}"));
+    }
+    if legs.keys().any(|id| !at_venue.contains(id)) || at_venue.len() != legs.len() {
+        return Err(format!("the venue has {at_venue:?}, the plan {legs:?}"));
+    }
+    let fills = data.venue_fills();
+    if booked(&records) != fills || fills.len() != legs.len() {
+        return Err(format!("executed at the venue {fills:?}, booked {:?}", booked(&records)));
+    }
+    sent_blindly(&records).map_or(Ok(()), |id| Err(format!("{id} was sent again without asking")))?;
+    data.assert_verifies();
+    Ok(())
+}
+
+fn intended(records: &[Record]) -> BTreeSet<ClientOrderId> {
+    let order = |record: &Record| match &record.kind {
+        RecordKind::OrderIntended(order) => Some(order.client_id),
+        _ => None,
+    };
+    records.iter().filter_map(order).collect()
+}
+
+/// The first order that was to be handed over again although the venue may have had it.
+fn sent_blindly(records: &[Record]) -> Option<ClientOrderId> {
+    let mut may_be_there = BTreeMap::new();
+    for record in records {
+        if let RecordKind::OrderIntended(order) = &record.kind
+            && may_be_there.insert(order.client_id, true) == Some(true)
+        {
+            return Some(order.client_id);
+        }
+        // Refused, or asked for and absent: surely not there.
+        if let RecordKind::OrderStatus { client_id, status: OrderStatus::Rejected, .. } = &record.kind {
+            may_be_there.insert(*client_id, false);
+        }
+    }
+    None
+}

@@ -1,0 +1,10 @@
+//! Crashes of the real program, and what the next start makes of them: nothing acknowledged is lost, nothing is done
+//! twice.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test stop at the first surprise")]
+
+#[cfg(debug_assertions)]
+mod legs;
+#[path = "../run/place.rs"]
+#[expect(dead_code, reason = "the helpers are shared with the tests of whole runs")]
+mod place;
