@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use andon::domain::Timestamp;
 use andon::runtime::clock;
 use andon::store::audit::{self, Filter, Gap, Handover, Since, TrailError};
-use andon::store::{self, DataDir, Scope, Verdict};
+use andon::store::{self, Anchor, AnchorError, DataDir, Scope, Verdict};
 use color_eyre::eyre;
 
 use crate::cli::{AuditTask, TrailArgs};
@@ -17,16 +17,18 @@ const HANDOVER_SINCE: &str = "24h";
 
 pub fn run(task: AuditTask) -> Result<(), Failure> {
     match task {
-        AuditTask::Verify { data_dir } => verify(data_dir.as_deref()),
+        AuditTask::Verify { anchors, data_dir } => verify(anchors.as_deref(), data_dir.as_deref()),
         AuditTask::Show { trail, data_dir } => show(&trail, data_dir.as_deref()),
         AuditTask::Export { trail, data_dir } => export(&trail, data_dir.as_deref()),
     }
 }
 
-/// Verifies the journal against the anchors that can be read beside a running instance.
-fn verify(data_dir: Option<&Path>) -> Result<(), Failure> {
+/// Verifies the journal against the anchors that can be read beside a running instance, and those that were kept
+/// elsewhere.
+fn verify(anchors: Option<&Path>, data_dir: Option<&Path>) -> Result<(), Failure> {
     let (dir, journal) = journal_of(data_dir)?;
-    let report = store::verify(&journal, &[], Scope::All).map_err(|e| Failure::Broken(e.into()))?;
+    let anchors = anchors.map(kept_anchors).transpose()?.unwrap_or_default();
+    let report = store::verify(&journal, &anchors, Scope::All).map_err(|e| Failure::Broken(e.into()))?;
     let chain = match &report.verdict {
         Verdict::Sound => "chain sound".to_owned(),
         Verdict::Torn(torn) => format!("chain sound up to a torn line of {} bytes", torn.torn_len),
@@ -40,6 +42,17 @@ fn verify(data_dir: Option<&Path>) -> Result<(), Failure> {
         String::new()
     };
     say(&format!("{} records, head {}, {chain}{anchored}\n", report.records, report.head.hash))
+}
+
+fn kept_anchors(path: &Path) -> Result<Vec<Anchor>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("--anchors: {}: {error}", path.display())))?;
+    let anchor = |(number, line): (usize, &str)| {
+        line.parse().map_err(|error: AnchorError| {
+            Failure::Usage(format!("--anchors: {}:{}: {error}", path.display(), number + 1))
+        })
+    };
+    text.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(anchor).collect()
 }
 
 /// One line a record, for people.

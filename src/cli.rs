@@ -95,6 +95,9 @@ pub enum ConfigTask {
 pub enum AuditTask {
     /// Check the hash chain of the journal and its anchors
     Verify {
+        /// Also check against what `run --anchors` wrote, one number and hash a line
+        #[arg(long, value_name = "FILE")]
+        anchors: Option<PathBuf>,
         /// Data directory of the run [default: the one there is, if there is only one]
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
@@ -186,6 +189,10 @@ pub struct RunArgs {
     /// Wait for the disk with --speed max too
     #[arg(long, help_heading = "Record")]
     pub durable: bool,
+    /// Write number and hash of the journal's head to this file or pipe whenever more of it is on the disk; kept
+    /// elsewhere, they prove later that nothing was lost or changed (see `audit verify --anchors`)
+    #[arg(long, value_name = "FILE", help_heading = "Record")]
+    pub anchors: Option<PathBuf>,
 
     /// Name of the operator in the record [default: the user of the operating system]
     #[arg(long, value_name = "NAME", value_parser = operator_name, help_heading = "Operator")]

@@ -12,7 +12,7 @@ use andon::config::{self, ConfigError, Loaded, Overrides};
 use andon::console::keymap::{self, Keymap};
 use andon::console::{self, ConsoleEnd};
 use andon::runtime::front::{Front, Left, Seat};
-use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions};
+use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions, Speed};
 use andon::runtime::{self, RunError, StartError};
 use clap::Parser as _;
 use color_eyre::eyre::Report;
@@ -130,6 +130,10 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, Failure> {
     if let MarketChoice::Replay(files) = &args.market {
         files.iter().try_for_each(|spec| readable(replay_file(spec), "--market replay"))?;
     }
+    if args.anchors.is_some() && args.speed == Speed::Max {
+        let text = "--anchors: a run at full speed is over before anybody could keep them; its summary names the head";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     if let Some(script) = &args.operator_script {
         readable(script, "--operator-script")?;
     }
@@ -148,6 +152,7 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, Failure> {
         operator: args.operator.clone(),
         data_dir,
         durable: args.durable,
+        anchors: args.anchors.clone(),
         read_only: args.read_only,
         ascii: args.ascii,
         color: args.color.into(),

@@ -71,6 +71,7 @@ fn version_is_that_of_the_package() {
 #[case::later_market(&["run", "--market", "kraken"], "not in this version")]
 #[case::wrong_speed(&["--speed", "0"], "from 1 to 3600, or max")]
 #[case::wrong_span(&["--for", "soon"], "such as 90m, 24h or 30d")]
+#[case::anchors_at_full_speed(&["--speed", "max", "--anchors", "a"], "--anchors: a run at full speed")]
 #[case::missing_candles(&["--market", "replay:none.csv"], "--market replay: none.csv: No such file")]
 #[case::candles_are_a_directory(&["--market", "replay:."], "--market replay: .: not a file")]
 #[case::missing_script(&["--operator-script", "none.yaml"], "--operator-script: none.yaml: No such file")]
@@ -199,6 +200,28 @@ fn audit_verify_notices_records_cut_off_the_end() {
     let lines: Vec<_> = text.lines().collect();
     fs::write(&journal, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
     assert_fails(&home.andon(&["audit", "verify"]), 1, "are lost");
+}
+
+#[test]
+fn audit_verify_holds_the_journal_against_anchors_that_were_kept_elsewhere() {
+    let home = Home::new();
+    let journal = leave_a_journal(&home, "one").join("journal/00000001.log");
+    let text = fs::read_to_string(journal).unwrap();
+    let hashes: Vec<_> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let kept = |anchors: &str| {
+        fs::write(home.path().join("kept"), anchors).unwrap();
+        home.andon(&["audit", "verify", "--anchors", "kept"])
+    };
+
+    let fine = kept(&format!("3 {}\n9 {}\n", hashes[2], hashes[8]));
+    assert_eq!(fine.status.code(), Some(0), "{}", stderr(&fine));
+    let another = kept(&format!("3 {}\n9 {}\n", hashes[2], hashes[9]));
+    assert_fails(&another, 1, "first bad record #9: the chain is not the one that was anchored here");
+    let longer = kept(&format!("{} {}\n", hashes.len() + 1, hashes[0]));
+    assert_fails(&longer, 1, "are lost");
+    assert_fails(&kept(&format!("3 {}\nnine\n", hashes[2])), 2, "--anchors: kept:2: not an anchor: want");
+    let none = home.andon(&["audit", "verify", "--anchors", "nothing"]);
+    assert_fails(&none, 2, "--anchors: nothing: No such file");
 }
 
 #[test]

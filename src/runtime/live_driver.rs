@@ -113,6 +113,8 @@ pub struct Engine {
     pub watchdog: Watchdog,
     /// Keep it as long as the process has anything to do with the data directory: longer than the loop, which may panic.
     pub lock: InstanceLock,
+    /// How far the journal is on the disk.
+    pub progress: watch::Receiver<Progress>,
 }
 
 impl LiveDriver {
@@ -183,7 +185,8 @@ impl LiveDriver {
         };
         driver.input(Input::Started(Box::new(started)));
         driver.show();
-        Ok(Engine { driver, handle, watchdog, lock })
+        let progress = driver.writer.progress();
+        Ok(Engine { driver, handle, watchdog, lock, progress })
     }
 
     /// Runs until `stop` says why, or `run_for` of market time has passed.

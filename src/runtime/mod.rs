@@ -2,6 +2,7 @@
 //! everything but their loops.
 
 mod accidents;
+mod anchors;
 pub mod clock;
 pub mod front;
 pub mod handle;
@@ -17,7 +18,9 @@ mod virtual_driver;
 mod watchdog;
 mod world;
 
+use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,6 +64,14 @@ pub enum RunError {
     /// The operating system gives no threads or signals.
     #[error("the operating system refuses: {0}")]
     System(#[from] std::io::Error),
+    /// Nobody takes the anchors.
+    #[error("--anchors: {path} cannot be written ({error}); name a file or a pipe that can", path = path.display())]
+    Anchors {
+        /// The file or pipe.
+        path: PathBuf,
+        /// The operating system's answer.
+        error: std::io::Error,
+    },
     /// Its summary could not be printed.
     #[error("the summary could not be printed: {0}")]
     Print(std::io::Error),
@@ -97,9 +108,13 @@ fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunEr
     let filter = std::env::var("RUST_LOG").ok();
     let _log_guard = telemetry::init(place.path(), filter.as_deref(), log.clone())?;
     panics::log_all();
+    let anchors = options.anchors.as_deref().map(|path| (path, anchors::open(path)));
+    let anchors = anchors
+        .map(|(path, file)| file.map_err(|error| RunError::Anchors { path: path.to_owned(), error }))
+        .transpose()?;
     match options.speed {
         Speed::Max => Ok(VirtualDriver::run(assembly, options.seed, options.run_for)?),
-        Speed::Times(times) => run_live(assembly, options, times, front.map(|front| (front, log))),
+        Speed::Times(times) => run_live(assembly, options, times, front.map(|front| (front, log)), anchors),
     }
 }
 
@@ -147,11 +162,13 @@ fn run_live(
     options: &RunOptions,
     times: u32,
     front: Option<(Front, LogLines)>,
+    anchors: Option<File>,
 ) -> Result<Summary, RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let operator = operator::current(options.operator.clone());
     runtime.block_on(async {
-        let Engine { driver, handle, watchdog, lock } = LiveDriver::prepare(assembly, times, operator)?;
+        let Engine { driver, handle, watchdog, lock, progress } =
+            LiveDriver::prepare(assembly, times, operator)?;
         let (stop, mut stopped) = watch::channel(None);
         let (close_front, shutdown) = watch::channel(false);
         let (hang_up, hangups) = watch::channel(false);
@@ -165,6 +182,7 @@ fn run_live(
             }
             None => None,
         };
+        let told = anchors.map(|file| anchors::follow(file, progress)).transpose()?;
         let ended = tokio::spawn(driver.run(options.run_for, stopped.clone())).await;
         let left = match front {
             Some(front) => {
@@ -180,6 +198,10 @@ fn run_live(
             }
             None => Ok(()),
         };
+        if let Some(told) = told {
+            // A pipe that nobody empties must not keep the process.
+            drop(tokio::time::timeout(LEAVE_WITHIN, told).await);
+        }
         signals.abort();
         drop(watchdog);
         drop(lock);

@@ -40,6 +40,8 @@ pub struct RunOptions {
     pub data_dir: Option<PathBuf>,
     /// Wait for the disk at `Speed::Max` too.
     pub durable: bool,
+    /// File or pipe that is told how far the journal is on the disk.
+    pub anchors: Option<PathBuf>,
     /// The console only shows; it sends no commands.
     pub read_only: bool,
     /// Draw with ASCII only.
@@ -260,6 +262,7 @@ pub(crate) fn simulated_for(span: std::time::Duration) -> RunOptions {
         operator: None,
         data_dir: None,
         durable: false,
+        anchors: None,
         read_only: false,
         ascii: false,
         color: ColorChoice::Auto,

@@ -35,8 +35,9 @@ pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOpen, CheckpointStor
 pub use data_dir::{DataDir, DataDirError};
 pub use identity::{Bound, Identity, IdentityError};
 pub use journal::{
-    Anchor, AppendError, Disk, Fault, FsDisk, Hash, HashError, JournalFile, Line, Progress, ReadError,
-    Reader, Resume, STATE_KIND, SegmentNo, SyncMode, Torn, WriteError, Writer, WriterState, WriterThread,
+    Anchor, AnchorError, AppendError, Disk, Fault, FsDisk, Hash, HashError, JournalFile, Line, Progress,
+    ReadError, Reader, Resume, STATE_KIND, SegmentNo, SyncMode, Torn, WriteError, Writer, WriterState,
+    WriterThread,
 };
 pub use latch::{Latch, LatchError, LatchState, Latched};
 pub use lock::{Holder, InstanceLock, LockError};

@@ -116,8 +116,10 @@ pub(super) fn walk(
         Ok(anchor) => (anchor, None),
         Err(why) => (None, Some(Fault::HeadUnreadable(why))),
     };
-    let anchors: Vec<Anchor> =
+    let mut anchors: Vec<Anchor> =
         anchors.iter().copied().chain(head_file).filter(|it| it.seq > Seq(0)).collect();
+    anchors.sort_by_key(|anchor| anchor.seq);
+    let mut ahead = anchors.as_slice();
     let mut reader = match from {
         Some(segment) => Reader::from_segment(journal, segment)?,
         None => Reader::all(journal)?,
@@ -130,12 +132,14 @@ pub(super) fn walk(
             Err(stop) => break Some(stop),
         };
         let here = line.anchor;
-        let known = anchors.iter().filter(|anchor| anchor.seq == here.seq);
-        let as_anchored = known.map(|anchor| anchor.hash == here.hash).reduce(|one, other| one && other);
-        match as_anchored {
-            Some(false) => break Some(ReadError::Damaged { seq: here.seq, why: Fault::NotAsAnchored }),
-            Some(true) => anchored = here.seq,
-            None => {}
+        let (passed, later) = ahead.split_at(ahead.partition_point(|anchor| anchor.seq <= here.seq));
+        ahead = later;
+        let mut of_this_line = passed.iter().filter(|anchor| anchor.seq == here.seq);
+        if of_this_line.clone().any(|anchor| anchor.hash != here.hash) {
+            break Some(ReadError::Damaged { seq: here.seq, why: Fault::NotAsAnchored });
+        }
+        if of_this_line.next().is_some() {
+            anchored = here.seq;
         }
         if let Err(why) = visit(&line) {
             break Some(ReadError::Damaged { seq: here.seq, why });
@@ -144,7 +148,7 @@ pub(super) fn walk(
     };
     let place = reader.place();
     let head = reader.head();
-    let highest_anchor = anchors.iter().copied().max_by_key(|anchor| anchor.seq);
+    let highest_anchor = anchors.last().copied();
     let beyond = highest_anchor.filter(|anchor| anchor.seq > head.seq);
     let mut verdict = match stop {
         None => beyond.map_or(Verdict::Sound, |anchor| Verdict::Shortened { anchor }),

@@ -1,7 +1,7 @@
 //! The process is gone at one step of a leg, whatever the venue made of it: the next start neither loses the leg nor
 //! sends it twice. The steps and the venue's faults are arranged by variables that only a debug build knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use andon::config::Config;
 use andon::coordinator::dca::LegState;
 use andon::coordinator::durable::Durable;
-use andon::coordinator::record::{Record, RecordKind};
-use andon::domain::{ClientOrderId, InstallId, Now, OrderStatus};
+use andon::coordinator::record::Record;
+use andon::domain::{ClientOrderId, InstallId, Now};
 
+use super::orders::{intended, sent_blindly};
 use super::place::{Data, Place, booked, text};
 
 /// Before and after each, the process ends.
@@ -176,29 +177,4 @@ fn judge(data: &Data) -> Result<(), String> {
     sent_blindly(&records).map_or(Ok(()), |id| Err(format!("{id} was sent again without asking")))?;
     data.assert_verifies();
     Ok(())
-}
-
-fn intended(records: &[Record]) -> BTreeSet<ClientOrderId> {
-    let order = |record: &Record| match &record.kind {
-        RecordKind::OrderIntended(order) => Some(order.client_id),
-        _ => None,
-    };
-    records.iter().filter_map(order).collect()
-}
-
-/// The first order that was to be handed over again although the venue may have had it.
-fn sent_blindly(records: &[Record]) -> Option<ClientOrderId> {
-    let mut may_be_there = BTreeMap::new();
-    for record in records {
-        if let RecordKind::OrderIntended(order) = &record.kind
-            && may_be_there.insert(order.client_id, true) == Some(true)
-        {
-            return Some(order.client_id);
-        }
-        // Refused, or asked for and absent: surely not there.
-        if let RecordKind::OrderStatus { client_id, status: OrderStatus::Rejected, .. } = &record.kind {
-            may_be_there.insert(*client_id, false);
-        }
-    }
-    None
 }

@@ -2,9 +2,12 @@
 //! twice.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test stop at the first surprise")]
+#![expect(clippy::print_stdout, reason = "seeds and figures are for whoever reads the output of a test")]
 
+mod kills;
 #[cfg(debug_assertions)]
 mod legs;
+mod orders;
 #[path = "../run/place.rs"]
 #[expect(dead_code, reason = "the helpers are shared with the tests of whole runs")]
 mod place;

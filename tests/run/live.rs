@@ -75,6 +75,35 @@ fn a_second_instance_exits_3_and_the_first_goes_on_and_can_be_audited() {
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
 }
 
+#[test]
+fn the_trail_can_be_read_while_it_is_written() {
+    let place = Place::new();
+    let data = place.data();
+    let child = start(&place, &data, 20);
+
+    let before = written(&data);
+    let read = |words: &[&str]| place.andon(&[words, &["--data-dir", data.arg()]].concat());
+    let shown = read(&["audit", "show"]);
+    let exported = read(&["audit", "export"]);
+    let since = read(&["since", "1h"]);
+    let page = read(&["handover"]);
+    let verified = read(&["audit", "verify"]);
+    let after = written(&data);
+
+    for output in [&shown, &exported, &since, &page, &verified] {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    for lines in [&shown, &exported, &since] {
+        let count = text(&lines.stdout).lines().count() as u64;
+        assert!((before..=after).contains(&count), "{count} of {before} to {after} records");
+    }
+    assert!(text(&page.stdout).contains("STATE RUNNING"), "{}", text(&page.stdout));
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "reading disturbed it: {}", text(&output.stderr));
+    data.assert_verifies();
+}
+
 fn raised(records: &[Record], source: AlarmSource) -> bool {
     records.iter().any(|record| {
         matches!(&record.kind, RecordKind::Alarm(AlarmTransition::Raised { key, .. }) if key.source == source)

@@ -34,6 +34,7 @@ pub fn options() -> RunOptions {
         operator: None,
         data_dir: None,
         durable: false,
+        anchors: None,
         read_only: false,
         ascii: false,
         color: ColorChoice::Never,

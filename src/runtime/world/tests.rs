@@ -69,7 +69,7 @@ async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean
     assert_eq!(bus.publish(short_lived, now).unwrap().mailboxes, 0);
     let archive = stuck_archive(&bus);
 
-    let Engine { driver, handle, watchdog, lock } =
+    let Engine { driver, handle, watchdog, lock, .. } =
         LiveDriver::prepare(assembly, 3_600, Actor::Script).unwrap();
     let (stop, stopped) = watch::channel(None);
     let running = tokio::spawn(driver.run(None, stopped));

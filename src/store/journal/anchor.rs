@@ -78,6 +78,28 @@ pub struct Anchor {
     pub hash: Hash,
 }
 
+/// As it is kept outside: the number and the hash.
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.seq.0, self.hash)
+    }
+}
+
+/// Not a number and a hash.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an anchor: want the number of a record and its hash")]
+pub struct AnchorError;
+
+impl FromStr for Anchor {
+    type Err = AnchorError;
+
+    fn from_str(text: &str) -> Result<Self, AnchorError> {
+        let (seq, hash) = text.split_once(' ').ok_or(AnchorError)?;
+        let seq = seq.parse().map_err(|_| AnchorError)?;
+        Ok(Self { seq: Seq(seq), hash: hash.parse().map_err(|_| AnchorError)? })
+    }
+}
+
 impl Anchor {
     /// The place before the first record.
     pub const GENESIS: Self = Self { seq: Seq(0), hash: Hash::GENESIS };
@@ -86,6 +108,15 @@ impl Anchor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_anchor_reads_back_as_it_is_kept() {
+        let anchor = Anchor { seq: Seq(7), hash: Hash::of(b"line") };
+        assert_eq!(anchor.to_string().parse(), Ok(anchor));
+        for text in ["", "7", "7 ", "x 00", &anchor.to_string()[1..], &format!("{anchor} ")] {
+            assert_eq!(text.parse::<Anchor>(), Err(AnchorError), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_hash_has_one_spelling() {

@@ -11,7 +11,7 @@ mod segments;
 mod thread;
 mod writer;
 
-pub use anchor::{Anchor, Hash, HashError};
+pub use anchor::{Anchor, AnchorError, Hash, HashError};
 pub use disk::{Disk, FsDisk, JournalFile};
 pub use line::{Fault, Line, STATE_KIND};
 pub use reader::{ReadError, Reader, Torn};

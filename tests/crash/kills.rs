@@ -1,0 +1,203 @@
+//! `kill -9` at a random moment while the program trades. What it had told to be on the disk is there with the hash it
+//! told, the checkpoint and the records after it say the same as all records, and what the venue did is booked once.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use andon::config::Config;
+use andon::coordinator::durable::Durable;
+use andon::coordinator::record::{Record, RecordKind};
+use andon::domain::{InstallId, Now, Seq};
+use andon::store::{Anchor, Scope, verify};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng as _};
+
+use super::orders::{intended, sent_blindly};
+use super::place::{Data, Place, booked, text};
+
+/// Hundreds of small legs, so close that something is always on its way.
+const RUN: [&str; 14] = [
+    "--no-console",
+    "--speed",
+    "600",
+    "--set",
+    "portfolio.dca.legs_max=400",
+    "--set",
+    "portfolio.dca.spacing=20s",
+    "--set",
+    "risk.orders.per_minute_max=1000",
+    "--set",
+    "orchestration.control.restart=last",
+    "--for=20d",
+    "--anchors",
+    "/dev/stdout",
+];
+const SIGKILL: i32 = 9;
+/// The longest that a run lives after its first word, milliseconds.
+const LIFE_MS_MAX: u64 = 400;
+/// Longest wait for a word of the program; only a hang takes as long.
+const WORD_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the cycles in one directory saw.
+#[derive(Debug, Default)]
+struct Seen {
+    anchors: Vec<Anchor>,
+    fills: usize,
+    idle_cycles: usize,
+    torn: usize,
+}
+
+#[test]
+fn nothing_told_to_be_durable_is_lost_by_a_kill() {
+    kill_often(2, 5, 20_260_301);
+}
+
+#[test]
+#[ignore = "long: 200 kills"]
+fn nothing_told_to_be_durable_is_lost_by_200_kills() {
+    kill_often(10, 20, 20_260_302);
+}
+
+/// Kills `cycles` runs in each of `directories`, two directories at a time.
+fn kill_often(directories: u64, cycles: usize, seed: u64) {
+    println!("seed {seed}");
+    let seeds: Vec<u64> = (0..directories).map(|n| seed + n).collect();
+    let mut all = Seen::default();
+    for pair in seeds.chunks(2) {
+        let saw: Vec<Seen> = std::thread::scope(|scope| {
+            let running: Vec<_> =
+                pair.iter().map(|&seed| scope.spawn(move || kill_in_one_directory(seed, cycles))).collect();
+            running.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        for saw in saw {
+            all.anchors.extend(saw.anchors);
+            all.fills += saw.fills;
+            all.idle_cycles += saw.idle_cycles;
+            all.torn += saw.torn;
+        }
+    }
+    let kills = seeds.len() * cycles;
+    println!(
+        "{kills} kills: {} anchors told, 0 lost; {} fills, {} kills without one; {} torn lines",
+        all.anchors.len(),
+        all.fills,
+        all.idle_cycles,
+        all.torn
+    );
+    assert!(all.fills >= 3 * kills, "it hardly trades");
+    assert!(all.anchors.len() >= kills, "it hardly writes");
+}
+
+fn kill_in_one_directory(seed: u64, cycles: usize) -> Seen {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let place = Place::new();
+    let data = place.data();
+    let mut saw = Seen::default();
+    for cycle in 1..=cycles {
+        let fills = if cycle == 1 { 0 } else { booked(&data.records_so_far()).len() };
+        let life = Duration::from_millis(rng.next_u64() % LIFE_MS_MAX);
+        saw.anchors.extend(run_and_kill(&place, &data, life));
+        let at = format!("seed {seed}, kill {cycle}");
+
+        let report = verify(&data.dir().journal(), &saw.anchors, Scope::All).unwrap();
+        assert!(report.is_sound(), "{at}: {report}");
+        let told = saw.anchors.iter().map(|anchor| anchor.seq).max().unwrap();
+        assert!(report.head.seq >= told && report.anchored >= told, "{at}: told {told}, {report}");
+
+        let copy = place.path().join(format!("copy-{cycle}"));
+        let torn = assert_checkpoint_and_tail_equal_all_records(&data, &copy, &at);
+        saw.torn += usize::from(torn);
+
+        let records = data.records_so_far();
+        let (orders, done, fills_now) = (intended(&records), data.venue_fills(), booked(&records));
+        assert!(data.venue_orders().is_subset(&orders), "{at}: an order that nobody recorded");
+        assert_eq!(sent_blindly(&records), None, "{at}: sent again without asking");
+        assert!(
+            fills_now.iter().all(|(trade, id)| done.get(trade) == Some(id)),
+            "{at}: booked, not executed"
+        );
+        saw.fills += fills_now.len() - fills;
+        saw.idle_cycles += usize::from(fills_now.len() == fills);
+    }
+    finish(&place, &data);
+    saw
+}
+
+/// The anchors that a run told before it was killed, `life` after the first of them.
+fn run_and_kill(place: &Place, data: &Data, life: Duration) -> Vec<Anchor> {
+    let args: Vec<_> = RUN.into_iter().chain(["--data-dir", data.arg()]).collect();
+    let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (first, reading) = read_anchors(child.stdout.take().unwrap());
+    first.recv_timeout(WORD_WITHIN).unwrap();
+    // The moment of the kill is what is tried here.
+    std::thread::sleep(life);
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(SIGKILL), "it ended by itself");
+    reading.join().unwrap()
+}
+
+fn read_anchors(pipe: ChildStdout) -> (Receiver<()>, JoinHandle<Vec<Anchor>>) {
+    let (tell, first) = channel();
+    let reading = std::thread::spawn(move || {
+        let mut told = Vec::new();
+        for line in BufReader::new(pipe).lines() {
+            told.push(line.unwrap().parse().unwrap());
+            // Nobody waits after the first.
+            let _ = tell.send(());
+        }
+        told
+    });
+    (first, reading)
+}
+
+/// Returns whether the last line was torn. Works on a copy: recovery sets a torn line aside, which is the next run's to
+/// do.
+fn assert_checkpoint_and_tail_equal_all_records(data: &Data, copy: &Path, at: &str) -> bool {
+    fs::DirBuilder::new().mode(0o700).create(copy).unwrap();
+    for name in ["journal", "store.sled"] {
+        let copied = Command::new("cp").arg("-r").arg(data.path().join(name)).arg(copy).status().unwrap();
+        assert!(copied.success());
+    }
+    let copied = Data(copy.to_owned());
+    let from_checkpoint = copied.state();
+    let replayed = replay(&copied.records(), at);
+    assert!(from_checkpoint == replayed, "{at}: checkpoint and tail differ from all records");
+    let torn = fs::read_dir(copy.join("journal")).unwrap();
+    torn.into_iter().any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".torn"))
+}
+
+/// All records from the first, by their effect alone: a state in between must be what they have led to.
+fn replay(records: &[Record], at: &str) -> Durable {
+    let config = Config::defaults().unwrap();
+    let begin = Now::both(records[0].at);
+    let mut durable = Durable::fresh(InstallId::derived("any"), &config, begin);
+    for record in records {
+        if let RecordKind::State(state) = &record.kind
+            && record.seq > Seq(1)
+        {
+            assert!(**state == durable, "{at}: the state of {} is not what the records say", record.seq);
+        }
+        durable.apply(record);
+    }
+    durable
+}
+
+/// A last run with nothing to send any more: by its end everything that the venue executed is booked.
+fn finish(place: &Place, data: &Data) {
+    let script = place.write("enough.yaml", "- { at: 1s, do: cancel_plan all }\n");
+    let args: Vec<_> =
+        RUN.into_iter().map(|word| if word == "--for=20d" { "--for=3m" } else { word }).collect();
+    let mut last = place.command(&args);
+    last.args(["--data-dir", data.arg(), "--operator-script"]).arg(script);
+    let output = last.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(booked(&data.records()), data.venue_fills(), "executed and booked");
+    data.assert_verifies();
+}
