@@ -82,9 +82,9 @@ impl Coordinator {
         if let Some(fault) = &started.journal_fault {
             self.raise(cx, AlarmKey::of(AlarmSource::JournalFault), "journal fault found at start", fault);
         }
-        if let Some(moved_to) = &started.checkpoint_rebuilt {
+        if let Some(fault) = &started.checkpoint_rebuilt {
             let key = AlarmKey::of(AlarmSource::CheckpointRebuilt);
-            self.raise_moment(cx, key, "checkpoint damaged", format!("moved to {moved_to}"));
+            self.raise_moment(cx, key, "checkpoint damaged", fault);
         }
         if unclean || started.torn.is_some() {
             let torn = started.torn.as_ref().map(|torn| format!("; torn last record moved to {torn}"));

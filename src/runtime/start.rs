@@ -329,7 +329,9 @@ impl Faults {
                 Trouble::Shortened { .. } | Trouble::Damaged { .. } => {
                     journal = Some(SafeText::ours(trouble));
                 }
-                Trouble::CheckpointDamaged { .. } => checkpoint = Some(SafeText::ours(trouble)),
+                Trouble::CheckpointDamaged { .. } | Trouble::CheckpointLost { .. } => {
+                    checkpoint = Some(SafeText::ours(trouble));
+                }
             }
         }
         let torn = recovered.torn.as_ref().map(|(_, path)| SafeText::ours(path.display()));

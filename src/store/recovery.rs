@@ -38,6 +38,13 @@ pub enum Trouble {
         /// Where it is kept.
         moved_to: PathBuf,
     },
+    /// The store of checkpoints opened, but what the last run wrote at its end is not in it; sled does not notice all
+    /// that it loses. An alarm.
+    #[error("the checkpoint store has lost the checkpoint of record {}; the state comes from the journal", .head.seq)]
+    CheckpointLost {
+        /// The record with which the last run ended.
+        head: Anchor,
+    },
 }
 
 impl Trouble {
@@ -45,7 +52,7 @@ impl Trouble {
     pub const fn halts(&self) -> bool {
         match self {
             Self::Shortened { .. } | Self::Damaged { .. } => true,
-            Self::CheckpointDamaged { .. } => false,
+            Self::CheckpointDamaged { .. } | Self::CheckpointLost { .. } => false,
         }
     }
 }
@@ -100,6 +107,8 @@ impl Recovered {
 pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
     let journal = dir.journal();
     let mut troubles = Vec::new();
+    // Whoever deletes the store knows it.
+    let had_store = dir.checkpoint_store().exists();
     let (store, checkpoint) = match CheckpointStore::open(dir)? {
         CheckpointOpen::Ready { store, checkpoint } => (store, checkpoint),
         CheckpointOpen::Damaged { store, moved_to } => {
@@ -112,12 +121,18 @@ pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
     let mut records = Vec::new();
     let base_seq =
         if base == Base::Checkpoint { anchors.first().map_or(Seq(0), |it| it.seq) } else { Seq(0) };
+    let mut ended_in_order = false;
     let (report, ending) = verify::walk(&journal, &anchors, from, &mut |line| {
+        ended_in_order = line.kind == journal::RUN_ENDED_KIND;
         if line.anchor.seq > base_seq {
             records.push(line.record()?);
         }
         Ok(())
     })?;
+    let at_head = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.anchor.seq >= report.head.seq);
+    if ended_in_order && !at_head && had_store && troubles.is_empty() {
+        troubles.push(Trouble::CheckpointLost { head: report.head });
+    }
     let mut torn = None;
     match &report.verdict {
         Verdict::Sound => {}

@@ -5,17 +5,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use andon::config::Config;
 use andon::coordinator::dca::LegState;
-use andon::coordinator::durable::Durable;
 use andon::coordinator::record::Record;
-use andon::domain::{ClientOrderId, InstallId, Now};
+use andon::domain::ClientOrderId;
 
 use super::orders::{intended, sent_blindly};
 use super::place::{Data, Place, booked, text};
+use super::replay::replay;
+use super::side_by_side::side_by_side;
 
 /// Before and after each, the process ends.
 const STEPS: [&str; 7] = ["plan", "due", "intent", "gate", "sent", "outcome", "fill"];
@@ -39,8 +37,6 @@ const RUN: [&str; 13] = [
     "never",
 ];
 const LEGS: usize = 4;
-/// Runs that wait side by side; they mostly sleep.
-const RUNS: usize = 6;
 /// How often a run is looked at before it counts as one that hangs: 30 s at least.
 const ROUNDS_MAX: u32 = 3_000;
 const SIGABRT: i32 = 6;
@@ -71,19 +67,10 @@ fn cases() -> Vec<Case> {
 #[test]
 fn a_leg_is_neither_lost_nor_sent_twice_wherever_the_process_ends_and_whatever_the_venue_does() {
     let cases = cases();
-    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..RUNS {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = crash_and_drain(*case) {
-                        failures.lock().unwrap().push(format!("{case}: {why}"));
-                    }
-                }
-            });
-        }
+    let judged = side_by_side(cases.len(), |n| {
+        crash_and_drain(cases[n]).map_err(|why| format!("{}: {why}", cases[n]))
     });
-    let failures = failures.into_inner().unwrap();
+    let failures: Vec<_> = judged.into_iter().filter_map(Result::err).collect();
     println!("{} cases, {} failed", cases.len(), failures.len());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
@@ -137,28 +124,18 @@ fn wait(command: &mut Command, is_over: impl Fn() -> bool) -> Result<std::proces
     Err(format!("it hangs: {}", text(&output.stderr)))
 }
 
-fn state(records: &[Record]) -> Option<Durable> {
-    let first = records.first()?;
-    let config = Config::defaults().unwrap();
-    let mut durable = Durable::fresh(InstallId::derived("any"), &config, Now::both(first.at));
-    for record in records {
-        durable.apply(record);
-    }
-    Some(durable)
-}
-
 fn is_drained(records: &[Record]) -> bool {
-    let second_run = records.iter().any(|record| record.run == 2);
-    second_run
-        && state(records).is_some_and(|state| {
-            state.plans.open().next().is_none() && state.plans.finished().next().is_some()
-        })
+    if records.iter().all(|record| record.run < 2) {
+        return false;
+    }
+    let plans = replay(records, "while it drains").plans;
+    plans.open().next().is_none() && plans.finished().next().is_some()
 }
 
 /// Nothing lost, nothing double: by the journal's plan, the venue's own book, and the account.
 fn judge(data: &Data) -> Result<(), String> {
     let records = data.records();
-    let state = state(&records).unwrap();
+    let state = replay(&records, "drained");
     let plans: Vec<_> = state.plans.open().chain(state.plans.finished()).collect();
     let [plan] = plans.as_slice() else { return Err(format!("{} plans", plans.len())) };
     let at_venue = data.venue_orders();

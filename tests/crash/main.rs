@@ -1,9 +1,10 @@
 //! Crashes of the real program, and what the next start makes of them: nothing acknowledged is lost, nothing is done
 //! twice.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of a test stop at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test stop at the first surprise")]
 #![expect(clippy::print_stdout, reason = "seeds and figures are for whoever reads the output of a test")]
 
+mod damage;
 mod kills;
 #[cfg(debug_assertions)]
 mod legs;
@@ -11,3 +12,5 @@ mod orders;
 #[path = "../run/place.rs"]
 #[expect(dead_code, reason = "the helpers are shared with the tests of whole runs")]
 mod place;
+mod replay;
+mod side_by_side;

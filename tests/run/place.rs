@@ -13,7 +13,7 @@ use andon::coordinator::record::{Record, RecordKind};
 use andon::domain::{ClientOrderId, InstallId, Now};
 use andon::runtime::options::{ColorChoice, MarketChoice, RunOptions, Speed, SummaryFormat};
 use andon::runtime::{RunError, summary::Summary};
-use andon::store::{DataDir, Reader, Scope, Verdict, recover, verify};
+use andon::store::{DataDir, Reader, RecoverError, Recovered, Scope, Verdict, recover, verify};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -132,9 +132,23 @@ impl Data {
         assert_eq!(report.anchored, report.head.seq, "a run that ended in order names its head");
     }
 
+    /// What a start would find. A child that another test is just starting holds our open files, and with them their
+    /// locks, until it executes its program: then it is tried again.
+    pub fn recovered(&self) -> Recovered {
+        const TRIES: u32 = 500;
+        let is_locked = |error: &RecoverError| error.to_string().contains("acquire lock");
+        for _ in 0..TRIES {
+            match recover(&self.dir()) {
+                Err(error) if is_locked(&error) => std::thread::sleep(Duration::from_millis(10)),
+                found => return found.unwrap(),
+            }
+        }
+        panic!("{} stays locked", self.0.display())
+    }
+
     /// The state that a start would go on with.
     pub fn state(&self) -> Durable {
-        let recovered = recover(&self.dir()).unwrap();
+        let recovered = self.recovered();
         assert!(recovered.troubles.is_empty(), "{:?}", recovered.troubles);
         let mut durable = if let Some(checkpoint) = &recovered.checkpoint {
             serde_json::from_slice(&checkpoint.state).unwrap()

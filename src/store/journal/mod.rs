@@ -13,6 +13,7 @@ mod writer;
 
 pub use anchor::{Anchor, AnchorError, Hash, HashError};
 pub use disk::{Disk, FsDisk, JournalFile};
+pub(super) use line::RUN_ENDED_KIND;
 pub use line::{Fault, Line, STATE_KIND};
 pub use reader::{ReadError, Reader, Torn};
 pub use segments::SegmentNo;
