@@ -14,3 +14,4 @@ mod orders;
 mod place;
 mod replay;
 mod side_by_side;
+mod tampering;
