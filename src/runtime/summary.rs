@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::alarm::{AlarmState, AlarmTransition};
 use crate::config::TaskName;
+use crate::coordinator::conflict::{CallFailure, Resolved};
 use crate::coordinator::degradation::DegradationTransition;
 use crate::coordinator::durable::Durable;
 use crate::coordinator::effect::Effect;
@@ -93,6 +94,8 @@ pub struct Summary {
     pub messages: BTreeMap<String, u64>,
     /// Task runs by task and outcome.
     pub task_runs: Table,
+    /// Calls of models about conflicts, by provider and outcome.
+    pub model_calls: Table,
     /// Signals decided.
     pub signals: u64,
     /// Decisions by outcome.
@@ -138,6 +141,7 @@ pub struct Tally {
     messages: BTreeMap<Topic, u64>,
     runs: BTreeMap<RunId, TaskName>,
     task_runs: BTreeMap<TaskName, BTreeMap<&'static str, u64>>,
+    model_calls: Table,
     signals: u64,
     last_decision: DecisionId,
     decisions: BTreeMap<String, u64>,
@@ -184,6 +188,24 @@ impl Tally {
                 Err(TaskFailure::Panicked(_)) => "panicked",
             };
             self.run_ended(*run, outcome);
+        }
+        if let Input::Resolved { resolved, .. } = input {
+            self.models_called(resolved);
+        }
+    }
+
+    fn models_called(&mut self, resolved: &Resolved) {
+        for failed in &resolved.failures {
+            let outcome = match failed.failure {
+                CallFailure::TimedOut => "timed_out",
+                CallFailure::Failed(_) => "failed",
+                CallFailure::Unreadable(_) => "unreadable",
+                CallFailure::Panicked(_) => "panicked",
+            };
+            count(&mut self.model_calls, &failed.provider, &outcome);
+        }
+        if let Some(answered) = &resolved.answer {
+            count(&mut self.model_calls, &answered.provider, &"answered");
         }
     }
 
@@ -333,6 +355,7 @@ impl Tally {
                     (task.to_string(), runs.into_iter().map(|(word, n)| (word.to_owned(), n)).collect())
                 })
                 .collect(),
+            model_calls: self.model_calls,
             signals: self.signals,
             decisions: self.decisions,
             reasons: self.reasons,
@@ -444,6 +467,7 @@ impl Summary {
         for (task, runs) in &self.task_runs {
             line("task", format!("{task}: {}", list(runs)));
         }
+        line("models", table(&self.model_calls));
         line("dropped", self.dropped.to_string());
         line("journal", format!("{} records, head {}", self.records, self.journal_head));
         text

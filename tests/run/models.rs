@@ -60,6 +60,7 @@ fn models_decide_conflicts_and_equal_runs_end_with_the_same_journal() {
 
     let asked = asked(&place.data());
     assert!(!asked.is_empty(), "no conflict in ten days: nothing was tested");
+    assert_eq!(summary.model_calls["alpha"]["answered"], asked.len() as u64, "{:?}", summary.model_calls);
     for decision in &asked {
         let resolution = decision.resolution.as_ref().unwrap();
         assert_eq!(resolution.by, ResolvedBy::Model("alpha".to_owned()));
@@ -91,6 +92,10 @@ fn models_that_hang_or_babble_never_trade_and_lower_the_level() {
 
     let asked = asked(&place.data());
     assert!(!asked.is_empty());
+    for (provider, outcome) in [("alpha", "timed_out"), ("beta", "unreadable")] {
+        let calls = summary.model_calls.get(provider).and_then(|calls| calls.get(outcome));
+        assert!(calls.is_some_and(|calls| *calls > 0), "{:?}", summary.model_calls);
+    }
     for decision in &asked {
         assert_eq!(decision.resolution.as_ref().unwrap().by, ResolvedBy::DefaultAfterFailure);
         assert!(matches!(decision.outcome, Some(Outcome::Aborted | Outcome::Waited)), "{decision:?}");

@@ -20,6 +20,7 @@ fn the_json_summary_is_one_object_that_says_everything() {
         "wall_seconds",
         "messages",
         "task_runs",
+        "model_calls",
         "signals",
         "decisions",
         "reasons",
