@@ -7,11 +7,15 @@
 //! and `dca` (plans and legs), `emergency` (breakers, closings), `degradation`, `health`, `alarms`; `durable` and
 //! `record` (what survives), `view` and `snapshot` (what is seen).
 //!
-//! What always holds, asserted in debug builds:
-//! - durable state changes only by applying a record that was pushed as an effect in the same step;
+//! What always holds, asserted in debug builds (`invariants`):
+//! - durable state changes only by applying a record that is pushed as an effect in the same step, so that replaying
+//!   the records gives the same state;
 //! - no entry or leg is submitted while [`Coordinator::entries`] of its symbol is not empty;
-//! - a model is asked at most once about a decision, and thinks about at most one of a symbol;
-//! - every signal that became a decision ends in exactly one outcome.
+//! - a model thinks about a decision at most once, about at most one of a symbol, and only about open ones;
+//! - every signal ends in exactly one outcome: none is left without an order or a question that will end it, none
+//!   ends before its order or a second time;
+//! - HALTED has a reason for each halt; the level in force is that of counters and forced level; the lots of an asset
+//!   never exceed its balance.
 
 mod alarms;
 mod answers;
@@ -30,6 +34,7 @@ mod emergency;
 mod execution;
 mod health;
 pub mod input;
+mod invariants;
 mod level;
 mod market;
 mod providers;
@@ -358,6 +363,7 @@ impl Coordinator {
             Input::Stop { reason } => self.stop(cx, reason),
         }
         self.settle(cx);
+        self.assert_invariants(cx);
     }
 
     /// The last record of a run; whoever still waits for an answer is told that none will come.
@@ -443,6 +449,7 @@ impl Coordinator {
             actor,
             kind,
         });
+        debug_assert!(!self.ends_twice(&record.kind), "a second outcome: {record:?}");
         self.live.dirty.touched_by(&record.kind);
         self.live.revision += 1;
         self.durable.apply(&record);

@@ -212,10 +212,6 @@ impl Coordinator {
         if self.live.thinking.is_empty() {
             return;
         }
-        debug_assert!(
-            self.live.thinking.values().all(|thinking| self.thinks_about(thinking.decision)),
-            "only open decisions wait for a model"
-        );
         let silenced =
             self.durable.control.state == TradingState::Halted || self.live.level == Level::Emergency;
         if silenced {
@@ -241,10 +237,15 @@ impl Coordinator {
         }
     }
 
+    /// The decisions that wait for a model.
+    pub(super) fn thinking(&self) -> impl Iterator<Item = DecisionId> {
+        self.live.thinking.values().map(|thinking| thinking.decision)
+    }
+
     /// Whether this decision waits for a model and is open.
     pub(super) fn thinks_about(&self, id: DecisionId) -> bool {
-        let waits = self.live.thinking.values().any(|thinking| thinking.decision == id);
-        waits && self.durable.decision(id).is_some_and(|decision| decision.outcome.is_none())
+        self.thinking().any(|waiting| waiting == id)
+            && self.durable.decision(id).is_some_and(|decision| decision.outcome.is_none())
     }
 
     fn end_unanswered(&mut self, cx: &mut Cx<'_>, id: DecisionId) {

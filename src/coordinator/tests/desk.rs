@@ -209,6 +209,7 @@ impl Desk {
         let cx = &mut Cx { now: self.now, effects: &mut effects };
         work(&mut self.core, cx);
         self.core.settle(cx);
+        self.core.assert_invariants(cx);
         for effect in effects.drain() {
             self.effects.push(effect.clone());
             self.carry_out(effect);

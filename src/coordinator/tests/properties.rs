@@ -1,14 +1,17 @@
 //! Random histories. What holds after every step is asserted by the desk (the records, through JSON, make the live
-//! state) and by the core's own debug assertions (nothing that opens is submitted while entries are blocked).
+//! state) and by the core itself (`coordinator::invariants`, and that nothing that opens is submitted while entries are
+//! blocked).
+
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::super::conflict::CallFailure;
-use super::super::input::Input;
+use super::super::input::{Confirmation, Input};
 use super::super::task::TaskFailure;
 use super::models::{modify, nobody_answers, says, unreadable};
 use super::*;
-use crate::domain::{Actor, ClientOrderId, Regime, ResolutionAction, Untrusted};
+use crate::domain::{Actor, ClientOrderId, DecisionId, Regime, ResolutionAction, Untrusted};
 
 /// One thing that may happen.
 #[derive(Debug, Clone)]
@@ -26,6 +29,16 @@ enum Happening {
     FailTasks,
     Restart { clean: bool },
     Panic,
+    StoreFails,
+    VenueFails,
+    LatchFails,
+    Gap,
+    FeedEnds,
+    DiskTakes(u64),
+    SameSignalAgain,
+    HoldOpening,
+    LetGo,
+    Probe(bool),
     Lag(u64),
     Feed(bool),
     Regime(usize, bool),
@@ -99,6 +112,18 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::FailTasks),
         1 => prop::bool::ANY.prop_map(|clean| Happening::Restart { clean }),
         1 => Just(Happening::Panic),
+        1 => prop::sample::select(vec![
+            Happening::StoreFails,
+            Happening::VenueFails,
+            Happening::LatchFails,
+            Happening::Gap,
+            Happening::FeedEnds,
+        ]),
+        1 => prop::sample::select(vec![0, 0, 1, 200, 400]).prop_map(Happening::DiskTakes),
+        1 => Just(Happening::SameSignalAgain),
+        1 => Just(Happening::HoldOpening),
+        1 => Just(Happening::LetGo),
+        1 => prop::bool::ANY.prop_map(Happening::Probe),
         1 => (0_u64..3).prop_map(Happening::Lag),
         1 => prop::bool::ANY.prop_map(Happening::Feed),
         2 => (0_usize..3, prop::bool::ANY).prop_map(|(symbol, choppy)| Happening::Regime(symbol, choppy)),
@@ -128,11 +153,13 @@ fn happens(desk: &mut Desk, happening: &Happening) {
             desk.deliver(signal);
         }
         Happening::Venue(mode) => desk.venue.mode = mode,
+        // While the gate's opening is held, nobody answers yet.
         Happening::Say(words) => {
-            desk.say(words);
+            let confirmation = desk.confirmed();
+            desk.order(Command::parse(words).unwrap(), confirmation);
         }
         Happening::Unconfirmed(words) => {
-            desk.say_unconfirmed(words);
+            desk.order(Command::parse(words).unwrap(), Confirmation::None);
         }
         Happening::ShutByWatchdog => {
             let epoch = desk.gate.shut(TradingState::Paused);
@@ -164,6 +191,25 @@ fn happens(desk: &mut Desk, happening: &Happening) {
         }
         Happening::Restart { clean } => desk.restart(clean, |_| {}),
         Happening::Panic => desk.tell(Input::Panicked { what: SafeText::ours("webhook") }),
+        Happening::StoreFails => desk.tell(Input::StoreFailed { error: SafeText::ours("full") }),
+        Happening::VenueFails => desk.tell(Input::VenueFailed { error: SafeText::ours("full") }),
+        Happening::LatchFails => desk.tell(Input::LatchFailed { error: SafeText::ours("gone") }),
+        Happening::Gap => desk.tell(Input::ProcessGap { length: secs(11) }),
+        Happening::FeedEnds => desk.tell(Input::FeedEnded),
+        Happening::DiskTakes(length) => desk.disk_takes = secs(length),
+        Happening::SameSignalAgain => {
+            let last = desk.core.durable().decisions.back().map(|decision| decision.signal.clone());
+            if let Some(signal) = last {
+                desk.deliver(signal);
+            }
+        }
+        Happening::HoldOpening => desk.hold_opening = true,
+        Happening::LetGo => desk.let_go(),
+        Happening::Probe(works) => desk.probe(|probe| {
+            if !works {
+                probe.store = Err(SafeText::ours("read-only"));
+            }
+        }),
         Happening::Lag(oldest) => desk.tell(Input::StoreLag { waiting: 0, oldest: secs(oldest) }),
         Happening::Feed(runs) => desk.feed = runs,
         Happening::Regime(symbol, choppy) => {
@@ -186,17 +232,20 @@ fn happens(desk: &mut Desk, happening: &Happening) {
     }
 }
 
-/// Every decision has ended, or an order of it is still open, or a model is thinking about it.
-fn decisions_are_accounted_for(desk: &Desk) {
-    let durable = desk.core.durable();
-    for decision in &durable.decisions {
-        let open = decision
-            .orders
-            .iter()
-            .any(|id| durable.orders.get(id).is_some_and(|tracked| !tracked.status.is_terminal()));
-        let thinking = desk.core.thinks_about(decision.id);
-        assert_eq!(decision.outcome.is_none(), open || thinking, "{decision:?}");
+/// Each signal became one decision, and each decision has one outcome at most, in all records.
+fn signals_end_once(desk: &Desk) {
+    let mut outcomes: BTreeMap<DecisionId, u32> = BTreeMap::new();
+    let mut of_signal = BTreeMap::new();
+    for record in &desk.records {
+        if let RecordKind::Decision(decision) = &record.kind {
+            let first = *of_signal.entry(decision.signal.id).or_insert(decision.id);
+            assert_eq!(first, decision.id, "one signal, two decisions");
+            *outcomes.entry(decision.id).or_default() += u32::from(decision.outcome.is_some());
+        } else if let RecordKind::DecisionEnded { id, .. } = &record.kind {
+            *outcomes.entry(*id).or_default() += 1;
+        }
     }
+    assert!(outcomes.values().all(|count| *count <= 1), "a second outcome: {outcomes:?}");
 }
 
 proptest! {
@@ -212,10 +261,7 @@ proptest! {
             happens(&mut desk, &happening);
             prop_assert!(!halted || released || desk.state() == TradingState::Halted, "a halt was lost");
             prop_assert!(desk.core.durable().control.state != TradingState::Halted || desk.latch.is_some());
-            decisions_are_accounted_for(&desk);
         }
-        let lots: Decimal = desk.core.durable().account.lots().iter()
-            .filter(|lot| lot.symbol == btc()).map(|lot| lot.quantity).sum();
-        prop_assert!(lots <= desk.core.durable().account.balance(btc().base()));
+        signals_end_once(&desk);
     }
 }
