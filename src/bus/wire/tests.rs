@@ -214,6 +214,27 @@ fn each_payload_ignores_unknown_fields_and_reads_known_ones_strictly() {
 }
 
 #[test]
+fn a_signal_without_a_known_action_is_refused_and_never_read_as_another() {
+    let said = |payload: &Payload| matches!(payload, Payload::Signal(_));
+    let signal = said_by_agents("text").into_iter().find(said).unwrap();
+    let json: Value = serde_json::from_str(&encode(&message(signal), BYTES_MAX).unwrap()).unwrap();
+    for action in [None, Some("SHORT"), Some("sell"), Some("buy"), Some("Sell"), Some("")] {
+        let mut broken = json.clone();
+        match action {
+            Some(action) => broken["payload"]["action"] = json!(action),
+            None => drop(broken["payload"].as_object_mut().unwrap().remove("action")),
+        }
+        assert!(matches!(read(&broken), Err(MessageError::Unreadable(_))), "{action:?}");
+    }
+    for action in ["BUY", "SELL", "HOLD", "CLOSE"] {
+        let mut known = json.clone();
+        known["payload"]["action"] = json!(action);
+        let Payload::Signal(signal) = read(&known).unwrap().payload else { panic!("another payload") };
+        assert_eq!(signal.action.to_string(), action);
+    }
+}
+
+#[test]
 fn foreign_text_that_counts_as_safe_carries_nothing_that_reaches_the_screen_unseen() {
     let sent = message(said_by_the_house("plain").remove(0));
     let text = encode(&sent, BYTES_MAX).unwrap().replace("plain", "\\u001b[31m\\u202ered");

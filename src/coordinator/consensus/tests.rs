@@ -212,3 +212,30 @@ proptest! {
         prop_assert!(of(ratio.max(more)) >= of(ratio.min(more)) - 1e-12, "more agreement lowered confidence");
     }
 }
+
+#[test]
+fn a_regime_counts_the_same_in_either_vocabulary() {
+    for (name, action) in [
+        ("trending_bull", Action::Buy),
+        ("trending_up", Action::Buy),
+        ("breakout_potential", Action::Buy),
+        ("breakout", Action::Buy),
+        ("trending_bear", Action::Sell),
+        ("trending_down", Action::Sell),
+    ] {
+        let said = format!(r#"{{"symbol":"BTC/USDT","regime":"{name}","confidence":0.7,"reasoning":""}}"#);
+        let voices = voices([Word::Regime(serde_json::from_str(&said).unwrap())]);
+        assert_eq!(tally(&voices, action).agreeing, 1, "{name}");
+        let other = if action == Action::Buy { Action::Sell } else { Action::Buy };
+        assert_eq!(tally(&voices, other).agreeing, 0, "{name}");
+    }
+}
+
+#[test]
+fn every_regime_has_its_own_place_in_the_limits_of_risk() {
+    let risk = Config::defaults().unwrap().risk;
+    for regime in Regime::ALL {
+        assert!(risk.confidence.min_by_regime.contains_key(&regime), "{regime}");
+        assert!(risk.leverage.max_by_regime.contains_key(&regime), "{regime}");
+    }
+}

@@ -4,7 +4,7 @@ use super::super::input::Input;
 use super::super::task::TaskOutput;
 use super::*;
 use crate::config::TaskName;
-use crate::domain::{Bias, Confidence, OrderKind, TaSignal, Untrusted};
+use crate::domain::{Bias, Confidence, OrderKind, Pct, TaSignal, Untrusted};
 
 #[test]
 fn a_buy_becomes_one_protected_entry() {
@@ -16,6 +16,52 @@ fn a_buy_becomes_one_protected_entry() {
     assert_eq!(decision.outcome, Some(Outcome::Filled));
     assert_eq!((decision.filled, decision.average_price), (order.quantity, Some(dec("40000"))));
     assert_eq!(desk.held(&btc()), order.quantity);
+}
+
+#[test]
+fn an_order_is_as_large_as_its_signal_says_of_the_equity_there_is() {
+    for start in ["10000", "37000"] {
+        for size in ["3", "7.5", "12"] {
+            let mut config = Config::defaults().unwrap();
+            config.execution.account.start.insert(btc().quote().clone(), dec(start));
+            let mut desk = Desk::with(config);
+            let mut signal = desk.new_signal(&btc(), Action::Buy);
+            signal.size_pct = Pct::new(dec(size)).unwrap();
+            desk.deliver(signal);
+            let order = &desk.venue.submitted[0];
+            let OrderKind::Limit { price, .. } = order.kind else { panic!("an entry is a limit order") };
+            assert_eq!(order.quantity * price, dec(start) * dec(size) / dec("100"), "{size} % of {start}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_in_bitcoin_is_bought_for_its_share_of_the_equity_in_dollars() {
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.insert(btc().base().clone(), dec("1"));
+    let mut desk = Desk::with(config);
+    let pair = Symbol::new("XRP/BTC").unwrap();
+    desk.signal(&pair, Action::Buy);
+    // A tenth of 50,000 USDT in XRP of half a dollar.
+    assert_eq!(desk.venue.submitted[0].quantity, dec("10000"));
+}
+
+#[test]
+fn a_volatility_that_is_no_number_lets_no_entry_pass() {
+    for ratio in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut desk = Desk::with_silent_agents(Config::defaults().unwrap());
+        let run = desk.run_of(TaskName::TechnicalAnalysis, Some(&btc()));
+        let TaskOutput::Ta(mut ta) = desk::answer_to(&run, desk.now.market) else { panic!("another answer") };
+        ta.atr_ratio = Some(ratio);
+        desk.tell(Input::TaskFinished { run: run.id, result: Ok(TaskOutput::Ta(ta)) });
+        let decision = desk.signal(&btc(), Action::Buy);
+        assert_eq!(
+            (decision.outcome, &decision.reasons[..]),
+            (Some(Outcome::Rejected), &[ReasonCode::InvalidOrder][..]),
+            "{ratio}"
+        );
+        assert!(desk.venue.submitted.is_empty());
+    }
 }
 
 #[test]
@@ -116,7 +162,7 @@ fn a_sell_reduces_the_lots_of_its_own_symbol_only() {
     let mut desk = Desk::new().with_lot(&btc()).with_lot(&xrp());
     let (btc_held, xrp_held) = (desk.held(&btc()), desk.held(&xrp()));
     let mut signal = desk.new_signal(&btc(), Action::Sell);
-    signal.size_pct = crate::domain::Pct::new(dec("4")).unwrap();
+    signal.size_pct = Pct::new(dec("4")).unwrap();
     assert_eq!(desk.deliver(signal).outcome, Some(Outcome::Filled));
     assert!(desk.held(&btc()) < btc_held && desk.held(&btc()) > Decimal::ZERO);
     assert_eq!(desk.signal(&btc(), Action::Close).outcome, Some(Outcome::Filled));
