@@ -124,12 +124,12 @@ fn front(options: &RunOptions) -> Result<Option<Front>, Failure> {
 }
 
 fn run_options(args: &RunArgs) -> Result<RunOptions, Failure> {
-    let symbols = args.market.symbols().map_err(|error| Failure::Usage(error.to_string()))?;
-    let Loaded { config, .. } = load(&Overrides { symbols, ..args.config.overrides() })?;
-    args.market.accepts(&config).map_err(Failure::Usage)?;
     if let MarketChoice::Replay(files) = &args.market {
         files.iter().try_for_each(|spec| readable(replay_file(spec), "--market replay"))?;
     }
+    let symbols = args.market.symbols().map_err(|error| Failure::Usage(error.to_string()))?;
+    let Loaded { config, .. } = load(&Overrides { symbols, ..args.config.overrides() })?;
+    args.market.accepts(&config).map_err(Failure::Usage)?;
     if args.anchors.is_some() && args.speed == Speed::Max {
         let text = "--anchors: a run at full speed is over before anybody could keep them; its summary names the head";
         return Err(Failure::Usage(text.to_owned()));

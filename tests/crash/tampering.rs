@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use andon::coordinator::record::Record;
 use andon::domain::Seq;
 use andon::runtime::options::RunOptions;
-use andon::store::{Anchor, DataDir, Reader, Resume, Scope, SyncMode, Verdict, Writer, recover, verify};
+use andon::store::{Anchor, DataDir, Reader, Resume, Scope, SyncMode, Verdict, Writer, verify};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng as _};
 use tempfile::TempDir;
 
-use super::place::{DAY, Place, options, simulate};
+use super::place::{DAY, Data, Place, options, simulate};
 use super::side_by_side::side_by_side;
 
 const SEED: u64 = 20_260_304;
@@ -245,7 +245,7 @@ fn a_last_record_cut_at_any_byte_is_set_aside_by_a_start_and_nothing_else_is_mis
     for len in before..whole.len() {
         fs::write(&last_segment, &whole[..len]).unwrap();
 
-        let recovered = recover(&journal.dir).unwrap();
+        let recovered = Data(journal.dir.root().to_owned()).recovered();
 
         assert!(recovered.troubles.is_empty(), "cut at {len}: {:?}", recovered.troubles);
         let kept = recovered.records.iter().map(|record| record.seq.0);
