@@ -133,7 +133,7 @@ fn complete(gaps: &[Gap]) -> Result<(), Failure> {
 }
 
 /// The data directory that is meant, and its journal.
-fn journal_of(data_dir: Option<&Path>) -> Result<(PathBuf, PathBuf), Failure> {
+pub fn journal_of(data_dir: Option<&Path>) -> Result<(PathBuf, PathBuf), Failure> {
     let dir = match data_dir {
         Some(dir) => dir.to_owned(),
         None => the_only_data_dir()?,

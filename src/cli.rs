@@ -51,6 +51,9 @@ pub enum Task {
     /// Work with the audit trail
     #[command(subcommand)]
     Audit(AuditTask),
+    /// Put a data directory into one file, or make one of such a file
+    #[command(subcommand)]
+    State(StateTask),
     /// Show what happened since a time: 22:00, 90m, 2026-03-01 or an instant (UTC)
     Since {
         /// From when on
@@ -117,6 +120,30 @@ pub enum AuditTask {
         /// Data directory of the run [default: the one there is, if there is only one]
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
+    },
+}
+
+/// `andon state ..`.
+#[derive(Debug, Subcommand)]
+pub enum StateTask {
+    /// Write all that must not be lost of a data directory into one file (tar); no run may be on
+    Export {
+        /// The file to write; it must not exist
+        file: PathBuf,
+        /// Data directory [default: the one there is, if there is only one]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Make a data directory of such a file; each file and the journal's end are checked
+    Import {
+        /// The file that `state export` wrote
+        file: PathBuf,
+        /// Directory to make; it must not exist, or be empty
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+        /// Also check the whole chain, apply every record from the first, and compare the state
+        #[arg(long)]
+        verify: bool,
     },
 }
 

@@ -1,6 +1,7 @@
 //! The program `andon`: reads the command line and calls the one function that does what it asks for.
 
 mod audit;
+mod backup;
 mod cli;
 
 use std::io::{self, ErrorKind, Write as _};
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             Some(Task::Config(task)) => configure(&task),
             Some(Task::Keys(args)) => keys(&args.overrides()),
             Some(Task::Audit(task)) => audit::run(task),
+            Some(Task::State(task)) => backup::run(task),
             Some(Task::Since { since, data_dir }) => {
                 audit::show(&TrailArgs::since(since), data_dir.as_deref())
             }

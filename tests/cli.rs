@@ -235,6 +235,114 @@ fn audit_verify_lists_the_directories_when_there_are_several() {
     assert_fails(&output, 2, "andon/two\n");
 }
 
+/// A tar archive with one entry changed.
+fn changed_backup(from: &Path, to: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
+    let mut archive = tar::Archive::new(fs::File::open(from).unwrap());
+    let mut builder = tar::Builder::new(fs::File::create(to).unwrap());
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (path, mut header, mut bytes) =
+            (entry.path().unwrap().into_owned(), entry.header().clone(), vec![]);
+        std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        if path == Path::new(name) {
+            change(&mut bytes);
+        }
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, path, bytes.as_slice()).unwrap();
+    }
+    builder.finish().unwrap();
+}
+
+#[test]
+fn a_backup_gives_the_same_journal_and_state_elsewhere_and_the_next_run_goes_on_from_it() {
+    let home = Home::new();
+    let dir = leave_a_journal(&home, "one");
+    let head = |name: &str| {
+        let output = home.andon(&["audit", "verify", "--data-dir", name]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+
+    let exported = home.andon(&["state", "export", "backup.tar"]);
+    assert_eq!(exported.status.code(), Some(0), "{}", stderr(&exported));
+    let imported = home.andon(&["state", "import", "backup.tar", "--verify", "--data-dir", "copy"]);
+    assert_eq!(imported.status.code(), Some(0), "{}", stderr(&imported));
+
+    let state = |text: &str| text.trim_end().rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(state(&stdout(&exported)), state(&stdout(&imported)));
+    assert_eq!(head("copy"), head(dir.to_str().unwrap()));
+    for name in ["venue.log", "identity.json", "run"] {
+        assert_eq!(fs::read(home.path().join("copy").join(name)).unwrap(), fs::read(dir.join(name)).unwrap());
+    }
+    let next = home.andon(&["--no-console", "--speed", "max", "--for", "1h", "--data-dir", "copy"]);
+    assert_eq!(next.status.code(), Some(0), "{}", stderr(&next));
+    assert!(stdout(&next).contains("paused because restarted"), "{}", stdout(&next));
+    assert!(stdout(&next).contains("PAUSED"), "{}", stdout(&next));
+}
+
+#[test]
+fn a_backup_overwrites_nothing() {
+    let home = Home::new();
+    leave_a_journal(&home, "one");
+    assert_eq!(home.andon(&["state", "export", "backup.tar"]).status.code(), Some(0));
+    let before = fs::read(home.path().join("backup.tar")).unwrap();
+
+    assert_fails(&home.andon(&["state", "export", "backup.tar"]), 2, "exists already and is left as it is");
+    fs::create_dir(home.path().join("full")).unwrap();
+    fs::write(home.path().join("full/thesis.tex"), "x").unwrap();
+    let refused = home.andon(&["state", "import", "backup.tar", "--data-dir", "full"]);
+
+    assert_fails(&refused, 2, "full is not empty; name a new directory");
+    assert_eq!(fs::read(home.path().join("backup.tar")).unwrap(), before);
+    assert_eq!(fs::read_dir(home.path().join("full")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_backup_that_is_not_as_it_was_written_is_refused_and_leaves_no_directory() {
+    let home = Home::new();
+    leave_a_journal(&home, "one");
+    assert_eq!(home.andon(&["state", "export", "backup.tar"]).status.code(), Some(0));
+    let (whole, bad) = (home.path().join("backup.tar"), home.path().join("bad.tar"));
+    let refused = |text: &str| {
+        for verify in [&["--verify"][..], &[]] {
+            let import = ["state", "import", "bad.tar", "--data-dir", "copy"];
+            assert_fails(&home.andon(&[&import, verify].concat()), 1, text);
+            assert!(!home.path().join("copy").exists() && !home.path().join("copy.importing").exists());
+        }
+    };
+
+    for name in ["venue.log", "run", "journal/00000001.log", "journal/HEAD"] {
+        changed_backup(&whole, &bad, name, |bytes| bytes[0] ^= 1);
+        refused(&format!("{name} is not as it was exported"));
+    }
+    let newer = |bytes: &mut Vec<u8>| {
+        let text = String::from_utf8(std::mem::take(bytes)).unwrap();
+        *bytes = text.replacen("\"andon_backup\": 1", "\"andon_backup\": 2", 1).into_bytes();
+    };
+    changed_backup(&whole, &bad, "manifest.json", newer);
+    refused("is a backup of form 2, written by andon");
+    let bytes = fs::read(&whole).unwrap();
+    for len in [0, 511, 512, bytes.len() / 2, bytes.len() - 2_048] {
+        fs::write(&bad, &bytes[..len]).unwrap();
+        refused("no whole backup of andon");
+    }
+}
+
+#[test]
+fn a_backup_whose_state_is_not_what_its_records_say_is_refused_when_it_is_verified() {
+    let home = Home::new();
+    leave_a_journal(&home, "one");
+    assert_eq!(home.andon(&["state", "export", "backup.tar"]).status.code(), Some(0));
+    let other = |bytes: &mut Vec<u8>| {
+        let mut manifest: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        manifest["state"] = "0".repeat(64).into();
+        *bytes = serde_json::to_vec(&manifest).unwrap();
+    };
+    changed_backup(&home.path().join("backup.tar"), &home.path().join("bad.tar"), "manifest.json", other);
+    let verified = home.andon(&["state", "import", "bad.tar", "--verify", "--data-dir", "copy"]);
+    assert_fails(&verified, 1, "all records together give another state");
+}
+
 #[test]
 fn audit_show_follows_one_leg_from_plan_to_fill() {
     let home = Home::new();

@@ -20,6 +20,7 @@
 //! ```
 
 pub mod audit;
+pub mod backup;
 mod checkpoint;
 mod data_dir;
 mod durable_file;

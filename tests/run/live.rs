@@ -69,6 +69,8 @@ fn a_second_instance_exits_3_and_the_first_goes_on_and_can_be_audited() {
 
     let pid = format!("another andon is running here: pid {} since ", child.id());
     assert_fails(&second, 3, &[&pid]);
+    let export = place.andon(&["state", "export", "backup.tar", "--data-dir", data.arg()]);
+    assert_fails(&export, 3, &[&pid]);
     assert_eq!(audit.status.code(), Some(0), "{}", text(&audit.stderr));
     assert!(text(&audit.stdout).contains(", chain sound"), "{}", text(&audit.stdout));
     interrupt(&child);
