@@ -8,6 +8,7 @@ mod damage;
 mod kills;
 #[cfg(debug_assertions)]
 mod legs;
+mod model;
 mod orders;
 #[path = "../run/place.rs"]
 #[expect(dead_code, reason = "the helpers are shared with the tests of whole runs")]
