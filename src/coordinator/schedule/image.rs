@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, LastRun, Schedule, Setup};
+use super::{Counts, LastRun, Row, Schedule, Setup};
 use crate::config::TaskName;
 use crate::domain::{Now, RunId, Symbol, Timestamp};
 
@@ -62,8 +62,7 @@ impl Schedule {
         let mut schedule = Self::new(setup, now);
         schedule.clock = image.clock;
         for saved in &image.rows {
-            let found = schedule.rows.iter_mut().find(|r| r.task == saved.task && r.symbol == saved.symbol);
-            let Some(row) = found else { continue };
+            let Some(row) = schedule.row_mut(saved.task, saved.symbol.as_ref()) else { continue };
             // `new` gave it now or one interval from now: the restored tick lies between.
             row.due_at = match saved.in_flight {
                 Some(_) => now.market,
@@ -74,7 +73,16 @@ impl Schedule {
             row.begun = saved.begun.min(image.clock);
             row.succeeded = saved.succeeded.min(image.clock);
         }
-        schedule.refresh_next_tick();
+        schedule.await_ticks();
         schedule
+    }
+
+    fn row_mut(&mut self, task: TaskName, symbol: Option<&Symbol>) -> Option<&mut Row> {
+        let Some(symbol) = symbol else {
+            return self.rows.iter_mut().find(|row| row.task == task && row.symbol.is_none());
+        };
+        let own = self.rows_of.get(symbol)?;
+        let index = own.iter().find(|index| self.rows[**index].task == task)?;
+        self.rows.get_mut(*index)
     }
 }

@@ -8,6 +8,7 @@
 
 mod image;
 mod news;
+mod queue;
 mod row;
 mod setup;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::config::{Task, TaskName};
 use crate::coordinator::task::TaskFailure;
@@ -22,6 +24,7 @@ use crate::domain::{Level, Now, RunId, Symbol, Timestamp, TradingState};
 
 pub use image::{RowImage, ScheduleImage};
 pub use news::{Expired, Finished, NextDue, RunNowRefusal, Start};
+use queue::Queue;
 pub use row::{Counts, LastRun, RunOutcome, Wait};
 use row::{Row, Running};
 use setup::Skip;
@@ -37,20 +40,18 @@ pub struct Schedule {
     disabled: BTreeSet<TaskName>,
     /// In dependency, then config, then symbol order.
     rows: Vec<Row>,
-    /// Rows that each row waits for, by index.
-    dependencies: Vec<Vec<usize>>,
-    /// Symbols of which the feed has given a candle; of the others there is nothing to analyse yet.
-    seen: BTreeSet<Symbol>,
+    /// The rows of each symbol.
+    rows_of: BTreeMap<Symbol, Vec<usize>>,
+    /// Runs in flight: run to row. Never more than may run at once.
+    running: BTreeMap<RunId, usize>,
     /// Runs that timed out and have not answered since: run to row.
     abandoned: BTreeMap<RunId, usize>,
+    queue: Queue,
     conditions: Conditions,
     /// Orders events within one instant; never goes back.
     clock: u64,
-    /// Earliest tick of a row that nobody has noticed yet.
-    next_tick: Option<Timestamp>,
     /// Set when something happened that may let a waiting row go.
     recheck_at: Option<Timestamp>,
-    next_timeout: Option<Timestamp>,
 }
 
 impl Schedule {
@@ -68,56 +69,86 @@ impl Schedule {
                 rows.push(Row::new(name, None, due_at));
             }
         }
-        let dependencies = rows.iter().map(|row| dependencies_of(row, &rows, &setup.config.tasks)).collect();
+        let mut rows_of: BTreeMap<Symbol, Vec<usize>> = BTreeMap::new();
+        for (index, row) in rows.iter().enumerate() {
+            if let Some(symbol) = &row.symbol {
+                rows_of.entry(symbol.clone()).or_default().push(index);
+            }
+        }
+        link(&mut rows, &rows_of, &setup.config.tasks);
         let mut schedule = Self {
             concurrent_max: setup.config.concurrent_max.max(1),
             tasks: setup.config.tasks.clone(),
             sources: setup.sources,
             disabled: setup.disabled.clone(),
             rows,
-            dependencies,
-            seen: BTreeSet::new(),
+            rows_of,
+            running: BTreeMap::new(),
             abandoned: BTreeMap::new(),
+            queue: Queue::default(),
             conditions: Conditions { level: Level::Normal, state: TradingState::Running },
             clock: 0,
-            next_tick: None,
             recheck_at: None,
-            next_timeout: None,
         };
-        schedule.refresh_next_tick();
+        schedule.await_ticks();
         schedule
     }
 
+    /// Every row waits for its own tick, and for nothing else.
+    fn await_ticks(&mut self) {
+        self.queue = Queue::default();
+        for index in 0..self.rows.len() {
+            self.queue_up(index);
+        }
+    }
+
+    /// Puts a row where it belongs, now that it has changed: among those that may begin, among those that wait for
+    /// their tick, or nowhere while it runs or cannot run.
+    fn queue_up(&mut self, index: usize) {
+        let row = &self.rows[index];
+        self.queue.remove(index);
+        if row.wants_to_begin() {
+            self.queue.offer(index, row);
+        } else if row.running.is_none() && self.is_live(row) {
+            self.queue.await_tick(index, row);
+        }
+    }
+
     /// The runs that begin now, oldest tick first and at one instant in dependency, config and symbol order. Call it
-    /// after every other change of the step; with nothing due it is three comparisons. `next_run_id` is asked once
-    /// per run and must never give the same id twice.
+    /// after every other change of the step; with nothing due it is three comparisons, and what it costs otherwise
+    /// depends on what begins, not on how many rows there are. `next_run_id` is asked once per run and must never give
+    /// the same id twice.
     pub fn start_due(
         &mut self,
         now: Now,
         conditions: Conditions,
         mut next_run_id: impl FnMut() -> RunId,
     ) -> Vec<Start> {
-        let tick_passed = self.next_tick.is_some_and(|at| at <= now.market);
-        if !tick_passed && self.recheck_at.is_none() && conditions == self.conditions {
+        let tick_passed = self.queue.next_tick().is_some_and(|at| at <= now.market);
+        let changed = conditions != self.conditions;
+        if !tick_passed && self.recheck_at.is_none() && !changed {
             return Vec::new();
         }
         self.conditions = conditions;
         self.recheck_at = None;
+        if changed {
+            self.follow_conditions();
+        }
         self.notice_due(now.market);
         let mut starts = Vec::new();
-        for index in self.waiting() {
-            match self.hindrance(index) {
-                Some(wait) => self.rows[index].wait = Some(wait),
-                None => starts.push(self.start(index, now, next_run_id())),
+        while let Some(index) = self.queue.first(|task| self.has_slot(task)) {
+            if self.hindrance(index).is_some() {
+                self.queue.remove(index);
+            } else {
+                starts.push(self.start(index, now, next_run_id()));
             }
         }
-        self.refresh_next_tick();
         starts
     }
 
     /// What a run in flight was asked; none of a run that nobody waits for.
     pub fn asked(&self, run: RunId) -> Option<(TaskName, Option<&Symbol>)> {
-        let row = self.rows.iter().find(|row| row.is_running(run))?;
+        let row = &self.rows[*self.running.get(&run)?];
         Some((row.task, row.symbol.as_ref()))
     }
 
@@ -129,44 +160,66 @@ impl Schedule {
             row.counts.abandoned = row.counts.abandoned.saturating_sub(1);
             return Finished::Late { task: row.task, symbol: row.symbol.clone() };
         }
-        let Some(index) = self.rows.iter().position(|row| row.is_running(run)) else {
+        let Some(index) = self.running.remove(&run) else {
             return Finished::Unknown;
         };
-        let clock = self.advance();
-        let row = &mut self.rows[index];
-        row.end(now, clock, result.map_err(Clone::clone));
-        let finished = Finished::InTime { task: row.task, symbol: row.symbol.clone() };
-        self.after_end(now);
-        finished
+        self.end(index, now, result.map_err(Clone::clone));
+        let row = &self.rows[index];
+        Finished::InTime { task: row.task, symbol: row.symbol.clone() }
     }
 
     /// Ends the runs whose timeout is over (operator time). Each counts as failed and frees its slot; until it answers
     /// it is counted as abandoned, and its answer will be [`Finished::Late`].
     pub fn expired(&mut self, now: Now) -> Vec<Expired> {
-        if self.next_timeout.is_none_or(|at| at > now.operator) {
+        if self.next_timeout().is_none_or(|at| at > now.operator) {
             return Vec::new();
         }
+        let mut over: Vec<(usize, RunId)> = Vec::new();
+        for (run, index) in &self.running {
+            if self.rows[*index].running.as_ref().is_some_and(|running| running.timeout_at <= now.operator) {
+                over.push((*index, *run));
+            }
+        }
+        over.sort_unstable();
         let mut expired = Vec::new();
-        for index in 0..self.rows.len() {
-            let over = self.rows[index].running.as_ref().filter(|r| r.timeout_at <= now.operator);
-            let Some(run) = over.map(|running| running.run) else { continue };
-            let clock = self.advance();
+        for (index, run) in over {
+            self.running.remove(&run);
+            self.end(index, now, Err(TaskFailure::TimedOut));
             let row = &mut self.rows[index];
-            row.end(now, clock, Err(TaskFailure::TimedOut));
             row.counts.abandoned = row.counts.abandoned.saturating_add(1);
             expired.push(Expired { run, task: row.task, symbol: row.symbol.clone() });
             self.abandoned.insert(run, index);
         }
-        self.after_end(now);
         expired
+    }
+
+    /// A row's run is over, and whoever waited for it may begin.
+    fn end(&mut self, index: usize, now: Now, result: Result<(), TaskFailure>) {
+        let clock = self.advance();
+        self.rows[index].end(now, clock, result);
+        self.queue_up(index);
+        for &dependent in &self.rows[index].dependents {
+            if self.rows[dependent].wants_to_begin() {
+                self.queue.offer(dependent, &self.rows[dependent]);
+            }
+        }
+        self.recheck_at = Some(now.market);
     }
 
     /// The feed gave a candle of `symbol`: its runs may begin.
     pub fn candle_seen(&mut self, symbol: &Symbol, now: Timestamp) {
-        if !self.seen.contains(symbol) {
-            self.seen.insert(symbol.clone());
-            self.recheck_at = Some(now);
+        let Some(rows) = self.rows_of.get(symbol) else { return };
+        for &index in rows {
+            let row = &mut self.rows[index];
+            if row.has_candle {
+                return;
+            }
+            row.has_candle = true;
+            if row.wants_to_begin() {
+                self.queue.offer(index, row);
+            }
         }
+        self.recheck_at = Some(now);
     }
 
     /// Enables or disables a task. A run in flight ends as it would have; a task that is enabled again waits for its
@@ -177,12 +230,16 @@ impl Schedule {
             return;
         }
         let every = self.tasks.get(&task).map(|task| task.every).unwrap_or_default();
-        for row in self.rows.iter_mut().filter(|row| row.task == task) {
-            row.forget_tick();
-            row.roll(now.market, every);
+        for index in 0..self.rows.len() {
+            let row = &mut self.rows[index];
+            if row.task == task {
+                row.forget_tick();
+                row.roll(now.market, every);
+                self.queue_up(index);
+            }
         }
+        self.requeue_waiting();
         self.recheck_at = Some(now.market);
-        self.refresh_next_tick();
     }
 
     /// Has a task run at the next [`Schedule::start_due`], for one symbol or for all. The operator's word stands in for
@@ -215,9 +272,13 @@ impl Schedule {
             None => {}
         }
         let mut any = false;
-        for row in self.rows.iter_mut().filter(|row| wanted(row) && row.running.is_none()) {
-            row.requested = true;
-            any = true;
+        for index in 0..self.rows.len() {
+            let row = &mut self.rows[index];
+            if wanted(row) && row.running.is_none() {
+                row.requested = true;
+                any = true;
+                self.queue_up(index);
+            }
         }
         if !any {
             return Err(RunNowRefusal::AlreadyRunning(task));
@@ -229,8 +290,13 @@ impl Schedule {
     /// When to come back: the next tick in market time, the next timeout in operator time. Rows that wait for a
     /// dependency or a slot are not in it: what they wait for is.
     pub fn next_due(&self) -> NextDue {
-        let market = [self.next_tick, self.recheck_at].into_iter().flatten().min();
-        NextDue { market, operator: self.next_timeout }
+        let market = [self.queue.next_tick(), self.recheck_at].into_iter().flatten().min();
+        NextDue { market, operator: self.next_timeout() }
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        let running = self.running.values().filter_map(|index| self.rows[*index].running.as_ref());
+        running.map(|running| running.timeout_at).min()
     }
 
     fn advance(&mut self) -> u64 {
@@ -257,50 +323,58 @@ impl Schedule {
     /// the skipping ends.
     fn notice_due(&mut self, now: Timestamp) {
         let clock = self.advance();
-        for index in 0..self.rows.len() {
-            let row = &self.rows[index];
-            if !self.is_live(row) {
-                continue;
-            }
-            let skipped = self.skip(row).is_some();
-            let every = self.tasks.get(&row.task).map(|task| task.every).unwrap_or_default();
+        while let Some(index) = self.queue.tick_come(now) {
+            let skipped = self.skip(&self.rows[index]).is_some();
+            let every = self.every(&self.rows[index]);
             let row = &mut self.rows[index];
             if skipped {
-                row.forget_tick();
-                if row.roll(now, every) {
-                    row.counts.skipped = row.counts.skipped.saturating_add(1);
-                }
-            } else if row.running.is_none() && row.due_at <= now && row.noticed.is_none() {
+                row.roll(now, every);
+                row.counts.skipped = row.counts.skipped.saturating_add(1);
+            } else {
                 row.noticed = Some(clock);
+            }
+            self.queue_up(index);
+        }
+    }
+
+    /// Level or state have changed: rows that are skipped now forget what they waited for, and every other may begin.
+    fn follow_conditions(&mut self) {
+        for index in 0..self.rows.len() {
+            if self.rows[index].wants_to_begin() && self.skip(&self.rows[index]).is_some() {
+                self.rows[index].forget_tick();
+                self.queue_up(index);
+            }
+        }
+        self.requeue_waiting();
+    }
+
+    /// What held rows back may be gone: each is looked at again.
+    fn requeue_waiting(&mut self) {
+        for (index, row) in self.rows.iter().enumerate() {
+            if row.wants_to_begin() {
+                self.queue.offer(index, row);
             }
         }
     }
 
-    /// Rows that want to begin, the longest due first, so that a busy task cannot starve a later one.
-    fn waiting(&self) -> Vec<usize> {
-        let mut waiting: Vec<usize> =
-            (0..self.rows.len()).filter(|&index| self.rows[index].wants_to_begin()).collect();
-        // The operator's wish comes before the ticks; the sort is stable, so rows of one instant keep their order.
-        waiting.sort_by_key(|&index| (!self.rows[index].requested, self.rows[index].due_at));
-        waiting
+    /// Whether one more run of `task` may be in flight.
+    fn has_slot(&self, task: TaskName) -> bool {
+        let limit = self.tasks.get(&task).map_or(1, |task| task.concurrent.max(1));
+        let same = self.running.values().filter(|index| self.rows[**index].task == task).count();
+        self.running.len() < self.concurrent_max && same < limit
     }
 
+    /// What a row that wants to begin waits for, besides a slot.
     fn hindrance(&self, index: usize) -> Option<Wait> {
         let row = &self.rows[index];
-        if row.symbol.as_ref().is_some_and(|symbol| !self.seen.contains(symbol)) {
+        if row.symbol.is_some() && !row.has_candle {
             return Some(Wait::Candle);
         }
-        let open = self.dependencies[index].iter().find(|&&on| !self.holds(&self.rows[on], row));
-        if let Some(&on) = open.filter(|_| !row.requested) {
-            return Some(Wait::Dependency(self.rows[on].task));
+        if row.requested {
+            return None;
         }
-        let limit = self.tasks.get(&row.task).map_or(1, |task| task.concurrent.max(1));
-        let (mut all, mut same) = (0, 0);
-        for other in self.rows.iter().filter(|other| other.running.is_some()) {
-            all += 1;
-            same += usize::from(other.task == row.task);
-        }
-        (all >= self.concurrent_max || same >= limit).then_some(Wait::Slot)
+        let open = row.dependencies.iter().find(|&&on| !self.holds(&self.rows[on], row));
+        open.map(|&on| Wait::Dependency(self.rows[on].task))
     }
 
     /// Whether `on` lets `row` begin.
@@ -324,19 +398,14 @@ impl Schedule {
         row.roll(now.market, every);
         let timeout_at = now.operator.plus(timeout);
         row.begin(Running { run, started: now, timeout_at, begun_before: row.begun, late_cycles }, clock);
-        self.next_timeout = [self.next_timeout, Some(timeout_at)].into_iter().flatten().min();
-        Start { run, task: row.task, symbol: row.symbol.clone(), late_cycles }
+        let start = Start { run, task: row.task, symbol: row.symbol.clone(), late_cycles };
+        self.running.insert(run, index);
+        self.queue_up(index);
+        start
     }
 
-    fn after_end(&mut self, now: Now) {
-        self.recheck_at = Some(now.market);
-        self.next_timeout =
-            self.rows.iter().filter_map(|row| row.running.as_ref()).map(|running| running.timeout_at).min();
-    }
-
-    fn refresh_next_tick(&mut self) {
-        let unnoticed = |row: &&Row| row.running.is_none() && row.noticed.is_none() && self.is_live(row);
-        self.next_tick = self.rows.iter().filter(unnoticed).map(|row| row.due_at).min();
+    fn every(&self, row: &Row) -> Duration {
+        self.tasks.get(&row.task).map(|task| task.every).unwrap_or_default()
     }
 }
 
@@ -356,13 +425,22 @@ fn dependency_order(tasks: &BTreeMap<TaskName, Task>) -> Vec<TaskName> {
     order
 }
 
-/// Rows of the same symbol; the portfolio waits for every symbol, and every symbol for the portfolio.
-fn dependencies_of(row: &Row, rows: &[Row], tasks: &BTreeMap<TaskName, Task>) -> Vec<usize> {
-    let Some(task) = tasks.get(&row.task) else { return Vec::new() };
-    let concerns = |on: &Row| row.symbol.is_none() || on.symbol.is_none() || on.symbol == row.symbol;
-    rows.iter()
-        .enumerate()
-        .filter(|(_, on)| on.task != row.task && task.depends_on.contains(&on.task) && concerns(on))
-        .map(|(index, _)| index)
-        .collect()
+/// Tells each row which others it waits for, and each other who waits for it: rows of the same symbol; the portfolio
+/// waits for every symbol, and every symbol for the portfolio.
+fn link(rows: &mut [Row], rows_of: &BTreeMap<Symbol, Vec<usize>>, tasks: &BTreeMap<TaskName, Task>) {
+    let portfolio: Vec<usize> = (0..rows.len()).filter(|&index| rows[index].symbol.is_none()).collect();
+    for index in 0..rows.len() {
+        let Some(task) = tasks.get(&rows[index].task) else { continue };
+        let concerned: Vec<usize> = match rows[index].symbol.as_ref().and_then(|symbol| rows_of.get(symbol)) {
+            Some(own) => own.iter().chain(&portfolio).copied().collect(),
+            None => (0..rows.len()).collect(),
+        };
+        for on in concerned {
+            if rows[on].task != rows[index].task && task.depends_on.contains(&rows[on].task) {
+                rows[index].dependencies.push(on);
+                rows[on].dependents.push(index);
+            }
+        }
+        rows[index].dependencies.sort_unstable();
+    }
 }

@@ -84,9 +84,14 @@ pub(super) struct Row {
     pub due_at: Timestamp,
     /// The operator asked for a run.
     pub requested: bool,
+    /// The feed has given a candle of its symbol; before there is nothing to analyse.
+    pub has_candle: bool,
+    /// Rows that must have succeeded first, by index.
+    pub dependencies: Vec<usize>,
+    /// Rows that wait for this one, by index.
+    pub dependents: Vec<usize>,
     pub running: Option<Running>,
     pub last: Option<LastRun>,
-    pub wait: Option<Wait>,
     pub counts: Counts,
     /// Schedule clock when the present tick was noticed; none while it lies ahead.
     pub noticed: Option<u64>,
@@ -103,18 +108,16 @@ impl Row {
             symbol,
             due_at,
             requested: false,
+            has_candle: false,
+            dependencies: Vec::new(),
+            dependents: Vec::new(),
             running: None,
             last: None,
-            wait: None,
             counts: Counts::default(),
             noticed: None,
             begun: 0,
             succeeded: 0,
         }
-    }
-
-    pub fn is_running(&self, run: RunId) -> bool {
-        self.running.as_ref().is_some_and(|running| running.run == run)
     }
 
     pub fn wants_to_begin(&self) -> bool {
@@ -143,7 +146,6 @@ impl Row {
     pub fn forget_tick(&mut self) {
         self.noticed = None;
         self.requested = false;
-        self.wait = None;
     }
 
     pub fn begin(&mut self, running: Running, clock: u64) {

@@ -404,76 +404,117 @@ fn draw(seed: &mut u64, below: u64) -> u64 {
     (*seed >> 33) % below
 }
 
+/// What the property test draws.
+#[derive(Debug, Clone)]
+struct Case {
+    seed: u64,
+    symbols: usize,
+    length_secs: i64,
+    concurrent_max: usize,
+    slowest: u64,
+    failing: u64,
+    sentiment: bool,
+    gap: i64,
+}
+
+fn any_case(symbols: std::ops::Range<usize>, length_secs: i64) -> impl Strategy<Value = Case> {
+    let drawn = (any::<u64>(), symbols, 1_usize..6, 1_u64..45, 0_u64..60, any::<bool>(), 0_i64..20_000);
+    drawn.prop_map(move |(seed, symbols, concurrent_max, slowest, failing, sentiment, gap)| Case {
+        seed,
+        symbols,
+        length_secs,
+        concurrent_max,
+        slowest,
+        failing,
+        sentiment,
+        gap,
+    })
+}
+
+/// No overlap, no burst after a gap, dependencies hold, and everything runs.
+fn runs_as_it_should(case: &Case) -> Result<(), TestCaseError> {
+    let Case { mut seed, concurrent_max, slowest, failing, sentiment, gap, .. } = *case;
+    let names: Vec<String> = (0..case.symbols).map(|n| format!("C{n}/USDT")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut bench = Bench::new(&names).all_on_start();
+    bench.config.concurrent_max = concurrent_max;
+    bench.sources.sentiment = sentiment;
+    let mut log = Log::default();
+    let mut in_flight: Vec<(Timestamp, Start)> = Vec::new();
+    let (mut now, end, mut gap_left) = (at(0), Timestamp::from_secs(case.length_secs), Some(gap));
+    while now.market < end {
+        bench.schedule().expired(now);
+        in_flight.sort_by_key(|(ends, _)| *ends);
+        while in_flight.first().is_some_and(|(ends, _)| *ends <= now.market) {
+            let (_, start) = in_flight.remove(0);
+            let failed = draw(&mut seed, 100) < failing;
+            let error = failure();
+            let finished =
+                bench.schedule().finished(start.run, now, if failed { Err(&error) } else { Ok(()) });
+            if !failed && matches!(finished, Finished::InTime { .. }) {
+                let clock = log.tick();
+                log.succeeded.insert((start.task, start.symbol), clock);
+            }
+        }
+        let running = |view: &[RowView], task: Option<TaskName>| {
+            view.iter()
+                .filter(|row| task.is_none_or(|task| row.task == task))
+                .filter(|row| matches!(row.status, RowStatus::Running { .. }))
+                .count()
+        };
+        let before = bench.schedule().view(now);
+        for start in bench.start(now, NORMAL) {
+            let key = (start.task, start.symbol.clone());
+            let was = before.iter().find(|row| row.task == key.0 && row.symbol == key.1).unwrap();
+            prop_assert!(!matches!(was.status, RowStatus::Running { .. }), "overlap of {key:?}");
+            let last = log.begun.get(&key).copied().unwrap_or(0);
+            for on in &bench.config.tasks[&start.task].depends_on {
+                let holds = log.succeeded.get(&(*on, key.1.clone())).is_some_and(|at| *at > last);
+                prop_assert!(holds || (*on == Sentiment && !sentiment), "{on} did not hold for {key:?}");
+            }
+            let clock = log.tick();
+            log.begun.insert(key.clone(), clock);
+            *log.starts.entry(key).or_default() += 1;
+            let takes = Duration::from_secs(1 + draw(&mut seed, slowest));
+            in_flight.push((now.market.plus(takes), start));
+        }
+        let after = bench.schedule().view(now);
+        prop_assert!(running(&after, None) <= concurrent_max);
+        for (name, task) in &bench.config.tasks {
+            prop_assert!(running(&after, Some(*name)) <= task.concurrent);
+        }
+        let due = bench.schedule().next_due();
+        prop_assert!(due.market.is_none_or(|at| at > now.market), "a due time that never passes");
+        let next = [due.market, due.operator, in_flight.iter().map(|(ends, _)| *ends).min()];
+        let next = next.into_iter().flatten().min().unwrap();
+        // Once, in the middle, the process is stopped for a while.
+        let stopped = gap_left.take_if(|_| next > Timestamp::from_secs(case.length_secs / 2)).unwrap_or(0);
+        now = Now::both(next.plus(Duration::from_secs(u64::try_from(stopped).unwrap())));
+    }
+    for row in bench.schedule().view(now) {
+        let starts = log.starts.get(&(row.task, row.symbol.clone())).copied().unwrap_or(0);
+        let length = u64::try_from(case.length_secs).unwrap();
+        let ticks = length / bench.config.tasks[&row.task].every.as_secs() + 2;
+        prop_assert!(starts <= ticks, "{} ran {starts} times in {ticks} ticks", row.task);
+        prop_assert_eq!(starts > 0, row.status != RowStatus::NoSource, "{} starved", row.task);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn no_overlap_no_burst_dependencies_hold_and_everything_runs(
-        seed in any::<u64>(),
-        concurrent_max in 1_usize..6,
-        slowest in 1_u64..45,
-        failing in 0_u64..60,
-        sentiment in any::<bool>(),
-        gap in 0_i64..20_000,
-    ) {
-        let mut seed = seed;
-        let mut bench = Bench::new(&["BTC/USDT", "XRP/USDT"]).all_on_start();
-        bench.config.concurrent_max = concurrent_max;
-        bench.sources.sentiment = sentiment;
-        let mut log = Log::default();
-        let mut in_flight: Vec<(Timestamp, Start)> = Vec::new();
-        let (mut now, end, mut gap_left) = (at(0), Timestamp::from_secs(200_000), Some(gap));
-        while now.market < end {
-            bench.schedule().expired(now);
-            in_flight.sort_by_key(|(ends, _)| *ends);
-            while in_flight.first().is_some_and(|(ends, _)| *ends <= now.market) {
-                let (_, start) = in_flight.remove(0);
-                let failed = draw(&mut seed, 100) < failing;
-                let error = failure();
-                let finished = bench.schedule().finished(start.run, now, if failed { Err(&error) } else { Ok(()) });
-                if !failed && matches!(finished, Finished::InTime { .. }) {
-                    let clock = log.tick();
-                    log.succeeded.insert((start.task, start.symbol), clock);
-                }
-            }
-            let running = |view: &[RowView], task: Option<TaskName>| {
-                view.iter().filter(|row| task.is_none_or(|task| row.task == task))
-                    .filter(|row| matches!(row.status, RowStatus::Running { .. })).count()
-            };
-            let before = bench.schedule().view(now);
-            for start in bench.start(now, NORMAL) {
-                let key = (start.task, start.symbol.clone());
-                let was = before.iter().find(|row| row.task == key.0 && row.symbol == key.1).unwrap();
-                prop_assert!(!matches!(was.status, RowStatus::Running { .. }), "overlap of {key:?}");
-                let last = log.begun.get(&key).copied().unwrap_or(0);
-                for on in &bench.config.tasks[&start.task].depends_on {
-                    let holds = log.succeeded.get(&(*on, key.1.clone())).is_some_and(|at| *at > last);
-                    prop_assert!(holds || (*on == Sentiment && !sentiment), "{on} did not hold for {key:?}");
-                }
-                let clock = log.tick();
-                log.begun.insert(key.clone(), clock);
-                *log.starts.entry(key).or_default() += 1;
-                let takes = Duration::from_secs(1 + draw(&mut seed, slowest));
-                in_flight.push((now.market.plus(takes), start));
-            }
-            let after = bench.schedule().view(now);
-            prop_assert!(running(&after, None) <= concurrent_max);
-            for (name, task) in &bench.config.tasks {
-                prop_assert!(running(&after, Some(*name)) <= task.concurrent);
-            }
-            let due = bench.schedule().next_due();
-            prop_assert!(due.market.is_none_or(|at| at > now.market), "a due time that never passes");
-            let next = [due.market, due.operator, in_flight.iter().map(|(ends, _)| *ends).min()];
-            let next = next.into_iter().flatten().min().unwrap();
-            // Once, in the middle, the process is stopped for a while.
-            let stopped = gap_left.take_if(|_| next > Timestamp::from_secs(90_000)).unwrap_or(0);
-            now = Now::both(next.plus(Duration::from_secs(u64::try_from(stopped).unwrap())));
-        }
-        for row in bench.schedule().view(now) {
-            let starts = log.starts.get(&(row.task, row.symbol.clone())).copied().unwrap_or(0);
-            let ticks = 200_000 / bench.config.tasks[&row.task].every.as_secs() + 2;
-            prop_assert!(starts <= ticks, "{} ran {starts} times in {ticks} ticks", row.task);
-            prop_assert_eq!(starts > 0, row.status != RowStatus::NoSource, "{} starved", row.task);
-        }
+    fn no_overlap_no_burst_dependencies_hold_and_everything_runs(case in any_case(2..3, 200_000)) {
+        runs_as_it_should(&case)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn many_symbols_run_as_few_do(case in any_case(20..40, 40_000)) {
+        runs_as_it_should(&case)?;
     }
 }

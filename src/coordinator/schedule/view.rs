@@ -1,6 +1,6 @@
 //! The schedule as an operator reads it: one row per task and symbol.
 
-use super::{Counts, LastRun, Row, Schedule, Skip, Wait};
+use super::{Counts, LastRun, Schedule, Skip, Wait};
 use crate::config::TaskName;
 use crate::domain::{Level, Now, RunId, Symbol, Timestamp};
 
@@ -52,12 +52,13 @@ pub struct RowView {
 impl Schedule {
     /// Every row, in the order in which they run.
     pub fn view(&self, now: Now) -> Vec<RowView> {
-        self.rows.iter().map(|row| self.row_view(row, now)).collect()
+        (0..self.rows.len()).map(|index| self.row_view(index, now)).collect()
     }
 
-    fn row_view(&self, row: &Row, now: Now) -> RowView {
-        let every = self.tasks.get(&row.task).map(|task| task.every).unwrap_or_default();
-        let status = self.status(row);
+    fn row_view(&self, index: usize, now: Now) -> RowView {
+        let row = &self.rows[index];
+        let every = self.every(row);
+        let status = self.status(index);
         let can_run = !matches!(status, RowStatus::Disabled | RowStatus::NoSource);
         let late_cycles = match status {
             // The run in flight has eaten its own tick: `due_at` is already the one after it.
@@ -82,7 +83,8 @@ impl Schedule {
         }
     }
 
-    fn status(&self, row: &Row) -> RowStatus {
+    fn status(&self, index: usize) -> RowStatus {
+        let row = &self.rows[index];
         if let Some(running) = &row.running {
             let (run, since, timeout_at) = (running.run, running.started, running.timeout_at);
             return RowStatus::Running { run, since, timeout_at };
@@ -93,11 +95,11 @@ impl Schedule {
         if self.disabled.contains(&row.task) {
             return RowStatus::Disabled;
         }
-        match (self.skip(row), row.wait) {
-            (Some(Skip::Halted), _) => RowStatus::Halted,
-            (Some(Skip::Level(level)), _) => RowStatus::SkippedByLevel(level),
-            (None, Some(wait)) => RowStatus::Waiting(wait),
-            (None, None) => RowStatus::Idle,
+        match self.skip(row) {
+            Some(Skip::Halted) => RowStatus::Halted,
+            Some(Skip::Level(level)) => RowStatus::SkippedByLevel(level),
+            None if row.wants_to_begin() => RowStatus::Waiting(self.hindrance(index).unwrap_or(Wait::Slot)),
+            None => RowStatus::Idle,
         }
     }
 }
