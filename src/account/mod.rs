@@ -10,6 +10,7 @@
 mod ledger;
 mod lot;
 mod prices;
+mod routes;
 mod trades;
 mod value;
 
@@ -18,7 +19,7 @@ mod tests;
 
 pub use ledger::{Account, Applied, Booked, LotChange, LotSale, Posting, Realised, Results, Shrink};
 pub use lot::Lot;
-pub use prices::{FreshPrices, Hop, Mark, PriceError, PricePath, Prices, price_path};
+pub use prices::{FreshPrices, Mark, PriceError, Prices};
 pub use trades::AppliedTrades;
 pub use value::{HoldingShare, Holdings, LeftOut};
 

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::routes::{Hop, Routes};
 use crate::domain::{Asset, Candle, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span};
 
 /// Why something has no price.
@@ -64,75 +65,18 @@ pub struct Mark {
     pub at: Timestamp,
 }
 
-/// One step of a price path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hop {
-    /// The pair whose price is used.
-    pub symbol: Symbol,
-    /// The amount is in the pair's quote: divide instead of multiply.
-    pub inverse: bool,
-}
-
-/// The pairs through which one asset is valued in another; empty when they are the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PricePath(pub Vec<Hop>);
-
-/// The shortest price path from `asset` to `currency`: direct, inverse, or through one asset in between.
-///
-/// # Errors
-/// [`PriceError::NoPath`], whose text names the ways out; a configuration with such a symbol is refused at start.
-pub fn price_path<'a>(
-    asset: &Asset,
-    currency: &Asset,
-    symbols: impl IntoIterator<Item = &'a Symbol>,
-) -> Result<PricePath, PriceError> {
-    let symbols: Vec<&Symbol> = symbols.into_iter().collect();
-    paths(asset, currency, &symbols)
-        .into_iter()
-        .next()
-        .ok_or_else(|| PriceError::NoPath { from: asset.clone(), to: currency.clone() })
-}
-
-/// All paths of at most two hops, shortest first, then in the order of `symbols`.
-fn paths(from: &Asset, to: &Asset, symbols: &[&Symbol]) -> Vec<PricePath> {
-    if from == to {
-        return vec![PricePath(Vec::new())];
-    }
-    let hops_from = |asset: &Asset| -> Vec<(Hop, Asset)> {
-        symbols.iter().filter_map(|symbol| step(asset, symbol)).collect()
-    };
-    let first = hops_from(from);
-    let mut found: Vec<PricePath> =
-        first.iter().filter(|(_, end)| end == to).map(|(hop, _)| PricePath(vec![hop.clone()])).collect();
-    for (hop, between) in first.iter().filter(|(_, end)| end != to) {
-        let second = hops_from(between).into_iter().filter(|(_, end)| end == to);
-        found.extend(second.map(|(last, _)| PricePath(vec![hop.clone(), last])));
-    }
-    found
-}
-
-/// Where the pair leads from `asset`, if it touches it.
-fn step(asset: &Asset, symbol: &Symbol) -> Option<(Hop, Asset)> {
-    let hop = |inverse| Hop { symbol: symbol.clone(), inverse };
-    if symbol.base() == asset {
-        Some((hop(false), symbol.quote().clone()))
-    } else if symbol.quote() == asset {
-        Some((hop(true), symbol.base().clone()))
-    } else {
-        None
-    }
-}
-
 /// The last price of every pair.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prices {
     marks: BTreeMap<Symbol, Option<Mark>>,
+    routes: Routes,
 }
 
 impl Prices {
     /// No prices yet, for these pairs.
     pub fn new(symbols: impl IntoIterator<Item = Symbol>) -> Self {
-        Self { marks: symbols.into_iter().map(|symbol| (symbol, None)).collect() }
+        let marks: BTreeMap<_, _> = symbols.into_iter().map(|symbol| (symbol, None)).collect();
+        Self { routes: Routes::of(marks.keys()), marks }
     }
 
     /// Takes the close of a candle. An older candle than the last, or one without a positive close, changes nothing;
@@ -143,7 +87,9 @@ impl Prices {
         if mark.price <= Decimal::ZERO || last.is_some_and(|last| last.at > mark.at) {
             return false;
         }
-        self.marks.insert(candle.symbol.clone(), Some(mark));
+        if self.marks.insert(candle.symbol.clone(), Some(mark)).is_none() {
+            self.routes.add(&candle.symbol);
+        }
         true
     }
 
@@ -181,10 +127,9 @@ impl Prices {
         if from == to {
             return Ok(amount);
         }
-        let symbols: Vec<&Symbol> = self.marks.keys().collect();
         let mut first_error = None;
-        for path in paths(from, to, &symbols) {
-            match self.walk(amount, &path, now, max_age) {
+        for path in self.routes.between(from, to) {
+            match self.walk(amount, path, now, max_age) {
                 Ok(worth) => return Ok(worth),
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -195,13 +140,13 @@ impl Prices {
     fn walk(
         &self,
         amount: Decimal,
-        path: &PricePath,
+        path: impl IntoIterator<Item = Hop>,
         now: Timestamp,
         max_age: Duration,
     ) -> Result<Decimal, PriceError> {
-        path.0.iter().try_fold(amount, |amount, Hop { symbol, inverse }| {
-            let price = self.fresh(symbol, now, max_age)?;
-            let worth = if *inverse { checked_div(amount, price) } else { checked_mul(amount, price) };
+        path.into_iter().try_fold(amount, |amount, Hop { symbol, inverse }| {
+            let price = self.fresh(&symbol, now, max_age)?;
+            let worth = if inverse { checked_div(amount, price) } else { checked_mul(amount, price) };
             worth.map_err(|error| PriceError::Arithmetic { symbol: symbol.clone(), error })
         })
     }
@@ -327,16 +272,5 @@ mod tests {
         let mut prices = prices();
         assert!(!prices.update(&candle("BTC/USDT", "1", -60)));
         assert_eq!(prices.mark(&symbol("BTC/USDT")).unwrap().price, 40_000.into());
-    }
-
-    #[test]
-    fn a_pair_without_a_path_to_the_currency_is_found_at_start() {
-        let symbols = ["BTC/USDT", "XRP/BTC", "ADA/EUR"].map(symbol);
-        assert_eq!(price_path(&asset("XRP"), &asset("USDT"), &symbols).unwrap().0.len(), 2);
-        let refused = price_path(&asset("EUR"), &asset("USDT"), &symbols).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "EUR has no price path to USDT: add a pair such as EUR/USDT, or change account.currency"
-        );
     }
 }
