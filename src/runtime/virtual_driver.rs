@@ -326,8 +326,15 @@ impl VirtualDriver {
             }
             // A run that is not waited for any more: its answer will be recognised as late.
             Effect::AbandonTask(_) => Vec::new(),
+            effect @ Effect::Submit { .. } => {
+                // The venue keeps a log of its own: it must not know an order that the journal could still lose.
+                if let Err(error) = self.journal.commit() {
+                    self.journal_error.get_or_insert(error);
+                    return Vec::new();
+                }
+                self.world.carry_out(self.now, effect)
+            }
             effect @ (Effect::Publish(_)
-            | Effect::Submit { .. }
             | Effect::CancelAll
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }

@@ -62,6 +62,49 @@ fn nothing_told_to_be_durable_is_lost_by_200_kills() {
     kill_often(10, 20, 20_260_302);
 }
 
+#[test]
+fn a_kill_at_full_speed_leaves_no_order_at_the_venue_that_the_journal_does_not_know() {
+    const KILLS: usize = 6;
+    const LIFE_MS_EACH: u64 = 40;
+    let at_full_speed = |data: &Data, span: &str| {
+        ["--no-console", "--speed", "max", "--for", span, "--data-dir", data.arg()].map(str::to_owned)
+    };
+    let orders = side_by_side(KILLS, |n| {
+        let place = Place::new();
+        let data = place.data();
+        let args = at_full_speed(&data, "3650d");
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let mut child = place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let log = data.path().join("venue.log");
+        let trades = || fs::read_to_string(&log).is_ok_and(|text| text.contains("accepted"));
+        for _ in 0..WORD_WITHIN.as_millis() / 10 {
+            if trades() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // The moment of the kill is what is tried here.
+        std::thread::sleep(Duration::from_millis(LIFE_MS_EACH * n as u64));
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(SIGKILL), "it ended by itself");
+        let orders = data.venue_orders();
+        assert!(!orders.is_empty(), "kill {n}: it does not trade");
+        assert!(
+            orders.is_subset(&intended(&data.records_so_far())),
+            "kill {n}: an order that nobody recorded"
+        );
+
+        let args = at_full_speed(&data, "1h");
+        let next = place.andon(&args.iter().map(String::as_str).collect::<Vec<_>>());
+
+        assert!(next.status.success(), "kill {n}: {}", text(&next.stderr));
+        assert_eq!(booked(&data.records()), data.venue_fills(), "kill {n}: executed and booked");
+        data.assert_verifies();
+        orders.len()
+    });
+    println!("{KILLS} kills at full speed, orders at the venue: {orders:?}");
+}
+
 /// Kills `cycles` runs in each of `directories`, a few directories at a time.
 fn kill_often(directories: usize, cycles: usize, seed: u64) {
     println!("seed {seed}");
