@@ -295,6 +295,7 @@ fn issue_09_legs_are_durable_before_they_are_scheduled_and_refused_without_a_sto
     let elsewhere = place.path().join("no store");
     let mut house = House::open(&elsewhere, &[]);
     house.tell(Input::Probe(Probe {
+        journal: Ok(()),
         store: Err(SafeText::ours("No space left on device")),
         disk_free_mib: Some(0),
         clock_drift: Duration::ZERO,
@@ -810,6 +811,7 @@ fn deviation_2_health_is_checked_every_60_seconds() {
     let mut mailbox = house.mailbox("desk", &[Topic::SystemEvents]);
     let probe = |free| {
         Input::Probe(Probe {
+            journal: Ok(()),
             store: Ok(Duration::from_millis(2)),
             disk_free_mib: Some(free),
             clock_drift: Duration::ZERO,

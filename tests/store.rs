@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use andon::coordinator::record::{Record, RecordKind};
 use andon::domain::{Actor, SafeText, Seq, Timestamp};
 use andon::store::{
-    Anchor, AppendError, Checkpoint, DataDir, Disk, Fault, FsDisk, JournalFile, Reader, Recovered, Resume,
-    Scope, SegmentNo, SyncMode, Trouble, Verdict, WriteError, Writer, WriterState, WriterThread, recover,
-    verify,
+    Anchor, AppendError, Checkpoint, CheckpointOpen, CheckpointStore, DataDir, Disk, Fault, FsDisk, Hash,
+    JournalFile, Reader, RecoverError, Recovered, Resume, Scope, SegmentNo, SyncMode, Trouble, Verdict,
+    WriteError, Writer, WriterState, WriterThread, recover, still_holds, verify,
 };
 
 fn record(seq: u64) -> Record {
@@ -360,12 +360,22 @@ fn sixty_four_writers_keep_their_order_and_what_is_called_durable_is_readable() 
 struct BadDisk {
     inner: FsDisk,
     failing: Arc<AtomicBool>,
+    /// There is no room for the reserve.
+    tight: Arc<AtomicBool>,
+    /// Giving the reserve back makes room.
+    reserve_helps: bool,
     held: Arc<Mutex<()>>,
 }
 
 impl BadDisk {
     fn new(fixture: &Fixture) -> Self {
-        Self { inner: fixture.dir.journal_disk(true), failing: Arc::default(), held: Arc::default() }
+        Self {
+            inner: fixture.dir.journal_disk(true),
+            failing: Arc::default(),
+            tight: Arc::default(),
+            reserve_helps: false,
+            held: Arc::default(),
+        }
     }
 
     fn spawn(&self, queue_max: usize) -> WriterThread {
@@ -398,7 +408,15 @@ impl Disk for BadDisk {
     }
 
     fn free_reserve(&mut self) -> io::Result<()> {
+        self.failing.fetch_and(!self.reserve_helps, Ordering::SeqCst);
         self.inner.free_reserve()
+    }
+
+    fn fill_reserve(&mut self) -> io::Result<()> {
+        if self.failing.load(Ordering::SeqCst) || self.tight.load(Ordering::SeqCst) {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        self.inner.fill_reserve()
     }
 }
 
@@ -456,6 +474,106 @@ fn a_failing_disk_stops_the_writer_and_reopening_loses_no_record() {
     assert_eq!((end.durable_seq(), end.state), (Seq(5), WriterState::Closed));
     assert_eq!(fixture.verdict(&[]), Verdict::Sound);
     assert_eq!(seqs(&fixture.recover().records), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn the_reserve_takes_what_a_full_disk_does_not_and_is_wanted_back() {
+    let fixture = Fixture::new();
+    fixture.dir.fill_reserve().unwrap();
+    let reserve = fixture.dir.root().join("reserve");
+    let disk = BadDisk { reserve_helps: true, ..BadDisk::new(&fixture) };
+    let mut writer = Writer::new(Box::new(disk.clone()), SyncMode::Data, Resume::FRESH);
+    writer.append(&record(1), true).unwrap();
+    writer.commit().unwrap();
+
+    disk.failing.store(true, Ordering::SeqCst);
+    disk.tight.store(true, Ordering::SeqCst);
+    writer.append(&record(2), false).unwrap();
+    assert_eq!(writer.commit().unwrap().seq, Seq(2), "in a new segment");
+    assert!(writer.failed().is_none() && writer.trouble().is_some() && !reserve.exists());
+    assert_eq!(writer.place().map(|(segment, _)| segment), Some(2));
+    assert!(matches!(writer.reopen(), Err(WriteError::Disk { doing: "fill the reserve", .. })));
+    assert!(writer.trouble().is_some(), "there is no room yet");
+
+    disk.tight.store(false, Ordering::SeqCst);
+    writer.reopen().unwrap();
+    assert!(writer.trouble().is_none() && reserve.exists());
+    writer.append(&record(3), true).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(fixture.verdict(&[]), Verdict::Sound);
+    assert_eq!(seqs(&fixture.recover().records), [1, 2, 3]);
+}
+
+#[test]
+fn a_second_failure_is_the_end_although_the_first_was_survived() {
+    let fixture = Fixture::new();
+    let disk = BadDisk { reserve_helps: true, ..BadDisk::new(&fixture) };
+    let mut writer = Writer::new(Box::new(disk.clone()), SyncMode::Data, Resume::FRESH);
+    for seq in 1..=2 {
+        disk.failing.store(true, Ordering::SeqCst);
+        writer.append(&record(seq), seq == 1).unwrap();
+        assert_eq!(writer.commit().is_ok(), seq == 1);
+    }
+    assert!(writer.failed().is_some());
+    assert_eq!(writer.committed().seq, Seq(1));
+}
+
+#[test]
+fn a_newer_version_is_refused_by_name_and_still_verifies() {
+    let fixture = Fixture::with_journal(3, 10);
+    let text = std::fs::read_to_string(fixture.segment(1)).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let json = lines[2].split_once(' ').unwrap().1.replace("\"v\":2", "\"v\":9").replace("note", "news");
+    lines[2] = format!("{} {json}", Hash::of(json.as_bytes()));
+    std::fs::write(fixture.segment(1), lines.join("\n") + "\n").unwrap();
+
+    let error = recover(&fixture.dir).unwrap_err();
+
+    assert!(matches!(error, RecoverError::Newer { seq: Seq(3), found: 9, known: Record::VERSION }));
+    let said = error.to_string();
+    assert!(said.contains("version 9") && said.contains("up to 2") && said.contains("newer andon"), "{said}");
+    assert_eq!(fixture.verdict(&[]), Verdict::Sound, "the chain needs no words");
+}
+
+#[test]
+fn a_newer_version_is_refused_although_a_checkpoint_holds_its_state() {
+    let fixture = Fixture::with_journal(3, 10);
+    let text = std::fs::read_to_string(fixture.segment(1)).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let json = lines[2].split_once(' ').unwrap().1.replace("\"v\":2", "\"v\":3");
+    lines[2] = format!("{} {json}", Hash::of(json.as_bytes()));
+    std::fs::write(fixture.segment(1), lines.join("\n") + "\n").unwrap();
+    let head = fixture.anchor_at(3);
+    let CheckpointOpen::Ready { store, .. } = CheckpointStore::open(&fixture.dir).unwrap() else {
+        panic!("a fresh store is in order")
+    };
+    store.write(&checkpoint(head)).unwrap();
+    drop(store);
+
+    assert!(matches!(recover(&fixture.dir), Err(RecoverError::Newer { seq: Seq(3), found: 3, .. })));
+}
+
+#[test]
+fn a_journal_that_is_changed_while_it_is_written_is_noticed() {
+    let fixture = Fixture::new();
+    let writer = BadDisk::new(&fixture).spawn(64);
+    let mut progress = writer.progress();
+    for seq in 1..=3 {
+        writer.append(record(seq), seq == 1).unwrap();
+    }
+    let told = block_on(progress.wait_for(|it| it.durable_seq() == Seq(3))).unwrap().clone();
+    assert_eq!(still_holds(&fixture.journal(), &told), Ok(()));
+
+    let whole = std::fs::read(fixture.segment(1)).unwrap();
+    let mut changed = whole.clone();
+    let at = whole.len() - 120;
+    changed[at] ^= 1;
+    std::fs::write(fixture.segment(1), &changed).unwrap();
+    assert!(still_holds(&fixture.journal(), &told).unwrap_err().contains("not what was written"));
+    std::fs::write(fixture.segment(1), &whole[..whole.len() - 1]).unwrap();
+    assert!(still_holds(&fixture.journal(), &told).unwrap_err().contains("is not in 00000001.log"));
+    std::fs::remove_file(fixture.segment(1)).unwrap();
+    assert!(still_holds(&fixture.journal(), &told).is_err());
 }
 
 #[test]

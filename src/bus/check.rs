@@ -72,6 +72,7 @@ fn command_bytes(command: &Command) -> usize {
         Command::AckAlarm { comment, .. } => comment.len(),
         Command::Note { text } => text.len(),
         Command::Resume
+        | Command::ReopenStore
         | Command::Flatten { .. }
         | Command::LockSymbol { .. }
         | Command::UnlockSymbol { .. }

@@ -260,6 +260,7 @@ pub fn control() -> ControlView {
         by: "daily_loss (auto)".into(),
         reason: SafeText::default(),
         recorded: Seq(18_200),
+        not_durable: false,
         epoch: Epoch { run: 1, count: 4 },
         halt_reasons: Vec::new(),
         blocks: vec![

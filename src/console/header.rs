@@ -129,11 +129,13 @@ fn state(facts: &Facts) -> Field {
         TradingState::Halted => ("■", Role::Halted),
     };
     let durable = match (state, facts.is_state_durable()) {
+        _ if control.not_durable => "",
         (TradingState::Halted, true) => " [durable]",
         (TradingState::Running | TradingState::Paused, true) => "",
         (TradingState::Running | TradingState::Paused | TradingState::Halted, false) => " [writing]",
     };
-    let short = format!("{glyph} {state}");
+    // What cannot be proved later is never left out.
+    let short = format!("{glyph} {state}{}", if control.not_durable { ", NOT DURABLE" } else { "" });
     if control.state != state {
         let wordings = [
             (3, format!("{short}{durable} by the gate, core follows")),

@@ -122,6 +122,7 @@ impl Coordinator {
             Command::ResetAlarm { target } => {
                 self.alarm_command(cx, &actor, &AlarmEvent::Reset { target, by: actor.clone() })
             }
+            Command::ReopenStore => return self.reopen_store(cx, id),
             Command::Note { text } => {
                 self.record(cx, actor, RecordKind::Note { text: SafeText::ours(text) });
                 CommandOutcome::done("noted")

@@ -250,6 +250,7 @@ impl Coordinator {
                 self.live
                     .journal_fault
                     .as_ref()
+                    .or(self.live.health.journal_problem())
                     .map(|fault| format!("{fault}: put it right and start again")),
             ),
             check(

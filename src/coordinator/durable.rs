@@ -231,6 +231,7 @@ impl Durable {
                 self.orders_ended.retain(|ended| *ended != order.client_id);
                 self.orders.insert(order.client_id, tracked);
             }
+            RecordKind::OrderAdopted(order) => self.adopt(order, at),
             RecordKind::OrderStatus { client_id, status, .. } => self.apply_order_status(*client_id, *status),
             RecordKind::Fill { posting, done } => self.apply_fill(posting, *done, at.market),
             RecordKind::Breaker(transition) => {
@@ -323,6 +324,16 @@ impl Durable {
             self.outcomes_today = (day, BTreeMap::new());
         }
         *self.outcomes_today.1.entry(outcome).or_default() += 1;
+    }
+
+    /// It is out, whatever has become of it; its number is taken.
+    fn adopt(&mut self, order: &Order, at: Now) {
+        if let Purpose::Reduce { number } | Purpose::Flatten { number } = order.purpose {
+            self.last_closing = self.last_closing.max(number);
+        }
+        let (order, status, filled) = (order.clone(), OrderStatus::Sent, Decimal::ZERO);
+        self.orders_ended.retain(|ended| *ended != order.client_id);
+        self.orders.insert(order.client_id, TrackedOrder { order, status, filled, at });
     }
 
     fn apply_order_status(&mut self, client_id: ClientOrderId, status: OrderStatus) {

@@ -10,7 +10,7 @@ use super::record::Record;
 use super::task::TaskRun;
 use crate::domain::{
     ClientOrderId, CommandId, CommandOutcome, Epoch, Message, Order, RunId, SafeText, Seq, Timestamp,
-    TradingState,
+    TradeId, TradingState,
 };
 
 /// One thing to do.
@@ -46,6 +46,19 @@ pub enum Effect {
     Query {
         /// Which.
         client_id: ClientOrderId,
+    },
+    /// Ask the venue what it has executed since a trade, and what rests there. Waits for the records before it;
+    /// answered by `OrderFound` for each order concerned, then by its executions in their order.
+    FetchFills {
+        /// The last trade up to which every one is in the books.
+        after: TradeId,
+    },
+    /// What was noted beside the latch is in the journal now. Waits for the records before it.
+    PutNotesAway,
+    /// Try to write the journal again, in a new segment. Immediate; answered by `StoreReopened`.
+    ReopenStore {
+        /// The command that asked for it.
+        command: CommandId,
     },
     /// Start a task run. Immediate.
     RunTask(Box<TaskRun>),

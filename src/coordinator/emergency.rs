@@ -10,8 +10,7 @@ use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{EmergencyAction, EmergencyVerb};
 use crate::domain::{
-    Actor, CommandOutcome, Now, Payload, Pct, Priority, RiskAlert, SafeText, Severity, Timestamp,
-    TradingState, checked_sub,
+    Actor, CommandOutcome, Now, Payload, Pct, Priority, RiskAlert, SafeText, Severity, Timestamp, checked_sub,
 };
 use crate::risk::{BreakerName, BreakerTransition, Trip};
 
@@ -189,19 +188,6 @@ impl Coordinator {
     pub(super) fn latch_failed(&mut self, cx: &mut Cx<'_>, error: &SafeText) {
         let key = AlarmKey::about(AlarmSource::StoreFault, Subject::Component("latch".to_owned()));
         self.raise_moment(cx, key, "HALT is not on disk", error);
-    }
-
-    /// The journal cannot be written: nothing may be traded that nobody could prove.
-    pub(super) fn store_failed(&mut self, cx: &mut Cx<'_>, error: &SafeText) {
-        self.live.health.store_failed = Some(error.clone());
-        let reason = SafeText::ours(format!("journal cannot be written: {error}"));
-        if self.durable.control.state == TradingState::Halted {
-            // Whoever noticed has shut the gate already: its epoch must be known here.
-            self.shut_gate(cx, TradingState::Halted, &reason);
-        } else {
-            self.halt(cx, Actor::Runtime, reason);
-        }
-        self.raise(cx, AlarmKey::of(AlarmSource::JournalFault), "journal cannot be written", error);
     }
 }
 

@@ -23,8 +23,10 @@ pub(super) struct HealthState {
     pub probe: Option<Probe>,
     /// Records that wait for the disk, and how long the oldest has waited.
     pub lag: (u64, Duration),
-    /// The journal cannot be written.
+    /// A write of the journal failed, and it was not reopened since.
     pub store_failed: Option<SafeText>,
+    /// Nothing that happens now is in the journal.
+    pub not_durable: bool,
     /// What the bus had lost at the last check.
     pub bus: BusLosses,
     /// Result of the last check.
@@ -37,6 +39,11 @@ impl HealthState {
         self.store_failed.is_some()
             || self.lag.0 > config.outbox_records_max
             || self.lag.1 > config.outbox_wait_max
+    }
+
+    /// What is wrong with the journal on the disk.
+    pub fn journal_problem(&self) -> Option<&SafeText> {
+        self.probe.as_ref().and_then(|probe| probe.journal.as_ref().err())
     }
 
     /// What keeps the store from being trusted.
@@ -223,9 +230,12 @@ impl Coordinator {
         }
     }
 
-    /// Whether the journal was whole at the start and can be written now; how far it is.
+    /// Whether the journal was whole at the start, can be written now, and still holds its last durable record as it
+    /// was written; how far it is.
     fn check_journal(&self) -> Finding {
-        let fault = self.live.journal_fault.as_ref().or(self.live.health.store_failed.as_ref());
+        let health = &self.live.health;
+        let fault = self.live.journal_fault.as_ref().or(health.store_failed.as_ref());
+        let fault = fault.or(health.journal_problem());
         match fault {
             Some(fault) => Finding::new("journal", HealthStatus::Failed, fault.to_string()),
             None => Finding::new("journal", HealthStatus::Ok, self.durable.seq.to_string()),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::conflict::{CallFailure, Resolved};
 use super::task::{TaskFailure, TaskOutput};
 use crate::domain::{
-    Actor, Candle, ClientOrderId, Command, CommandId, DecisionId, Epoch, ReasonCode, RunId, SafeText, Symbol,
-    Timestamp, Topic, TradingState, VenueEvent,
+    Actor, Candle, ClientOrderId, Command, CommandId, DecisionId, Epoch, Order, ReasonCode, RunId, SafeText,
+    Symbol, Timestamp, Topic, TradingState, VenueEvent,
 };
 
 /// One thing that happened.
@@ -110,11 +110,25 @@ pub enum Input {
         /// How long the oldest has waited, operator time.
         oldest: Duration,
     },
-    /// The journal cannot be written any more.
+    /// The journal cannot be written any more: what follows is not durable, and only what makes things safer goes out.
     StoreFailed {
         /// Why.
         error: SafeText,
     },
+    /// A write of the journal failed; it goes on in the space that was kept in reserve.
+    StoreOnReserve {
+        /// Why.
+        error: SafeText,
+    },
+    /// How a try to write the journal again ended.
+    StoreReopened {
+        /// The command that asked for it.
+        command: CommandId,
+        /// Everything so far is durable and the reserve is filled, or what is in the way.
+        result: Result<(), SafeText>,
+    },
+    /// The venue has an order of which the journal may know nothing.
+    OrderFound(Box<Order>),
     /// Result of the runtime's own checks (disk, clock, mailboxes).
     Probe(Probe),
     /// A message of the core found a mailbox full that must not lose any: the bus has closed it.
@@ -156,6 +170,12 @@ pub struct Started {
     pub latched: Option<SafeText>,
     /// The journal lost records or is damaged: what was found.
     pub journal_fault: Option<SafeText>,
+    /// The journal goes on in a new segment, which begins with the whole state.
+    pub begins_segment: bool,
+    /// Orders that went out while the journal could not be written, as they stand beside the latch.
+    pub noted: Vec<Order>,
+    /// Such orders may be missing: why.
+    pub notes_fault: Option<SafeText>,
     /// The last line of the journal was torn and moved aside: where to.
     pub torn: Option<SafeText>,
     /// The checkpoint was damaged and moved aside: where to.
@@ -185,6 +205,8 @@ pub enum Confirmation {
 /// What the runtime measured of its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
+    /// The last durable record still stands in the journal as it was written; or what is wrong.
+    pub journal: Result<(), SafeText>,
     /// How long a test write with fsync took, or why it failed.
     pub store: Result<Duration, SafeText>,
     /// Free space in the data directory, MiB; none when it cannot be told.

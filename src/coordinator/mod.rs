@@ -2,7 +2,7 @@
 //! nothing: the runtime feeds it one [`Input`] at a time and carries out the [`Effect`]s.
 //!
 //! Where things live: `control` (state, gate), `start` (restart), `cancel` (what a halt takes back), `command` (what operators ask), `tasks` and `schedule`
-//! (agents), `consensus`, `conflict`, `routing` (signal to order), `resolution` (models asked about conflicts),
+//! (agents), `store` (a journal that cannot be written), `consensus`, `conflict`, `routing` (signal to order), `resolution` (models asked about conflicts),
 //! `providers` (how the models are), `execution` (what the venue says), `rebalance`
 //! and `dca` (plans and legs), `emergency` (breakers, closings), `degradation`, `health`, `alarms`; `durable` and
 //! `record` (what survives), `view` and `snapshot` (what is seen).
@@ -46,6 +46,7 @@ pub mod schedule;
 pub mod snapshot;
 mod start;
 mod still_holds;
+mod store;
 pub mod task;
 mod tasks;
 #[cfg(test)]
@@ -354,7 +355,10 @@ impl Coordinator {
             Input::GateNotOpened { command } => self.gate_not_opened(cx, command),
             Input::StoreLag { waiting, oldest } => self.store_lag(cx, waiting, oldest),
             Input::StoreFailed { error } => self.store_failed(cx, &error),
-            Input::Probe(probe) => self.live.health.probe = Some(probe),
+            Input::StoreOnReserve { error } => self.store_on_reserve(cx, &error),
+            Input::StoreReopened { command, result } => self.store_reopened(cx, command, result),
+            Input::OrderFound(order) => self.order_found(cx, &order),
+            Input::Probe(probe) => self.probed(cx, probe),
             Input::MailboxClosed { subscriber, topic, depth } => {
                 self.mailbox_closed(cx, &subscriber, topic, depth);
             }
@@ -466,9 +470,14 @@ impl Coordinator {
         if self.durable.seq.0.saturating_sub(self.durable.segment_at.0)
             >= self.config.orchestration.store.segment_records
         {
-            let state = Box::new(self.durable.clone());
-            self.record(cx, Actor::Runtime, RecordKind::State(state));
+            self.record_state(cx);
         }
+    }
+
+    /// The full state, which begins a segment.
+    fn record_state(&mut self, cx: &mut Cx<'_>) {
+        let state = Box::new(self.durable.clone());
+        self.record(cx, Actor::Runtime, RecordKind::State(state));
     }
 
     /// Puts a message of the core on the bus.

@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::risk::{BreakerTransition, StreakTransition};
 
-/// One line of the journal, before the writer adds the hash chain.
+/// One line of the journal, before the writer adds version and hash chain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Its number; the first is 1, without gaps.
@@ -33,6 +33,14 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub kind: RecordKind,
+}
+
+impl Record {
+    /// Version of the words in which records are written. It rises with every kind, field or value that an earlier
+    /// program would not read or would read otherwise; what earlier ones have written is read for ever.
+    ///
+    /// 1: the first. 2: adopted orders, the command `reopen_store`.
+    pub const VERSION: u16 = 2;
 }
 
 /// What happened. A closed enum; the JSON has `kind` and `data`.
@@ -100,6 +108,9 @@ pub enum RecordKind {
     },
     /// An order is about to be handed over.
     OrderIntended(Box<Order>),
+    /// An order that went out without its record, because the journal could not be written: found beside the latch or
+    /// at the venue.
+    OrderAdopted(Box<Order>),
     /// What became of an order.
     OrderStatus {
         /// Which.
@@ -154,7 +165,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// The names of all kinds, in the order of their declaration.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 22] = [
         "state",
         "run_started",
         "run_ended",
@@ -165,6 +176,7 @@ impl RecordKind {
         "decision",
         "decision_ended",
         "order_intended",
+        "order_adopted",
         "order_status",
         "fill",
         "breaker",
@@ -191,6 +203,7 @@ impl RecordKind {
             Self::Decision(_) => "decision",
             Self::DecisionEnded { .. } => "decision_ended",
             Self::OrderIntended(_) => "order_intended",
+            Self::OrderAdopted(_) => "order_adopted",
             Self::OrderStatus { .. } => "order_status",
             Self::Fill { .. } => "fill",
             Self::Breaker(_) => "breaker",

@@ -66,6 +66,8 @@ pub struct ControlView {
     pub reason: SafeText,
     /// The record of the change: `[writing]` until it is durable.
     pub recorded: Seq,
+    /// The journal cannot be written: nothing that happens now is in it.
+    pub not_durable: bool,
     /// Epoch of the gate as the core knows it.
     pub epoch: Epoch,
     /// Why the system is halted, one per halt; empty unless HALTED.

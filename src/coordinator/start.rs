@@ -23,9 +23,8 @@ impl Coordinator {
         self.live.config_changed =
             !first_run && self.durable.config_fingerprint != started.config_fingerprint;
         self.live.journal_fault.clone_from(&started.journal_fault);
-        if self.durable.seq.0 == 0 {
-            let state = Box::new(self.durable.clone());
-            self.record(cx, Actor::Runtime, RecordKind::State(state));
+        if self.durable.seq.0 == 0 || started.begins_segment {
+            self.record_state(cx);
         }
         self.live.run = started.run;
         self.live.epoch = Epoch { run: started.run, count: 0 };
@@ -39,6 +38,10 @@ impl Coordinator {
         let providers = self.live.providers.keys().cloned().collect();
         self.degradation_event(cx, &DegradationEvent::Restart { providers });
         self.restart_legs(cx);
+        self.adopt_noted(cx, started);
+        if !first_run {
+            cx.effects.push(Effect::FetchFills { after: self.durable.account.trades().complete_to() });
+        }
         self.reconcile_orders(cx);
         self.end_orphaned_decisions(cx);
         let said = format!("run {} is {}", self.live.run, self.durable.control.state);

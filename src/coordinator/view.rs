@@ -102,6 +102,7 @@ impl Dirty {
                 self.plans = true;
             }
             RecordKind::OrderIntended(_)
+            | RecordKind::OrderAdopted(_)
             | RecordKind::OrderStatus { .. }
             | RecordKind::Breaker(_)
             | RecordKind::Streak(_)
@@ -160,6 +161,7 @@ impl Coordinator {
             by: control.by.to_string(),
             reason: control.reason.clone(),
             recorded: control.recorded,
+            not_durable: self.live.health.not_durable,
             epoch: self.live.epoch,
             halt_reasons: control.halt_reasons.clone(),
             blocks: self.global_blocks(now),

@@ -180,6 +180,8 @@ pub enum Command {
         /// Which.
         target: AlarmTarget,
     },
+    /// Go on writing the journal in a new segment, after its disk has failed.
+    ReopenStore,
     /// Write a line into the journal.
     Note {
         /// The line.
@@ -191,7 +193,7 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
-    /// It was carried out and is durable.
+    /// It was carried out and is durable, unless it says otherwise.
     Done {
         /// What that means now, in one line.
         detail: SafeText,
@@ -217,6 +219,15 @@ impl Outcome {
     /// Whether it was carried out.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done { .. })
+    }
+
+    /// The same, said while the journal cannot be written.
+    #[must_use]
+    pub fn not_durable(self) -> Self {
+        match self {
+            Self::Done { detail } => Self::done(format!("{detail} (NOT DURABLE: not in the journal)")),
+            refused @ Self::Refused { .. } => refused,
+        }
     }
 }
 
@@ -248,7 +259,7 @@ pub enum CommandParseError {
 const SPAN_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 /// Name, usage and tier of every command, in the order of the documentation.
-const COMMANDS: [(&str, &str, Tier); 22] = [
+const COMMANDS: [(&str, &str, Tier); 23] = [
     ("pause", "pause [REASON]", Tier::Safer),
     ("resume", "resume", Tier::Looser),
     ("halt", "halt [REASON]", Tier::Safer),
@@ -270,6 +281,7 @@ const COMMANDS: [(&str, &str, Tier); 22] = [
     ("cancel_plan", "cancel_plan PLAN|all", Tier::Safer),
     ("ack_alarm", "ack_alarm ALARM|all [COMMENT]", Tier::Safer),
     ("reset_alarm", "reset_alarm ALARM|all", Tier::Looser),
+    ("reopen_store", "reopen_store", Tier::Looser),
     ("note", "note TEXT", Tier::Safer),
 ];
 
@@ -319,6 +331,7 @@ impl Command {
             Self::CancelPlan { .. } => "cancel_plan",
             Self::AckAlarm { .. } => "ack_alarm",
             Self::ResetAlarm { .. } => "reset_alarm",
+            Self::ReopenStore => "reopen_store",
             Self::Note { .. } => "note",
         }
     }
@@ -479,6 +492,7 @@ impl Words<'_> {
             }
             "ack_alarm" => Command::AckAlarm { target: self.take_target()?, comment: self.take_rest() },
             "reset_alarm" => Command::ResetAlarm { target: self.take_target()? },
+            "reopen_store" => Command::ReopenStore,
             _ => Command::Note { text: self.required_rest("the text")? },
         };
         match self.rest.first() {
@@ -528,6 +542,7 @@ mod tests {
                 "rearm_breaker daily_loss new day",
                 Command::RearmBreaker { name: "daily_loss".into(), reason: "new day".into() },
             ),
+            ("reopen_store", Command::ReopenStore),
             ("note hello there", Command::Note { text: "hello there".into() }),
         ] {
             assert_eq!(Command::parse(text), Ok(command), "{text}");
@@ -561,6 +576,7 @@ mod tests {
             ("release x", Tier::WithCode),
             ("flatten", Tier::WithCode),
             ("run_leg 1/1", Tier::Looser),
+            ("reopen_store", Tier::Looser),
         ] {
             assert_eq!(Command::parse(text).unwrap().tier(), tier);
         }

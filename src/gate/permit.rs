@@ -27,6 +27,8 @@ pub enum Recorded {
     Journal(Seq),
     /// Beside the halt latch, because the journal cannot be written.
     BesideLatch,
+    /// Nowhere here: not even the file beside the latch could be written. The venue's own record is the only one.
+    AtVenueOnly,
 }
 
 /// Names one order of a recorded flatten or emergency action: the only thing of which a `Permit<Flatten>` is

@@ -13,7 +13,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use super::accidents::{self, Step};
 use super::clock::{self, LiveClock};
 use super::handle::{Handle, Request};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Ready};
 use super::panics;
 use super::script::Script;
 use super::start::Assembly;
@@ -32,7 +32,8 @@ use crate::domain::{Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Time
 use crate::llm::Exchange;
 use crate::market::{Feed, FeedEvent};
 use crate::store::{
-    Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread, keep_model_texts,
+    Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread,
+    keep_model_texts, still_holds,
 };
 
 /// Records that may wait for the writer before the store counts as failed.
@@ -69,6 +70,17 @@ enum Woken {
     Time,
 }
 
+/// How far the journal can be relied on. Worse than what the core has been told it is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Store {
+    /// It is written.
+    Open,
+    /// A write failed; the space kept in reserve takes what follows.
+    OnReserve,
+    /// It is not written, or does not get on.
+    Failed,
+}
+
 /// The loop.
 pub struct LiveDriver {
     core: Coordinator,
@@ -78,6 +90,7 @@ pub struct LiveDriver {
     writer: WriterThread,
     progress: watch::Receiver<Progress>,
     outbox: Outbox,
+    store: Store,
     clock: LiveClock,
     heartbeat: Heartbeat,
     inputs_in: mpsc::UnboundedSender<Input>,
@@ -156,6 +169,7 @@ impl LiveDriver {
         let mut driver = Self {
             tally: Tally::begin(core.durable(), begins_at),
             outbox: Outbox::new(durable),
+            store: Store::Open,
             commands: core.durable().last_command,
             checkpointed: (durable, now.operator),
             core,
@@ -208,26 +222,31 @@ impl LiveDriver {
             if end.is_some_and(|end| self.clock.now().market >= end) {
                 break SafeText::ours("end of the run");
             }
-            let wake = self.wake_in(end);
-            // Biased: what the operator asks comes before what the disk, the agents or the market say.
-            let woken = tokio::select! {
-                biased;
-                _ = stop.changed() => Woken::Time,
-                Some(request) = self.requests.recv() => Woken::Request(request),
-                Some(input) = self.inputs.recv() => Woken::Input(Box::new(input)),
-                Ok(()) = self.progress.changed() => Woken::Disk,
-                () = tokio::time::sleep(wake) => Woken::Time,
-            };
-            self.notice_gap();
-            match woken {
-                Woken::Request(request) => self.request(request),
-                Woken::Input(input) => self.input(*input),
-                Woken::Disk => self.disk_moved(),
-                Woken::Time => {}
-            }
-            self.due();
+            self.turn(end, &mut stop).await;
         };
         self.finish(reason, wall.elapsed())
+    }
+
+    /// Waits for the next thing to do, does it, and whatever is due.
+    async fn turn(&mut self, end: Option<Timestamp>, stop: &mut watch::Receiver<Option<SafeText>>) {
+        let wake = self.wake_in(end);
+        // Biased: what the operator asks comes before what the disk, the agents or the market say.
+        let woken = tokio::select! {
+            biased;
+            _ = stop.changed() => Woken::Time,
+            Some(request) = self.requests.recv() => Woken::Request(request),
+            Some(input) = self.inputs.recv() => Woken::Input(Box::new(input)),
+            Ok(()) = self.progress.changed() => Woken::Disk,
+            () = tokio::time::sleep(wake) => Woken::Time,
+        };
+        self.notice_gap();
+        match woken {
+            Woken::Request(request) => self.request(request),
+            Woken::Input(input) => self.input(*input),
+            Woken::Disk => self.disk_moved(),
+            Woken::Time => {}
+        }
+        self.due();
     }
 
     /// After a gap in the life of the process nothing is done before the core knows of it.
@@ -320,6 +339,9 @@ impl LiveDriver {
     fn input(&mut self, input: Input) {
         let now = self.clock.now();
         self.tally.input(&input);
+        if let Input::StoreReopened { result, .. } = &input {
+            self.store_reopened(result.is_ok());
+        }
         if let Input::TaskFinished { run, .. } = &input {
             self.running.remove(run);
         }
@@ -343,10 +365,11 @@ impl LiveDriver {
                 accidents::before(step);
                 self.outbox.recorded(seq);
                 if let Err(error) = self.writer.append(*record, starts_segment) {
-                    self.store_failed(&error.to_string());
+                    self.store_is(Store::Failed, &error);
                 }
                 accidents::after(step, || self.progress.borrow().durable_seq() >= seq);
             }
+            Effect::ReopenStore { command } => self.reopen_store(command),
             Effect::RunTask(run) => self.run_task(*run),
             Effect::AbandonTask(run) => {
                 if let Some(task) = self.running.remove(&run) {
@@ -363,6 +386,8 @@ impl LiveDriver {
             | Effect::Submit { .. }
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }
+            | Effect::FetchFills { .. }
+            | Effect::PutNotesAway
             | Effect::Reply { .. }
             | Effect::OpenGate { .. }
             | Effect::ReleaseLatch { .. }) => self.outbox.push(effect, now),
@@ -371,22 +396,39 @@ impl LiveDriver {
 
     /// Lets out what no longer waits for the disk.
     fn flush(&mut self) {
-        while let Some(effect) = self.outbox.pop_ready() {
-            match effect {
-                Effect::Reply { command, outcome } => {
-                    if let Some(reply) = self.replies.remove(&command) {
-                        // A console that has gone does not need the answer; the journal has it.
-                        drop(reply.send(outcome));
-                    }
+        if self.outbox.is_full() {
+            self.store_is(Store::Failed, &"the disk does not get on: too much waits for it");
+        }
+        while let Some(ready) = self.outbox.pop_ready() {
+            match ready {
+                Ready::Durable(Effect::Reply { command, outcome }) => self.reply(command, outcome),
+                Ready::NotDurable(Effect::Reply { command, outcome }) => {
+                    self.reply(command, outcome.not_durable());
                 }
-                effect => self.carry_out(effect),
+                Ready::Durable(effect) => self.carry_out(effect),
+                Ready::NotDurable(effect) => {
+                    let now = self.clock.now().market;
+                    let heard = tokio::task::block_in_place(|| self.world.carry_out_not_durable(now, effect));
+                    self.hear_all(heard);
+                }
             }
+        }
+    }
+
+    fn reply(&mut self, command: CommandId, outcome: CommandOutcome) {
+        if let Some(reply) = self.replies.remove(&command) {
+            // A console that has gone does not need the answer; the journal has it.
+            drop(reply.send(outcome));
         }
     }
 
     fn carry_out(&mut self, effect: Effect) {
         let now = self.clock.now().market;
         let heard = tokio::task::block_in_place(|| self.world.carry_out(now, effect));
+        self.hear_all(heard);
+    }
+
+    fn hear_all(&self, heard: Vec<Input>) {
         for input in heard {
             self.hear(input);
         }
@@ -453,19 +495,66 @@ impl LiveDriver {
         self.outbox.durable(progress.durable_seq());
         match progress.state {
             WriterState::Open | WriterState::Closed => {}
-            WriterState::Failed { error } => self.store_failed(&error.to_string()),
-            WriterState::Gone => self.store_failed("the writer's thread ended"),
+            WriterState::OnReserve { error } => self.store_is(Store::OnReserve, &error),
+            WriterState::Failed { error } => self.store_is(Store::Failed, &error),
+            WriterState::Gone => self.store_is(Store::Failed, &"the writer's thread ended"),
         }
         self.flush();
     }
 
-    fn store_failed(&mut self, why: &str) {
+    /// The journal has got worse: nothing is traded any more, and if nothing is written any more nothing waits for it.
+    /// The core is told once; only an answer to a reopening makes it better.
+    fn store_is(&mut self, store: Store, why: &dyn std::fmt::Display) {
+        if store <= self.store {
+            return;
+        }
+        self.store = store;
         self.world.gate.halt();
-        self.hear(Input::StoreFailed { error: SafeText::ours(why) });
+        let error = SafeText::ours(why);
+        tracing::error!(?store, %error, "the journal has failed");
+        self.outbox.set_disk_failed(store == Store::Failed);
+        self.hear(match store {
+            Store::Failed => Input::StoreFailed { error },
+            Store::Open | Store::OnReserve => Input::StoreOnReserve { error },
+        });
     }
 
-    /// Tells the core when the disk falls behind, and when it has caught up.
+    fn reopen_store(&mut self, command: CommandId) {
+        let answer = match self.writer.reopen() {
+            Ok(answer) => answer,
+            Err(error) => {
+                return self.hear(Input::StoreReopened { command, result: Err(SafeText::ours(error)) });
+            }
+        };
+        let inputs = self.inputs_in.clone();
+        let waiting = tokio::spawn(async move {
+            let result = match answer.await {
+                Ok(result) => result.map(drop).map_err(SafeText::ours),
+                Err(_) => Err(SafeText::ours("the journal's writer has ended; restart andon")),
+            };
+            // Only a process that ends does not listen.
+            drop(inputs.send(Input::StoreReopened { command, result }));
+        });
+        self.supervise("reopening of the store", waiting);
+    }
+
+    /// What the writer says now counts, before the core goes on: it may write again although the reserve is not filled,
+    /// and it may have failed since.
+    fn store_reopened(&mut self, is_open: bool) {
+        let state = self.progress.borrow().state.clone();
+        let writes = matches!(state, WriterState::Open | WriterState::OnReserve { .. });
+        if is_open || (writes && self.store == Store::Failed) {
+            self.store = Store::Open;
+            self.outbox.set_disk_failed(false);
+        }
+        self.disk_moved();
+    }
+
+    /// Tells the core when the disk falls behind, and when it has caught up. One that has failed is not behind.
     fn watch_lag(&mut self) {
+        if self.store == Store::Failed {
+            return;
+        }
         let (waiting, oldest) = self.outbox.lag(self.clock.now().operator);
         let config = &self.core.config().orchestration.store;
         let lags = waiting > config.outbox_records_max || oldest > config.outbox_wait_max;
@@ -484,11 +573,14 @@ impl LiveDriver {
         self.probed_at = now;
         let (dir, inputs, clock, bus) =
             (Arc::clone(&self.dir), self.inputs_in.clone(), self.clock, self.world.bus.clone());
+        let progress = self.progress.borrow().clone();
         let probe = tokio::task::spawn_blocking(move || {
             panics::provoke("probe");
+            let journal = still_holds(&dir.journal(), &progress).map_err(SafeText::ours);
             let before = clock::monotonic();
             let store = dir.test_write().map(|()| before.elapsed()).map_err(SafeText::ours);
             let probe = Probe {
+                journal,
                 store,
                 disk_free_mib: disk_free_mib(dir.root()),
                 clock_drift: clock.drift(),

@@ -20,13 +20,13 @@ use crate::coordinator::durable::Durable;
 use crate::coordinator::input::Started;
 use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
-use crate::domain::{InstallId, Now, SafeText, Symbol, Timestamp, TradingState};
+use crate::domain::{InstallId, Now, Order, SafeText, Symbol, Timestamp, TradingState};
 use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
 use crate::store::{
     Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
-    LockError, RecoverError, Recovered, SyncMode, Trouble, Writer, recover,
+    LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Writer, recover,
 };
 use crate::venue::{LogError, PaperTerms, PaperVenue};
 
@@ -182,6 +182,8 @@ impl Assembly {
             tracing::warn!(%error, "no space could be reserved for recording a halt on a full disk");
         }
         let (latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
+        let beside_latch = OrderNotes::new(dir.root());
+        let (noted, notes_fault) = read_notes(&beside_latch);
         let recovered = recover(&dir)?;
         let faults = Faults::of(&recovered);
         let resume = recovered.resume;
@@ -217,6 +219,9 @@ impl Assembly {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_fingerprint: config.fingerprint().map_err(StartError::Fingerprint)?,
             latched,
+            begins_segment: resume.begins_segment(),
+            noted,
+            notes_fault,
             journal_fault: faults.journal,
             torn: faults.torn,
             checkpoint_rebuilt: faults.checkpoint,
@@ -232,6 +237,7 @@ impl Assembly {
             agents: agents.into_iter().map(|agent| (agent.task(), Arc::from(agent))).collect(),
             models,
             latch: Some(latch),
+            notes: Some(beside_latch),
         };
         let script =
             options.operator_script.as_deref().map(|path| Script::load(path, begins_at)).transpose()?;
@@ -249,6 +255,20 @@ impl Assembly {
         }
         let checkpoints = Arc::new(recovered.store);
         Ok(Self { core, world, feed, journal, checkpoints, script, started, begins_at, dir, lock })
+    }
+}
+
+/// The orders beside the latch, and why some of them may be missing. Makes room for more.
+fn read_notes(notes: &OrderNotes) -> (Vec<Order>, Option<SafeText>) {
+    if let Err(error) = notes.arm() {
+        tracing::error!(%error, "orders beside the latch will need disk space to be noted");
+    }
+    match notes.read() {
+        Ok(Noted { orders, unreadable: 0 }) => (orders, None),
+        Ok(Noted { orders, unreadable }) => {
+            (orders, Some(SafeText::ours(format!("{unreadable} lines of halt.orders cannot be read"))))
+        }
+        Err(error) => (Vec::new(), Some(SafeText::ours(format!("halt.orders cannot be read: {error}")))),
     }
 }
 

@@ -228,6 +228,9 @@ impl Tally {
             | Effect::CancelAll
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }
+            | Effect::FetchFills { .. }
+            | Effect::PutNotesAway
+            | Effect::ReopenStore { .. }
             | Effect::Resolve(_)
             | Effect::ProbeProvider { .. }
             | Effect::AbandonModelCalls
@@ -294,6 +297,7 @@ impl Tally {
             | RecordKind::Breaker(_)
             | RecordKind::Streak(_)
             | RecordKind::Closing(_)
+            | RecordKind::OrderAdopted(_)
             | RecordKind::ClosingEnded { .. }
             | RecordKind::Plan(_)
             | RecordKind::Alarm(_)

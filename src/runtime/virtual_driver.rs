@@ -297,10 +297,16 @@ impl VirtualDriver {
         match effect {
             Effect::Record(record) => {
                 let starts_segment = matches!(record.kind, RecordKind::State(_));
-                if let Err(error) = self.journal.append(&record, starts_segment) {
-                    self.journal_error.get_or_insert(error);
+                drop(self.journal.append(&record, starts_segment));
+                // A run that nobody watches ends at the first trouble of its disk.
+                if self.journal_error.is_none() {
+                    self.journal_error = self.journal.trouble().cloned();
                 }
                 Vec::new()
+            }
+            Effect::ReopenStore { command } => {
+                let result = self.journal.reopen().map(drop).map_err(SafeText::ours);
+                vec![Input::StoreReopened { command, result }]
             }
             Effect::RunTask(run) => {
                 self.run_task(*run);
@@ -338,6 +344,8 @@ impl VirtualDriver {
             | Effect::CancelAll
             | Effect::ShrinkProtection { .. }
             | Effect::Query { .. }
+            | Effect::FetchFills { .. }
+            | Effect::PutNotesAway
             | Effect::ShutGate { .. }
             | Effect::OpenGate { .. }
             | Effect::SetLatch { .. }

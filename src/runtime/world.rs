@@ -16,14 +16,14 @@ use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::task::{TaskFailure, TaskOutput, TaskRun};
 use crate::domain::{
-    Actor, Candle, ClientOrderId, Epoch, Message, Order, Purpose, ReasonCode, SafeText, Seq, Timestamp,
+    Actor, Candle, ClientOrderId, Epoch, Message, Order, Purpose, ReasonCode, SafeText, Timestamp, TradeId,
     TradingState, Untrusted, VenueEvent,
 };
 use crate::gate::{AnyPermit, FlattenOrder, Gate, Recorded, Refused};
 use crate::llm::Providers;
 use crate::market::CandleStore;
-use crate::store::{Hash, Latch, LatchState};
-use crate::venue::{CancelScope, Venue, VenueError};
+use crate::store::{Hash, Latch, LatchState, OrderNotes};
+use crate::venue::{Answer, CancelScope, OrderReport, Venue, VenueError};
 
 /// Longest text of the HALT latch that is shown, characters.
 const LATCH_CHARS_MAX: usize = 200;
@@ -113,6 +113,8 @@ pub struct World {
     pub models: Providers,
     /// None where a run leaves nothing behind.
     pub latch: Option<WatchedLatch>,
+    /// Where orders are noted while the journal cannot be written.
+    pub notes: Option<OrderNotes>,
 }
 
 impl World {
@@ -166,7 +168,16 @@ impl World {
                 tracing::warn!(order = %order.client_id, "the deadline of an order passed before it could go out");
                 vec![Input::NotHandedOver { client_id: order.client_id, reason: ReasonCode::DeadlinePassed }]
             }
-            Effect::Submit { order, approved, recorded, .. } => self.submit(now, &order, approved, recorded),
+            Effect::Submit { order, approved, recorded, .. } => {
+                self.submit(now, &order, approved, Recorded::Journal(recorded))
+            }
+            Effect::FetchFills { after } => self.fills_since(after),
+            Effect::PutNotesAway => {
+                if let Some(Err(error)) = self.notes.as_ref().map(OrderNotes::put_away) {
+                    tracing::error!(%error, "orders noted beside the latch are adopted but still noted");
+                }
+                Vec::new()
+            }
             Effect::CancelAll => {
                 let said = self.venue.cancel_all(CancelScope::Entries);
                 self.venue_said(said)
@@ -193,6 +204,7 @@ impl World {
             Effect::ReleaseLatch { seen } => self.release_latch(seen),
             Effect::Record(_)
             | Effect::Reply { .. }
+            | Effect::ReopenStore { .. }
             | Effect::RunTask(_)
             | Effect::AbandonTask(_)
             | Effect::Resolve(_)
@@ -205,6 +217,83 @@ impl World {
                 Vec::new()
             }
         }
+    }
+
+    /// Carries out an effect whose record is not on the disk and may never be: what makes things safer, and what
+    /// somebody has to hear.
+    pub fn carry_out_not_durable(&mut self, now: Timestamp, effect: Effect) -> Vec<Input> {
+        match effect {
+            Effect::Submit { order, approved, .. } => match order.purpose {
+                Purpose::Reduce { .. } | Purpose::Flatten { .. } => {
+                    let recorded = self.note(&order);
+                    self.submit(now, &order, approved, recorded)
+                }
+                Purpose::Entry { .. } | Purpose::Leg { .. } | Purpose::Exit { .. } => {
+                    let (client_id, reason) = (order.client_id, ReasonCode::GateShut);
+                    tracing::warn!(order = %client_id, "not handed over: the journal cannot be written");
+                    vec![Input::NotHandedOver { client_id, reason }]
+                }
+            },
+            Effect::OpenGate { command, .. } => vec![Input::GateNotOpened { command }],
+            // Neither is safe to believe: the latch holds, and what was noted stays noted.
+            Effect::ReleaseLatch { .. } | Effect::PutNotesAway => Vec::new(),
+            effect @ (Effect::Publish(_)
+            | Effect::CancelAll
+            | Effect::ShrinkProtection { .. }
+            | Effect::Query { .. }
+            | Effect::FetchFills { .. }
+            | Effect::ShutGate { .. }
+            | Effect::SetLatch { .. }
+            | Effect::Record(_)
+            | Effect::Reply { .. }
+            | Effect::ReopenStore { .. }
+            | Effect::RunTask(_)
+            | Effect::AbandonTask(_)
+            | Effect::Resolve(_)
+            | Effect::ProbeProvider { .. }
+            | Effect::AbandonModelCalls) => self.carry_out(now, effect),
+        }
+    }
+
+    /// Notes an order beside the latch. If even that fails it goes out all the same: a halt never traps an exit, and
+    /// the venue knows of it.
+    fn note(&self, order: &Order) -> Recorded {
+        match self.notes.as_ref().map(|notes| notes.note(order)) {
+            Some(Ok(())) => Recorded::BesideLatch,
+            Some(Err(error)) => {
+                tracing::error!(%error, order = %order.client_id, "an exit goes out that could not be noted");
+                Recorded::AtVenueOnly
+            }
+            None => Recorded::AtVenueOnly,
+        }
+    }
+
+    /// What the venue has executed since a trade, in its order, each order of it before; and what rests there.
+    fn fills_since(&mut self, after: TradeId) -> Vec<Input> {
+        let told = self.missed(after);
+        told.unwrap_or_else(|error| self.venue_said(Err(error)))
+    }
+
+    fn missed(&self, after: TradeId) -> Result<Vec<Input>, VenueError> {
+        let mut reports = self.venue.open_orders()?;
+        for fill in self.venue.fills_since(after)? {
+            let is_new = reports.iter().all(|report| report.order.client_id != fill.client_id);
+            if is_new && let Answer::Found(report) = self.venue.query(fill.client_id)? {
+                reports.push(*report);
+            }
+        }
+        let mut told: Vec<_> =
+            reports.iter().map(|report| Input::OrderFound(Box::new(report.order.clone()))).collect();
+        let mut fills = BTreeMap::new();
+        for event in reports.into_iter().flat_map(OrderReport::into_events) {
+            if let VenueEvent::Filled { fill, .. } = &event
+                && fill.trade_id > after
+            {
+                fills.insert(fill.trade_id, event);
+            }
+        }
+        told.extend(fills.into_values().map(Input::Venue));
+        Ok(told)
     }
 
     /// The core never waits: whoever must see everything and has no room is cut off, and the core hears of it; also of
@@ -257,7 +346,7 @@ impl World {
     }
 
     /// The gate first, then the venue, in one synchronous hand-over.
-    fn submit(&mut self, now: Timestamp, order: &Order, approved: Epoch, recorded: Seq) -> Vec<Input> {
+    fn submit(&mut self, now: Timestamp, order: &Order, approved: Epoch, recorded: Recorded) -> Vec<Input> {
         let client_id = order.client_id;
         let gate = self.gate.clone();
         let step = accidents::gate_of(order.purpose);
@@ -295,13 +384,13 @@ fn permit<'gate>(
     gate: &'gate Gate,
     order: &Order,
     approved: Epoch,
-    recorded: Seq,
+    recorded: Recorded,
 ) -> Result<AnyPermit<'gate>, Refused> {
     match order.purpose {
         Purpose::Entry { .. } | Purpose::Leg { .. } => gate.entry(approved).map(Into::into),
         Purpose::Exit { .. } => gate.reduce().map(Into::into),
         Purpose::Reduce { .. } | Purpose::Flatten { .. } => {
-            match FlattenOrder::new(&order.purpose, Recorded::Journal(recorded)) {
+            match FlattenOrder::new(&order.purpose, recorded) {
                 Some(flatten) => gate.flatten(flatten).map(Into::into),
                 None => gate.reduce().map(Into::into),
             }

@@ -26,7 +26,7 @@ const MANIFEST: &str = "manifest.json";
 /// Longest manifest that is read, bytes: a segment a line, for centuries.
 const MANIFEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Files at the top of a data directory that are kept.
-const KEPT: [&str; 5] = ["identity.json", "run", "venue.log", "models.log", "HALT"];
+const KEPT: [&str; 6] = ["identity.json", "run", "venue.log", "models.log", "HALT", "halt.orders"];
 /// Released latches are kept too.
 const KEPT_BEGINS: &str = "HALT.released-";
 

@@ -1,19 +1,16 @@
 //! The data directory: where things are in it, that only its owner may enter, and that it can be written.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use super::durable_file;
-use super::journal::FsDisk;
+use super::journal::{Disk as _, FsDisk};
 
 /// Only the owner may enter: the control socket in it obeys whoever can connect.
 const MODE: u32 = 0o700;
-/// Given back when the disk is full, so that the halt can still be recorded.
-const RESERVE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -101,18 +98,7 @@ impl DataDir {
     /// # Errors
     /// The operating system's answer; the space is then not reserved.
     pub fn fill_reserve(&self) -> io::Result<()> {
-        let path = self.reserve();
-        match path.metadata() {
-            Ok(found) if found.len() == RESERVE_BYTES as u64 => return Ok(()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-        // Written, not just made long: a sparse file reserves nothing.
-        file.write_all(&vec![0xa5; RESERVE_BYTES])?;
-        file.sync_all()?;
-        durable_file::sync_directory(&self.root)
+        self.journal_disk(true).fill_reserve()
     }
 
     /// The journal of this directory as a disk to write to; `durable` says whether names are fsynced too.
@@ -198,7 +184,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let dir = DataDir::open(parent.path()).unwrap();
         dir.fill_reserve().unwrap();
-        assert!(dir.reserve().metadata().unwrap().blocks() * 512 >= RESERVE_BYTES as u64);
+        assert!(dir.reserve().metadata().unwrap().blocks() * 512 >= 4 * 1024 * 1024);
         let mut disk = dir.journal_disk(true);
         disk.free_reserve().unwrap();
         disk.free_reserve().unwrap();

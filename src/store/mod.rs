@@ -11,6 +11,7 @@
 //!   identity.json              market, currency and seed that it is bound to, install id
 //!   run                        how often it was started
 //!   halt.armed | HALT          the latch; HALT.released-N are its past
+//!   halt.orders                orders sent while the journal could not be written; .adopted-N are its past
 //!   reserve                    4 MiB given back when the disk is full
 //!   journal/00000001.log ...   one record a line: <blake3 of the JSON> <JSON>
 //!   journal/00000001.log.torn  what a crash left of an unfinished line
@@ -29,6 +30,7 @@ mod journal;
 mod latch;
 mod lock;
 mod model_texts;
+mod order_notes;
 mod recovery;
 mod verify;
 
@@ -43,5 +45,6 @@ pub use journal::{
 pub use latch::{Latch, LatchError, LatchState, Latched};
 pub use lock::{Holder, InstanceLock, LockError};
 pub use model_texts::{ModelText, keep_model_texts};
+pub use order_notes::{Noted, OrderNotes};
 pub use recovery::{RecoverError, Recovered, Trouble, recover};
-pub use verify::{Scope, Verdict, VerifyReport, verify};
+pub use verify::{Scope, Verdict, VerifyReport, still_holds, verify};

@@ -62,7 +62,20 @@ impl Trouble {
 pub enum RecoverError {
     /// The journal cannot be read.
     #[error("{0}; make the data directory readable and start again")]
-    Read(#[from] ReadError),
+    Read(ReadError),
+    /// A newer version of the program wrote here, and this one would lose what it does not know.
+    #[error(
+        "journal record {seq} is of version {found}, and this andon reads versions up to {known}; start the newer andon \
+         that wrote it, or name another directory with --data-dir"
+    )]
+    Newer {
+        /// The first such record.
+        seq: Seq,
+        /// Its version.
+        found: u16,
+        /// The newest version that is known here.
+        known: u16,
+    },
     /// The torn line could not be set aside.
     #[error("the torn last line cannot be set aside ({0}); free space in the data directory and start again")]
     SetAside(std::io::Error),
@@ -124,6 +137,8 @@ pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
     let mut ended_in_order = false;
     let (report, ending) = verify::walk(&journal, &anchors, from, &mut |line| {
         ended_in_order = line.kind == journal::RUN_ENDED_KIND;
+        // What the checkpoint says of an earlier record is in the words of its version.
+        line.is_known()?;
         if line.anchor.seq > base_seq {
             records.push(line.record()?);
         }
@@ -168,12 +183,23 @@ fn after_damage(journal: &Path, anchors: &[Anchor]) -> Result<Vec<Record>, ReadE
     for record in Reader::after(journal, anchor)?.into_iter().flat_map(Reader::records) {
         match record {
             Ok(record) => records.push(record),
-            Err(error @ ReadError::Io { .. }) => return Err(error),
+            Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
             // The start is halted for the first damage already.
             Err(ReadError::Torn(_) | ReadError::Damaged { .. }) => break,
         }
     }
     Ok(records)
+}
+
+impl From<ReadError> for RecoverError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Newer { seq, found } => Self::Newer { seq, found, known: Record::VERSION },
+            error @ (ReadError::Io { .. } | ReadError::Torn(_) | ReadError::Damaged { .. }) => {
+                Self::Read(error)
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

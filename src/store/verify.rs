@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::journal::{self, Anchor, Fault, Line, ReadError, Reader, SegmentNo, Torn};
+use super::journal::{self, Anchor, Fault, Line, Progress, ReadError, Reader, SegmentNo, Torn};
 use crate::domain::Seq;
 
 /// How far back a verification looks.
@@ -95,6 +95,23 @@ pub fn verify(journal: &Path, anchors: &[Anchor], scope: Scope) -> Result<Verify
     Ok(report)
 }
 
+/// Whether the last record that the writer has made durable still stands where it was written: a look at one line,
+/// while the writer goes on.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn still_holds(journal: &Path, progress: &Progress) -> Result<(), String> {
+    let Some((segment, end)) = progress.place else { return Ok(()) };
+    let name = journal::file_name(segment);
+    let line = journal::line_before(journal, segment, end)
+        .map_err(|error| format!("record {} is not in {name}: {error}", progress.durable.seq))?;
+    if journal::anchor_of(&line) == Some(progress.durable) {
+        Ok(())
+    } else {
+        Err(format!("record {} of {name} is not what was written", progress.durable.seq))
+    }
+}
+
 /// What a walk leaves for whoever goes on writing.
 pub(super) struct Ending {
     /// The last segment with a good line, and the length of the good lines in it.
@@ -142,7 +159,7 @@ pub(super) fn walk(
             anchored = here.seq;
         }
         if let Err(why) = visit(&line) {
-            break Some(ReadError::Damaged { seq: here.seq, why });
+            break Some(ReadError::at(here.seq, why));
         }
         records += 1;
     };
@@ -155,7 +172,7 @@ pub(super) fn walk(
         Some(ReadError::Torn(torn)) if beyond.is_none() => Verdict::Torn(torn),
         Some(ReadError::Torn(torn)) => Verdict::Damaged { seq: torn.after.seq.next(), why: Fault::CutOff },
         Some(ReadError::Damaged { seq, why }) => Verdict::Damaged { seq, why },
-        Some(error @ ReadError::Io { .. }) => return Err(error),
+        Some(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
     };
     if let Some(why) = head_fault
         && matches!(verdict, Verdict::Sound | Verdict::Torn(_))

@@ -177,6 +177,17 @@ fn a_state_says_writing_until_its_record_is_on_disk_and_no_longer() {
 }
 
 #[test]
+fn what_is_not_durable_says_so_on_every_width() {
+    for width in 60..=120 {
+        let control = ControlView { not_durable: true, ..fixture::halted_control() };
+        let screen = fixture::screen(&fixture::app_of(with_control(control)), width, 24);
+        let first = screen.lines().next().unwrap();
+        assert!(first.contains("HALTED, NOT DURABLE"), "{width}: {first}");
+        assert!(!first.contains('['), "{width}: {first}");
+    }
+}
+
+#[test]
 fn a_halt_by_the_gate_alone_says_writing() {
     for width in [120, 80, 60] {
         let mut facts = fixture::facts(with_control(fixture::running_control()));

@@ -53,6 +53,9 @@ pub(super) fn started(run: u16) -> Started {
         config_fingerprint: "same".to_owned(),
         latched: None,
         journal_fault: None,
+        begins_segment: false,
+        noted: Vec::new(),
+        notes_fault: None,
         torn: None,
         checkpoint_rebuilt: None,
         keep_running: false,
@@ -88,6 +91,8 @@ pub(super) struct Desk {
     pub feed: bool,
     /// The gate's opening waits until it is let go.
     pub hold_opening: bool,
+    /// How a reopening of the store ends.
+    pub reopens: Result<(), SafeText>,
     held: Vec<Effect>,
     /// What the records make of a fresh state.
     replayed: Durable,
@@ -141,6 +146,7 @@ impl Desk {
             disk_takes: Duration::ZERO,
             feed: true,
             hold_opening: false,
+            reopens: Ok(()),
             held: Vec::new(),
             replayed: durable.clone(),
             fresh: durable,
@@ -220,7 +226,7 @@ impl Desk {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Record(record) => self.write(*record),
-            Effect::Publish(_) | Effect::AbandonTask(_) => {}
+            Effect::Publish(_) | Effect::AbandonTask(_) | Effect::PutNotesAway => {}
             Effect::Submit { order, deadline, .. }
                 if deadline.is_some_and(|deadline| self.now.market.plus(self.disk_takes) > deadline) =>
             {
@@ -267,6 +273,14 @@ impl Desk {
                     Ok(epoch) => Input::GateOpened { epoch, command },
                     Err(_) => Input::GateNotOpened { command },
                 });
+            }
+            Effect::FetchFills { after } => {
+                let told = self.venue.since(after);
+                self.inbox.extend(told);
+            }
+            Effect::ReopenStore { command } => {
+                let result = self.reopens.clone();
+                self.inbox.push_back(Input::StoreReopened { command, result });
             }
             Effect::SetLatch { reason } => self.latch = Some(reason),
             Effect::ReleaseLatch { .. } => self.latch = None,
@@ -535,6 +549,7 @@ impl Desk {
 
     pub(super) fn probe(&mut self, change: impl FnOnce(&mut Probe)) {
         let mut probe = Probe {
+            journal: Ok(()),
             store: Ok(Duration::from_millis(2)),
             disk_free_mib: Some(10_000),
             clock_drift: Duration::ZERO,

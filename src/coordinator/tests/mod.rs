@@ -12,6 +12,7 @@ mod orders;
 mod properties;
 mod signals;
 mod start;
+mod store;
 mod tasks;
 mod venue;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use super::super::input::Input;
 use super::dec;
 use crate::domain::{
     Asset, ClientOrderId, Fill, FillRole, Money, Now, Order, OrderKind, Purpose, Symbol, TradeId, Untrusted,
@@ -62,6 +63,27 @@ impl FakeVenue {
             known: BTreeMap::new(),
             trades: 0,
         }
+    }
+
+    /// What it executed since a trade, each order before, and what rests.
+    pub(super) fn since(&self, after: TradeId) -> Vec<Input> {
+        if self.mode == Mode::Unreachable {
+            return Vec::new();
+        }
+        let is_news = |known: &&Known| known.open || known.fills.iter().any(|fill| fill.trade_id > after);
+        let orders = self.known.values().filter(is_news);
+        let mut told: Vec<_> =
+            orders.clone().map(|known| Input::OrderFound(Box::new(known.order.clone()))).collect();
+        let mut fills: Vec<_> = orders
+            .flat_map(|known| {
+                let done = |at: usize| !known.open && at + 1 == known.fills.len();
+                known.fills.iter().enumerate().map(move |(at, fill)| (fill.clone(), done(at)))
+            })
+            .filter(|(fill, _)| fill.trade_id > after)
+            .collect();
+        fills.sort_by_key(|(fill, _)| fill.trade_id);
+        told.extend(fills.into_iter().map(|(fill, done)| Input::Venue(VenueEvent::Filled { fill, done })));
+        told
     }
 
     pub(super) fn submit(&mut self, now: Now, order: &Order, price: Decimal) -> Vec<VenueEvent> {

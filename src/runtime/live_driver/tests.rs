@@ -1,4 +1,6 @@
-//! Model calls of a live run: out at once, one outcome each, and none left after a halt.
+//! Model calls of a live run: out at once, one outcome each, and none left after a halt. And a run whose disk fails.
+
+mod failing_disk;
 
 use std::sync::Arc;
 

@@ -111,7 +111,7 @@ impl Filter {
             RecordKind::CommandEnded { id, .. } => self.commands.contains(id),
             RecordKind::Decision(decision) => about == About::Decision(decision.id),
             RecordKind::DecisionEnded { id, .. } => about == About::Decision(*id),
-            RecordKind::OrderIntended(order) => {
+            RecordKind::OrderIntended(order) | RecordKind::OrderAdopted(order) => {
                 let meant = about == About::Order(order.client_id) || is_for(&order.purpose, about);
                 if meant {
                     self.orders.insert(order.client_id);
@@ -171,6 +171,7 @@ fn is_aimed_at(command: &Command, about: About) -> bool {
         | Command::CancelPlan { target: PlanTarget::All }
         | Command::Pause { .. }
         | Command::Resume
+        | Command::ReopenStore
         | Command::Halt { .. }
         | Command::Release { .. }
         | Command::Flatten { .. }

@@ -67,7 +67,7 @@ impl Handover {
                     Ok(Some(line)) => (line.anchor.seq, line.record()),
                     Ok(None) | Err(ReadError::Torn(_)) => break,
                     Err(ReadError::Damaged { seq, why }) => (seq, Err(why)),
-                    Err(error @ ReadError::Io { .. }) => return Err(error.into()),
+                    Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error.into()),
                 };
                 match record {
                     Ok(record) => {
@@ -113,6 +113,7 @@ impl Handover {
             | RecordKind::Decision(_)
             | RecordKind::DecisionEnded { .. }
             | RecordKind::OrderIntended(_)
+            | RecordKind::OrderAdopted(_)
             | RecordKind::OrderStatus { .. }
             | RecordKind::Fill { .. }
             | RecordKind::Breaker(_)

@@ -70,7 +70,9 @@ pub fn walk_trail<E>(
                 // The last line is being written, or a crash left it.
                 Ok(None) | Err(ReadError::Torn(_)) => break None,
                 Err(ReadError::Damaged { seq, why }) => break Some(Gap { seq, why }),
-                Err(error @ ReadError::Io { .. }) => return Err(TrailError::Read(error)),
+                Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => {
+                    return Err(TrailError::Read(error));
+                }
             }
         };
         if let Some(gap) = gap {
@@ -94,7 +96,7 @@ fn first_segment(journal: &Path, filter: &Filter) -> Result<SegmentNo, ReadError
         let first = match reader.next_line() {
             Ok(Some(line)) => line.record().ok(),
             Ok(None) | Err(ReadError::Torn(_) | ReadError::Damaged { .. }) => None,
-            Err(error @ ReadError::Io { .. }) => return Err(error),
+            Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
         };
         if first.is_some_and(|record| operator_time(&record) <= since) {
             return Ok(segment);
@@ -115,7 +117,7 @@ pub fn last_record(journal: &Path) -> Result<Option<Record>, ReadError> {
             match reader.next_line() {
                 Ok(Some(line)) => last = line.record().ok().or(last),
                 Ok(None) | Err(ReadError::Torn(_) | ReadError::Damaged { .. }) => break,
-                Err(error @ ReadError::Io { .. }) => return Err(error),
+                Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
             }
         }
         if last.is_some() {

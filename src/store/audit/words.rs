@@ -49,7 +49,7 @@ fn what(kind: &RecordKind) -> String {
         }
         RecordKind::Decision(decision) => decided(decision),
         RecordKind::DecisionEnded { id, outcome, detail, .. } => format!("{id} {outcome} {detail}"),
-        RecordKind::OrderIntended(order) => ordered(order),
+        RecordKind::OrderIntended(order) | RecordKind::OrderAdopted(order) => ordered(order),
         RecordKind::OrderStatus { client_id, status, detail } => {
             format!("{} {} {detail}", short(&client_id.to_string()), json(status).trim_matches('"'))
         }

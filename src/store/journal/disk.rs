@@ -20,6 +20,9 @@ impl JournalFile for File {
     }
 }
 
+/// Size of the space kept for bad times: thousands of records.
+const RESERVE_BYTES: usize = 4 * 1024 * 1024;
+
 /// What a [`super::Writer`] needs of the disk.
 pub trait Disk: Send {
     /// Makes a new, empty segment whose name survives a power cut.
@@ -32,6 +35,8 @@ pub trait Disk: Send {
     fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()>;
     /// Gives back the space kept for bad times.
     fn free_reserve(&mut self) -> io::Result<()>;
+    /// Takes that space again; does nothing if it is taken.
+    fn fill_reserve(&mut self) -> io::Result<()>;
 }
 
 /// The journal directory of the file system.
@@ -93,5 +98,24 @@ impl Disk for FsDisk {
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Some(Ok(()) | Err(_)) | None => Ok(()),
         }
+    }
+
+    fn fill_reserve(&mut self) -> io::Result<()> {
+        let Some(path) = self.reserve.clone() else { return Ok(()) };
+        match path.metadata() {
+            Ok(found) if found.len() == RESERVE_BYTES as u64 => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+        // Written, not just made long: a sparse file reserves nothing.
+        let filled = file.write_all(&vec![0xa5; RESERVE_BYTES]).and_then(|()| file.sync_all());
+        if let Err(error) = filled {
+            // A part of it would only take space from the journal.
+            self.free_reserve()?;
+            return Err(error);
+        }
+        durable_file::sync_parent(&path)
     }
 }

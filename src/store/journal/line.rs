@@ -27,6 +27,15 @@ pub enum Fault {
     /// Hash and JSON agree, but this is no record.
     #[error("the record cannot be read: {0}")]
     NotARecord(String),
+    /// A later version of the program wrote it.
+    #[error(
+        "the record is of version {found}, and this andon reads versions up to {}; start the newer andon that wrote it",
+        Record::VERSION
+    )]
+    Newer {
+        /// Its version.
+        found: u16,
+    },
     /// A record is missing, repeated or out of its place.
     #[error("record {found} stands in its place")]
     WrongSeq {
@@ -57,6 +66,8 @@ pub struct Line<'a> {
     pub anchor: Anchor,
     /// The record's kind, as it is spelt in the JSON.
     pub kind: &'a str,
+    /// Version of its words: see [`Record::VERSION`].
+    pub version: u16,
     /// The JSON bytes, with `prev`.
     pub json: &'a [u8],
 }
@@ -65,16 +76,34 @@ impl Line<'_> {
     /// The whole record.
     ///
     /// # Errors
-    /// [`Fault::NotARecord`] for a kind that this version does not know.
+    /// [`Fault::Newer`], and [`Fault::NotARecord`] for what no version writes.
     pub fn record(&self) -> Result<Record, Fault> {
+        self.is_known()?;
         serde_json::from_slice(self.json).map_err(|error| Fault::NotARecord(error.to_string()))
     }
+}
+
+impl Line<'_> {
+    /// Whether this program knows the words of the record.
+    ///
+    /// # Errors
+    /// [`Fault::Newer`].
+    pub(in crate::store) const fn is_known(&self) -> Result<(), Fault> {
+        if self.version > Record::VERSION { Err(Fault::Newer { found: self.version }) } else { Ok(()) }
+    }
+}
+
+/// Lines had no version before there was a second one.
+const fn first_version() -> u16 {
+    1
 }
 
 /// The fields of which the chain is made.
 #[derive(Deserialize)]
 struct Link<'a> {
     seq: Seq,
+    #[serde(default = "first_version")]
+    v: u16,
     #[serde(borrow)]
     kind: &'a str,
     #[serde(borrow)]
@@ -98,12 +127,12 @@ pub(super) fn encode(
         out.truncate(start);
         return Err(error.to_string());
     }
-    // A record is an object with fields, so the new field goes before its last brace.
+    // A record is an object with fields, so the new ones go before its last brace.
     if out.pop() != Some(b'}') {
         out.truncate(start);
         return Err("the record is not a JSON object".to_owned());
     }
-    out.extend_from_slice(b",\"prev\":\"");
+    out.extend_from_slice(format!(",\"v\":{},\"prev\":\"", Record::VERSION).as_bytes());
     out.extend_from_slice(prev.hex().as_ref().as_bytes());
     out.extend_from_slice(b"\"}");
     let hash = Hash::of(&out[json_at..]);
@@ -124,7 +153,7 @@ fn parse(text: &[u8]) -> Result<(Line<'_>, &str), Fault> {
     }
     let link: Link<'_> =
         serde_json::from_slice(json).map_err(|error| Fault::NotARecord(error.to_string()))?;
-    Ok((Line { anchor: Anchor { seq: link.seq, hash }, kind: link.kind, json }, link.prev))
+    Ok((Line { anchor: Anchor { seq: link.seq, hash }, kind: link.kind, version: link.v, json }, link.prev))
 }
 
 /// Checks that `line` (without its newline) is the one after `head`.
@@ -147,7 +176,7 @@ pub(super) fn place_before(line: &[u8]) -> Result<Anchor, Fault> {
 }
 
 /// The anchor of a line that may stand anywhere; none if the line is not in order by itself.
-pub(super) fn anchor_of(line: &[u8]) -> Option<Anchor> {
+pub(in crate::store) fn anchor_of(line: &[u8]) -> Option<Anchor> {
     parse(line).ok().map(|(line, _)| line.anchor)
 }
 

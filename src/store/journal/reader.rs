@@ -38,6 +38,14 @@ pub enum ReadError {
     /// The last line is cut off, with nothing after it.
     #[error("the last line, after record {}, is torn", .0.after.seq)]
     Torn(Torn),
+    /// A later version of the program wrote here.
+    #[error("record {seq}: {}", Fault::Newer { found: *found })]
+    Newer {
+        /// Its number.
+        seq: Seq,
+        /// Its version.
+        found: u16,
+    },
     /// A line is not what was written, or not where it was.
     #[error("record {seq} is damaged: {why}")]
     Damaged {
@@ -46,6 +54,16 @@ pub enum ReadError {
         /// What is wrong.
         why: Fault,
     },
+}
+
+impl ReadError {
+    /// What is wrong with record `seq`.
+    pub(in crate::store) fn at(seq: Seq, why: Fault) -> Self {
+        match why {
+            Fault::Newer { found } => Self::Newer { seq, found },
+            why => Self::Damaged { seq, why },
+        }
+    }
 }
 
 /// A walk over the lines from the start of some segment to the end of the last.
@@ -219,7 +237,7 @@ impl Reader {
                 Ok(record) => Some(Ok(record)),
                 Err(why) => {
                     self.ended = true;
-                    Some(Err(ReadError::Damaged { seq, why }))
+                    Some(Err(ReadError::at(seq, why)))
                 }
             }
         })

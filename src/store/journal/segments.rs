@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub type SegmentNo = u32;
 
 /// Longest first line that is looked at when a segment is chosen: a state record of a large account fits.
 const FIRST_LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Few lines are longer: read at first to find the beginning of one, bytes.
+const LINE_BYTES: u64 = 16 * 1024;
 
 /// `00000001.log`.
 pub(in crate::store) fn file_name(segment: SegmentNo) -> String {
@@ -56,6 +60,25 @@ pub(in crate::store) fn read_head(journal: &Path, segment: SegmentNo) -> io::Res
     BufReader::new(io::Read::take(file, FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut first_line)?;
     let whole = first_line.strip_suffix(b"\n");
     Ok(whole.and_then(line::peek).map(|(first, is_state)| Head { first, is_state }))
+}
+
+/// The line, without its newline, that ends at byte `end` of a segment.
+pub(in crate::store) fn line_before(journal: &Path, segment: SegmentNo, end: u64) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(journal.join(file_name(segment)))?;
+    let mut step = LINE_BYTES;
+    loop {
+        let from = end.saturating_sub(step);
+        let mut bytes = vec![0; usize::try_from(end - from).map_err(io::Error::other)?];
+        file.read_exact_at(&mut bytes, from)?;
+        if bytes.pop() != Some(b'\n') {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no line ends there"));
+        }
+        match bytes.iter().rposition(|&byte| byte == b'\n') {
+            Some(before) => return Ok(bytes.split_off(before + 1)),
+            None if from == 0 => return Ok(bytes),
+            None => step *= 8,
+        }
+    }
 }
 
 /// What `journal/HEAD` holds: the head when a segment was last sealed.
@@ -132,6 +155,17 @@ mod tests {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
         assert_eq!(list(dir.path()).unwrap(), [2, 10]);
+    }
+
+    #[test]
+    fn the_line_that_ends_at_a_place_is_found_however_long_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = "x".repeat(40_000);
+        std::fs::write(dir.path().join(file_name(1)), format!("{long}\nlast\n")).unwrap();
+        assert_eq!(line_before(dir.path(), 1, 40_001).unwrap(), long.as_bytes());
+        assert_eq!(line_before(dir.path(), 1, 40_006).unwrap(), b"last");
+        assert!(line_before(dir.path(), 1, 40_003).is_err(), "no line ends in the middle of one");
+        assert!(line_before(dir.path(), 1, 40_007).is_err(), "the file is shorter");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 
 use super::anchor::Anchor;
+use super::segments::SegmentNo;
 use super::writer::{WriteError, Writer};
 use crate::coordinator::record::Record;
 use crate::domain::Seq;
@@ -19,6 +20,12 @@ use crate::domain::Seq;
 pub enum WriterState {
     /// It writes.
     Open,
+    /// A write failed; it goes on in a new segment, in the space that was kept in reserve, until
+    /// [`WriterThread::reopen`]. Everything is durable still.
+    OnReserve {
+        /// Why.
+        error: WriteError,
+    },
     /// It does not write any more; what was handed over and is not durable is kept until [`WriterThread::reopen`].
     Failed {
         /// Why.
@@ -35,6 +42,8 @@ pub enum WriterState {
 pub struct Progress {
     /// The last record that is on the disk, and its hash.
     pub durable: Anchor,
+    /// Where it stands: the segment, and its length behind that record; none before the first.
+    pub place: Option<(SegmentNo, u64)>,
     /// Whether more will follow.
     pub state: WriterState,
 }
@@ -127,7 +136,7 @@ impl WriterThread {
         drop(self.queue);
         match self.thread.join() {
             Ok(()) => self.progress.borrow().clone(),
-            Err(_panic) => Progress { durable: self.progress.borrow().durable, state: WriterState::Gone },
+            Err(_panic) => Progress { state: WriterState::Gone, ..self.progress.borrow().clone() },
         }
     }
 
@@ -140,11 +149,12 @@ impl WriterThread {
 }
 
 fn progress_of(writer: &Writer) -> Progress {
-    let state = match writer.failed() {
-        Some(error) => WriterState::Failed { error: error.clone() },
-        None => WriterState::Open,
+    let state = match (writer.failed(), writer.trouble()) {
+        (Some(error), _) => WriterState::Failed { error: error.clone() },
+        (None, Some(error)) => WriterState::OnReserve { error: error.clone() },
+        (None, None) => WriterState::Open,
     };
-    Progress { durable: writer.committed(), state }
+    Progress { durable: writer.committed(), place: writer.place(), state }
 }
 
 /// Most requests served between two commits, so that an early one does not wait for an endless stream of later ones.
@@ -217,9 +227,9 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Reached with `Open` only by a panic: nobody may believe that writing goes on.
+        // Reached while it writes only by a panic: nobody may believe that writing goes on.
         self.told.send_if_modified(|told| {
-            let open = told.state == WriterState::Open;
+            let open = matches!(told.state, WriterState::Open | WriterState::OnReserve { .. });
             if open {
                 told.state = WriterState::Gone;
             }

@@ -1,8 +1,9 @@
 //! The synchronous heart of the journal: encode, chain, buffer, write, fsync. It has no thread and no queue; the
 //! virtual driver uses it inline, [`super::WriterThread`] around it otherwise.
 //!
-//! After a write error nothing more goes to that descriptor. Records that are not on the disk yet stay in memory and
-//! are written first when [`Writer::reopen`] begins a new segment.
+//! After a write error nothing more goes to that descriptor. The space kept in reserve is given back, and what is not on
+//! the disk yet is tried once more in a new segment, so that a halt is recorded on a full disk; [`Writer::trouble`] says
+//! so. If that fails too, records stay in memory and are written first when [`Writer::reopen`] begins a new segment.
 
 use std::fmt;
 use std::io;
@@ -109,6 +110,8 @@ pub struct Writer {
     /// The last record in `pending`, or the last committed one.
     head: Anchor,
     committed: Anchor,
+    /// Why it writes in the space that was kept in reserve.
+    on_reserve: Option<WriteError>,
     failed: Option<WriteError>,
 }
 
@@ -129,6 +132,7 @@ impl Writer {
             pending: Vec::with_capacity(COMMIT_BYTES + COMMIT_BYTES / 4),
             head: resume.head,
             committed: resume.head,
+            on_reserve: None,
             failed: None,
         }
     }
@@ -146,6 +150,18 @@ impl Writer {
     /// Why nothing is written any more; none while all is well.
     pub const fn failed(&self) -> Option<&WriteError> {
         self.failed.as_ref()
+    }
+
+    /// A write failed since the last [`Writer::reopen`]: what is written now stands in the space kept in reserve, or
+    /// nothing is written any more.
+    pub fn trouble(&self) -> Option<&WriteError> {
+        self.failed.as_ref().or(self.on_reserve.as_ref())
+    }
+
+    /// The segment with the last committed record, and its length then; none before the first commit of a segment.
+    pub fn place(&self) -> Option<(SegmentNo, u64)> {
+        let segment = self.segment.as_ref().filter(|segment| segment.len > 0)?;
+        Some((segment.number, segment.len))
     }
 
     /// Chains and buffers one record. `starts_segment` says that it holds the whole state and begins a segment; the
@@ -203,8 +219,42 @@ impl Writer {
                 self.committed = self.head;
                 Ok(self.head)
             }
-            Err((doing, error)) => Err(self.fail_disk(doing, &error)),
+            Err((doing, error)) => self.disk_failed(doing, &error),
         }
+    }
+
+    /// The first failure frees the reserve and goes on in a new segment; the next one is the end until it is reopened.
+    fn disk_failed(&mut self, doing: &'static str, error: &io::Error) -> Result<Anchor, WriteError> {
+        let failure = WriteError::Disk { doing, why: error.to_string() };
+        if self.on_reserve.is_some() {
+            return Err(self.fail(failure));
+        }
+        tracing::error!(%failure, "the journal goes on in the space kept in reserve");
+        self.on_reserve = Some(failure.clone());
+        if let Err(error) = self.begin_again() {
+            tracing::error!(%error, "the reserve does not help");
+            return Err(self.fail(failure));
+        }
+        Ok(self.head)
+    }
+
+    /// Leaves the segment as far as it is committed, and writes the rest to a new one.
+    fn begin_again(&mut self) -> Result<(), WriteError> {
+        let failed = |doing| move |error: io::Error| WriteError::Disk { doing, why: error.to_string() };
+        self.disk.free_reserve().map_err(failed("free the reserve"))?;
+        if let Some(segment) = &self.segment {
+            self.disk.cut(segment.number, segment.len).map_err(failed("cut the failed segment"))?;
+            if segment.len == 0 {
+                self.last_segment = segment.number - 1;
+            }
+        }
+        self.segment = None;
+        if !self.pending.is_empty() {
+            self.write_pending().map_err(|(doing, error)| failed(doing)(error))?;
+            self.pending.clear();
+            self.committed = self.head;
+        }
+        Ok(())
     }
 
     fn write_pending(&mut self) -> Result<(), (&'static str, io::Error)> {
@@ -249,34 +299,39 @@ impl Writer {
     pub fn note_head(&mut self) -> Result<(), WriteError> {
         let head = self.commit()?;
         let Some(number) = self.segment.as_ref().map(|segment| segment.number) else { return Ok(()) };
-        self.disk.seal(number, head).map_err(|error| self.fail_disk("write HEAD", &error))
+        match self.disk.seal(number, head) {
+            Ok(()) => Ok(()),
+            Err(error) => self.disk_failed("write HEAD", &error).map(drop),
+        }
     }
 
-    /// Begins a new segment after a failure of the disk. The failed one is cut to what was committed; what was not is
-    /// written to the new one first, so no record is missing. The space kept in reserve is given back before.
+    /// Goes on after a failure of the disk. The failed segment is cut to what was committed; what was not is written
+    /// to a new one, so no record is missing. The next record should hold the whole state and begin another. Then the
+    /// reserve is filled again: that it fits is the proof that there is space.
     ///
     /// # Errors
-    /// The disk still fails, or records were lost; the writer stays failed.
+    /// The disk still fails or is full, or records were lost; [`Writer::trouble`] stays.
     pub fn reopen(&mut self) -> Result<Anchor, WriteError> {
         match &self.failed {
             Some(error) if !error.can_reopen() => return Err(error.clone()),
-            Some(_) => {}
-            None => return Ok(self.head),
-        }
-        if let Err(error) = self.disk.free_reserve() {
-            return Err(self.fail_disk("free the reserve", &error));
-        }
-        if let Some(segment) = &self.segment {
-            if let Err(error) = self.disk.cut(segment.number, segment.len) {
-                return Err(self.fail_disk("cut the failed segment", &error));
+            Some(_) => {
+                if let Err(error) = self.begin_again() {
+                    return Err(self.fail(error));
+                }
+                self.on_reserve = self.failed.take();
             }
-            if segment.len == 0 {
-                self.last_segment = segment.number - 1;
+            None if self.on_reserve.is_none() => return Ok(self.head),
+            None => {
+                self.commit()?;
             }
         }
-        self.segment = None;
-        self.failed = None;
-        self.commit()
+        if let Err(error) = self.disk.fill_reserve() {
+            let full = WriteError::Disk { doing: "fill the reserve", why: error.to_string() };
+            self.on_reserve = Some(full.clone());
+            return Err(full);
+        }
+        self.on_reserve = None;
+        Ok(self.head)
     }
 
     /// A record that cannot be taken; the whole ones before it are written as far as the disk allows.
@@ -286,10 +341,6 @@ impl Writer {
             // No reopening helps any more, so the gap outweighs the disk's error.
             Err(_disk) => self.fail(error),
         }
-    }
-
-    fn fail_disk(&mut self, doing: &'static str, error: &io::Error) -> WriteError {
-        self.fail(WriteError::Disk { doing, why: error.to_string() })
     }
 
     /// From now on nothing is written to the open descriptor: it is gone.
@@ -307,6 +358,7 @@ impl fmt::Debug for Writer {
         f.debug_struct("Writer")
             .field("head", &self.head)
             .field("committed", &self.committed)
+            .field("on_reserve", &self.on_reserve)
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }
