@@ -1,10 +1,13 @@
 //! A run that ended, and the next one in its directory.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use andon::coordinator::durable::Durable;
+use andon::coordinator::record::RecordKind;
 use andon::domain::{ClientOrderId, TradingState};
 use andon::runtime::options::RunOptions;
+use andon::store::Reader;
 
 use super::place::{Data, HOUR, Place, booked, intended, options, simulate};
 
@@ -69,5 +72,49 @@ fn legs_are_neither_lost_nor_bought_twice_with_and_without_the_checkpoint() {
         assert_eq!(intended(&records), data.venue_orders());
         assert_eq!(booked(&records), data.venue_fills());
         data.assert_verifies();
+    }
+}
+
+/// The kind of the first record of every segment, as far as they can be read.
+fn first_kinds(data: &Data) -> Vec<Option<RecordKind>> {
+    let mut kinds = Vec::new();
+    for number in 1.. {
+        if !data.dir().journal().join(format!("{number:08}.log")).exists() {
+            return kinds;
+        }
+        let mut reader = Reader::from_segment(&data.dir().journal(), number).unwrap();
+        let line = reader.next_line().ok().flatten();
+        kinds.push(line.and_then(|line| line.record().ok()).map(|record| record.kind));
+    }
+    kinds
+}
+
+#[test]
+fn a_segment_begun_after_damage_or_a_torn_first_line_holds_the_whole_state() {
+    for torn in [false, true] {
+        let place = Place::new();
+        let data = place.data();
+        simulate(&half_a_plan(&data));
+        let before = data.state();
+        let segment = data.dir().journal().join("00000001.log");
+        let mut bytes = fs::read(&segment).unwrap();
+        if torn {
+            // A kill during the first write of a segment.
+            fs::write(data.dir().journal().join("00000002.log"), "0123").unwrap();
+        } else {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&segment, &bytes).unwrap();
+        }
+
+        simulate(&half_a_plan(&data));
+
+        let kinds = first_kinds(&data);
+        assert_eq!(kinds.len(), 2, "torn: {torn}");
+        let Some(RecordKind::State(state)) = &kinds[1] else { panic!("torn: {torn}: {:?}", kinds[1]) };
+        assert_eq!(state.account, before.account, "torn: {torn}");
+        // Without the checkpoint the new segment alone tells everything.
+        let rebuilt = data.copy_without_checkpoint(&place.path().join("copy"));
+        assert_eq!(rebuilt.state(), data.state(), "torn: {torn}");
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test stop at the first surprise")]
 
 mod continued;
+mod full_disk;
 mod live;
 mod models;
 mod place;
@@ -10,3 +11,4 @@ mod refusals;
 mod replay;
 mod simulated;
 mod summary;
+mod versions;

@@ -214,7 +214,7 @@ fn changes(line: &Value) -> impl Iterator<Item = &Value> {
     line["changes"].as_array().into_iter().flatten()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().mode(0o700).create(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -1,0 +1,48 @@
+//! A journal that an earlier version has written, checked in with the state that it made of it: nine simulated hours
+//! with notes, orders, fills, a plan, alarms, a halt and its release, in records without a version of their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use andon::coordinator::durable::Durable;
+use andon::domain::TradingState;
+
+use super::place::{Data, HOUR, Place, copy, options, simulate};
+use andon::runtime::options::RunOptions;
+
+fn earlier() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/journal_v1")
+}
+
+/// A data directory that holds nothing but the earlier journal.
+fn data(place: &Place) -> Data {
+    let data = place.data();
+    copy(&earlier(), &data.path());
+    fs::remove_file(data.path().join("state.json")).unwrap();
+    data
+}
+
+#[test]
+fn a_journal_of_the_first_version_makes_the_state_that_it_made_then() {
+    let place = Place::new();
+    let text = fs::read_to_string(earlier().join("state.json")).unwrap();
+    let then: Durable = serde_json::from_str(&text).unwrap();
+    assert!(then.plans.open().next().is_some() && then.control.state == TradingState::Paused);
+    assert_eq!(data(&place).state(), then);
+}
+
+#[test]
+fn a_run_goes_on_where_the_first_version_ended() {
+    let place = Place::new();
+    let data = data(&place);
+    let before = data.records();
+    let options = RunOptions { data_dir: Some(data.path()), run_for: Some(HOUR), ..options() };
+    simulate(&options);
+    let records = data.records();
+    assert_eq!(records[..before.len()], before[..]);
+    assert!(records.len() > before.len());
+    data.assert_verifies();
+    let lines = fs::read_to_string(data.dir().journal().join("00000001.log")).unwrap();
+    let versions: Vec<_> = lines.lines().map(|line| line.contains("\"v\":2,\"prev\"")).collect();
+    assert_eq!(versions.iter().position(|&v| v), Some(before.len()), "new records name their version");
+}
