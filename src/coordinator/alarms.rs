@@ -5,7 +5,9 @@ use std::fmt;
 use super::record::RecordKind;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmEvent, AlarmKey, AlarmTransition, Raise};
-use crate::domain::{Actor, CommandOutcome, Priority, SafeText, SystemEventKind, Timestamp};
+use crate::domain::{
+    Actor, AlarmTarget, CommandOutcome, Now, Priority, SafeText, SystemEventKind, Timestamp, days_hms,
+};
 
 impl Coordinator {
     /// Raises an alarm. While its condition holds, a second raise with the same cause changes nothing.
@@ -74,6 +76,11 @@ impl Coordinator {
     ) -> CommandOutcome {
         match self.durable.alarms.step(&self.catalogue, event, cx.now) {
             Ok(transitions) => {
+                if let Some(said) =
+                    transitions.is_empty().then(|| self.acknowledged_before(event, cx.now)).flatten()
+                {
+                    return CommandOutcome::done(said);
+                }
                 let count = transitions.len();
                 for transition in transitions {
                     self.alarm_moved(cx, actor, transition);
@@ -82,6 +89,16 @@ impl Coordinator {
             }
             Err(refusal) => CommandOutcome::refused(refusal),
         }
+    }
+
+    /// A second acknowledgement of an occurrence: who was first, and when.
+    fn acknowledged_before(&self, event: &AlarmEvent, now: Now) -> Option<String> {
+        let AlarmEvent::Acknowledge { target: AlarmTarget::One(id), .. } = event else { return None };
+        let ack = self.durable.alarms.acknowledgement(*id)?;
+        let (at, age) = (ack.at.market.clock(), days_hms(now.operator.since(ack.at.operator)));
+        let comment =
+            if ack.comment.as_str().is_empty() { String::new() } else { format!(": {}", ack.comment) };
+        Some(format!("already by {} at {at}Z, {age} ago{comment}", ack.by))
     }
 
     fn alarm_event(&mut self, cx: &mut Cx<'_>, actor: &Actor, event: &AlarmEvent) {

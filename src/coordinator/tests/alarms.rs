@@ -19,6 +19,24 @@ fn an_acknowledgement_names_the_occurrence_and_an_emergency_wants_a_comment() {
 }
 
 #[test]
+fn a_second_acknowledgement_is_told_who_was_first_and_when_and_changes_nothing() {
+    let mut desk = Desk::new();
+    desk.tell(Input::Panicked { what: SafeText::ours("webhook") });
+    let alarm = desk.snapshot().alarms[0].id;
+    let ack =
+        |comment: &str| Command::AckAlarm { target: AlarmTarget::One(alarm), comment: comment.to_owned() };
+    desk.order(ack("1"), super::super::input::Confirmation::None);
+    let (first, at) = (desk.snapshot().alarms[0].acknowledged.clone().unwrap(), desk.now.market.clock());
+    desk.pass(secs(90));
+    let second = desk.order(ack("3"), super::super::input::Confirmation::None);
+    let CommandOutcome::Done { detail } = &desk.replies[&second] else {
+        panic!("{:?}", desk.replies[&second])
+    };
+    assert_eq!(detail.as_str(), format!("already by {} at {at}Z, 1:30 ago: investigating", first.0));
+    assert_eq!(desk.snapshot().alarms[0].acknowledged, Some(first));
+}
+
+#[test]
 fn an_alarm_speaks_up_again_until_it_is_seen() {
     let mut desk = Desk::new();
     desk.tell(Input::StoreLag { waiting: 0, oldest: secs(5) });
