@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use super::key::{KeyError, KeyPress};
+use super::panes::PaneId;
 use crate::config;
 
 /// What a key of the main screen does.
@@ -88,7 +89,7 @@ impl Binding {
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Pause => ("pause", "pause: no entries, no legs; exits go on"),
-            Self::Halt => ("halt", "pause at once; again within 10 s: halt"),
+            Self::Halt => ("halt", "pause at once; pressed again in time: halt"),
             Self::HaltAnywhere => ("halt_anywhere", "the same, in dialogs and text fields too"),
             Self::Resume => ("resume", "resume when PAUSED, release when HALTED"),
             Self::Level => ("level", "force a degradation level, or clear it"),
@@ -217,24 +218,42 @@ impl Keymap {
         self.keys_of(binding).first().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// One line per binding: its keys and what it does.
-    pub fn lines(&self) -> Vec<(String, &'static str)> {
-        let keys = |binding| {
-            let names: Vec<_> = self.keys_of(binding).iter().map(ToString::to_string).collect();
-            (names.join(" "), binding.words().1)
-        };
-        let mut lines: Vec<_> = Binding::ALL.into_iter().map(keys).collect();
-        lines.push(("1 .. 9, 0".to_owned(), "page of that pane, and back (0: log)"));
-        lines
+    /// Every key and what it does: those that can be bound, then the digits of the panes, which cannot.
+    pub fn entries(&self) -> Vec<Entry> {
+        let bound = Binding::ALL.into_iter().map(|binding| {
+            let (name, what) = binding.words();
+            let keys: Vec<_> = self.keys_of(binding).iter().map(ToString::to_string).collect();
+            Entry { name, keys: keys.join(" "), what: what.to_owned() }
+        });
+        let panes = PaneId::ALL.into_iter().map(|pane| Entry {
+            name: FIXED,
+            keys: pane.digit().to_string(),
+            what: format!("page of {}, and back", pane.name()),
+        });
+        bound.chain(panes).collect()
     }
 }
 
-/// What `andon keys` prints: every binding with its name in `console.yaml`, its keys and what it does.
+/// One line of the list of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name in `console.yaml`, or [`FIXED`].
+    pub name: &'static str,
+    /// The keys.
+    pub keys: String,
+    /// What they do.
+    pub what: String,
+}
+
+/// Stands in the place of a name where a key cannot be bound to anything else.
+pub const FIXED: &str = "(fixed)";
+
+/// What `andon keys` prints: every key with its name in `console.yaml` and what it does.
 pub fn printout(keymap: &Keymap) -> String {
     let mut out = String::new();
-    for (binding, (keys, what)) in Binding::ALL.into_iter().zip(keymap.lines()) {
+    for Entry { name, keys, what } in keymap.entries() {
         // Writing into a String cannot fail.
-        let _ = writeln!(out, "{:<14} {keys:<12} {what}", binding.words().0);
+        let _ = writeln!(out, "{name:<14} {keys:<12} {what}");
     }
     out
 }
@@ -282,9 +301,15 @@ mod tests {
     }
 
     #[test]
-    fn the_printout_names_every_binding() {
+    fn the_printout_names_every_binding_and_the_digit_of_every_pane() {
         let text = printout(&Keymap::new(&Config::defaults().unwrap().console).unwrap());
-        assert_eq!(text.lines().count(), Binding::ALL.len());
+        for binding in Binding::ALL {
+            assert!(text.lines().any(|line| line.starts_with(binding.words().0)), "{binding:?}: {text}");
+        }
+        for pane in PaneId::ALL {
+            let line = format!("(fixed)        {:<12} page of {}, and back", pane.digit(), pane.name());
+            assert!(text.contains(&line), "{pane:?}: {text}");
+        }
         assert!(text.contains("halt_anywhere  Ctrl-X       the same, in dialogs"), "{text}");
     }
 }

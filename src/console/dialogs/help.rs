@@ -4,9 +4,13 @@ use crossterm::event::KeyCode;
 
 use super::{Panel, Reply};
 use crate::console::key::KeyPress;
-use crate::console::keymap::Keymap;
+use crate::console::keymap::{Binding, Entry, Keymap};
 use crate::console::line::LineBuilder;
+use crate::console::panes::PaneId;
 use crate::console::theme::{Role, Theme};
+
+/// The list is never scrolled so far that nothing is left of it.
+const LAST: usize = Binding::ALL.len() + PaneId::ALL.len() - 1;
 
 /// The list, scrolled by some lines.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,9 +21,9 @@ pub struct Help {
 impl Help {
     pub(super) fn key(&mut self, key: KeyPress) -> Reply {
         match key.code {
-            KeyCode::Down | KeyCode::Char('j') => self.from = (self.from + 1).min(20),
+            KeyCode::Down | KeyCode::Char('j') => self.from = (self.from + 1).min(LAST),
             KeyCode::Up | KeyCode::Char('k') => self.from = self.from.saturating_sub(1),
-            KeyCode::PageDown => self.from = (self.from + 10).min(20),
+            KeyCode::PageDown => self.from = (self.from + 10).min(LAST),
             KeyCode::PageUp => self.from = self.from.saturating_sub(10),
             KeyCode::Esc | KeyCode::Char('?' | 'q') => return Reply::Close,
             _ => {}
@@ -28,10 +32,10 @@ impl Help {
     }
 
     pub(super) fn panel(self, keymap: &Keymap, theme: Theme) -> Panel {
-        let line = |(keys, what): (String, &str)| {
+        let line = |Entry { keys, what, .. }: Entry| {
             LineBuilder::new(theme).left(keys, 14, Role::Key).gap(1).text(what, Role::Plain).build()
         };
-        let lines = keymap.lines().into_iter().skip(self.from).map(line).collect();
+        let lines = keymap.entries().into_iter().skip(self.from).map(line).collect();
         Panel { title: "Keys (Esc closes, j k scroll)".to_owned(), role: Role::Title, lines }
     }
 }
