@@ -44,7 +44,8 @@ fn a_panic_of_a_task_pauses_raises_an_emergency_and_goes_to_the_log_alone() {
 
     assert!(!on_the_screen(&console).contains(WORDS), "it was printed onto the screen");
     assert!(log(dir.path()).contains("provoked in the probe"));
-    console.press_until("1", "1 acked");
+    console.press_until("1", "acknowledge as investigating");
+    console.press_until("y", "1 acked");
     console.hides("EMERGENCY unacked");
     console.wait_for("the acknowledgement to be recorded", || journal(dir.path()).contains("investigating"));
 }

@@ -1,4 +1,5 @@
-//! An Emergency that nobody has acknowledged: what it is, what to do, and "seen, mine" with a comment.
+//! An Emergency that nobody has acknowledged: what it is, what to do, and "seen, mine" with a comment. A digit, which
+//! elsewhere opens a pane, only chooses the comment: it takes `y` to acknowledge, and `y` alone does nothing.
 
 use crossterm::event::KeyCode;
 use ratatui::text::Line;
@@ -22,13 +23,24 @@ const COMMENTS: [(char, &str); 3] = [('1', "investigating"), ('2', "expected"), 
 #[derive(Debug, Clone)]
 pub struct EmergencyBox {
     alarm: AlarmId,
-    comment: Option<TextField>,
+    comment: Comment,
+}
+
+/// How far the comment has come.
+#[derive(Debug, Clone)]
+enum Comment {
+    /// None yet.
+    Open,
+    /// One of those that have a digit.
+    Chosen(char, &'static str),
+    /// In the operator's own words.
+    Typed(TextField),
 }
 
 impl EmergencyBox {
     /// The box for one alarm.
     pub const fn new(alarm: AlarmId) -> Self {
-        Self { alarm, comment: None }
+        Self { alarm, comment: Comment::Open }
     }
 
     /// Which alarm it is about.
@@ -38,11 +50,11 @@ impl EmergencyBox {
 
     /// Whether a comment is being typed.
     pub const fn is_text(&self) -> bool {
-        self.comment.is_some()
+        matches!(self.comment, Comment::Typed(_))
     }
 
     pub(super) fn paste(&mut self, pasted: &str) {
-        if let Some(field) = &mut self.comment {
+        if let Comment::Typed(field) = &mut self.comment {
             field.paste(pasted);
         }
     }
@@ -56,30 +68,38 @@ impl EmergencyBox {
         if facts.alarm(self.alarm).is_none_or(|row| !row.unacknowledged) {
             return Reply::Close;
         }
-        match (&mut self.comment, key.code) {
-            (Some(_), KeyCode::Esc) => {
-                self.comment = None;
-                Reply::Restage
-            }
-            (Some(field), KeyCode::Enter) if field.text().is_empty() => {
-                Reply::Say("acknowledge: write a comment, or Esc".to_owned())
-            }
-            (Some(field), KeyCode::Enter) => {
-                let comment = field.text().to_owned();
-                self.acknowledge(&comment)
-            }
-            (Some(field), _) => {
-                field.key(key);
+        if let Comment::Typed(field) = &mut self.comment {
+            return match key.code {
+                KeyCode::Esc => {
+                    self.comment = Comment::Open;
+                    Reply::Restage
+                }
+                KeyCode::Enter if field.text().is_empty() => {
+                    Reply::Say("acknowledge: write a comment, or Esc".to_owned())
+                }
+                KeyCode::Enter => {
+                    let comment = field.text().to_owned();
+                    self.acknowledge(&comment)
+                }
+                _ => {
+                    field.key(key);
+                    Reply::Stay
+                }
+            };
+        }
+        match (key.typed(), &self.comment) {
+            _ if key.code == KeyCode::Esc => Reply::Close,
+            (Some('y'), Comment::Chosen(digit, word)) => self.acknowledge(&format!("{digit} {word}")),
+            (Some('y'), _) => Reply::Say("acknowledge: choose a comment first: 1, 2, 3 or t".to_owned()),
+            (Some('t'), _) => {
+                self.comment = Comment::Typed(TextField::new(COMMENT_CHARS_MAX));
                 Reply::Stay
             }
-            (None, KeyCode::Esc) => Reply::Close,
-            (None, KeyCode::Char('t')) if !key.ctrl && !key.alt => {
-                self.comment = Some(TextField::new(COMMENT_CHARS_MAX));
+            (typed, _) => {
+                if let Some((digit, word)) = COMMENTS.into_iter().find(|(digit, _)| typed == Some(*digit)) {
+                    self.comment = Comment::Chosen(digit, word);
+                }
                 Reply::Stay
-            }
-            (None, _) => {
-                let chosen = COMMENTS.iter().find(|(digit, _)| key.typed() == Some(*digit));
-                chosen.map_or(Reply::Stay, |(digit, word)| self.acknowledge(&format!("{digit} {word}")))
             }
         }
     }
@@ -110,14 +130,22 @@ impl EmergencyBox {
         labelled("cause", row.cause.as_str());
         labelled("effect", row.consequence.as_str());
         labelled("do", row.response.as_str());
-        if let Some(field) = &self.comment {
-            lines.push(typed(theme, "comment:", field.raw()));
-            lines.push(keys(theme, &[("Enter", "acknowledge"), ("Esc", "back")]));
-        } else {
-            lines.push(plain(theme, "Acknowledge (seen, mine; clears and resumes nothing) as:"));
-            let [(_, first), (_, second), (_, third)] = COMMENTS;
-            let offers = [("1", first), ("2", second), ("3", third), ("t", "text"), ("Esc", "hide")];
-            lines.push(keys(theme, &offers));
+        let [(_, first), (_, second), (_, third)] = COMMENTS;
+        let offers = [("1", first), ("2", second), ("3", third), ("t", "text")];
+        match &self.comment {
+            Comment::Open => {
+                lines.push(plain(theme, "Acknowledge (seen, mine; clears and resumes nothing) as:"));
+                lines.push(keys(theme, &[&offers[..], &[("Esc", "hide")]].concat()));
+            }
+            Comment::Chosen(_, word) => {
+                lines.push(keys(theme, &offers));
+                let confirm = format!("acknowledge as {word}");
+                lines.push(keys(theme, &[("y", confirm.as_str()), ("Esc", "hide (default)")]));
+            }
+            Comment::Typed(field) => {
+                lines.push(typed(theme, "comment:", field.raw()));
+                lines.push(keys(theme, &[("Enter", "acknowledge"), ("Esc", "back")]));
+            }
         }
         Panel { title, role: Role::Emergency, lines }
     }
