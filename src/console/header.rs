@@ -59,10 +59,26 @@ pub fn lines(facts: &Facts, theme: Theme, width: usize) -> [Line<'static>; 2] {
     [lay(theme, width, first(facts)), lay(theme, width, second(facts))]
 }
 
-/// The state and the Emergency in one short line, for a screen on which nothing else fits.
+/// The state and the Emergency in one short line, for a screen on which nothing else fits: in the end the state's glyph
+/// alone.
 pub fn smallest(facts: &Facts, theme: Theme, width: usize) -> Line<'static> {
     let fields = if facts.is_stuck() { stuck_first(facts) } else { first(facts) };
-    lay(theme, width, fields.into_iter().filter(Field::is_vital).collect())
+    let vital: Vec<_> = fields.into_iter().filter(Field::is_vital).collect();
+    let least: Vec<_> =
+        vital.iter().filter_map(|field| Some((field.wordings.last()?.1.clone(), field.role))).collect();
+    let cells = |words: &[(String, Role)]| words.iter().map(|(said, _)| text::width(said) + 1).sum::<usize>();
+    // A margin of one on the left, and two cells between the words; then less.
+    if cells(&least) + least.len() <= width + 1 {
+        return lay(theme, width, vital);
+    }
+    let glyph = |(said, role): &(String, Role)| (said.split(' ').next().unwrap_or("").to_owned(), *role);
+    let state: Vec<_> = least.iter().take(1).map(glyph).collect();
+    let beside = [&state[..], least.get(1..).unwrap_or(&[])].concat();
+    let words = [least, beside].into_iter().find(|words| cells(words) <= width + 1).unwrap_or(state);
+    let line = words.iter().enumerate().fold(LineBuilder::new(theme), |line, (at, (said, role))| {
+        line.gap(usize::from(at > 0)).text(said, *role)
+    });
+    line.build()
 }
 
 fn lay(theme: Theme, width: usize, mut fields: Vec<Field>) -> Line<'static> {

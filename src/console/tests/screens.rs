@@ -272,12 +272,30 @@ fn a_halt_without_a_reason_says_so_and_tells_its_age() {
 fn an_emergency_box_leaves_header_portfolio_and_footer_visible() {
     for (width, height) in [(120, 40), (80, 24)] {
         let facts = fixture::facts(fixture::snapshot());
-        let app = App::new(facts, Options::default(), fixture::keymap(), 100);
+        let app = fixture::new_app(facts, Options::default());
         let screen = fixture::screen(&app, width, height);
         for seen in ["‖ PAUSED", "8 Portfolio", "-310.22", "? help", "1 investigating", "do      check stops"]
         {
             assert!(screen.contains(seen), "{width}x{height} hides {seen}:\n{screen}");
         }
+    }
+}
+
+#[test]
+fn the_smallest_screen_shows_the_state_and_the_next_larger_ones_the_emergency() {
+    let paused = fixture::app();
+    let running = fixture::app_of(with_control(fixture::running_control()));
+    let halted = fixture::app_of(with_control(fixture::halted_control()));
+    for (app, glyph) in [(&paused, "‖"), (&running, "►"), (&halted, "■"), (&stuck(), "?")] {
+        for width in 1..60 {
+            let screen = fixture::screen(app, width, 1);
+            assert!(screen.trim_start().starts_with(glyph), "{width}x1 has no {glyph}: {screen:?}");
+        }
+    }
+    for (width, expected) in
+        [(1, "‖"), (6, "‖"), (7, "‖ !!1:a"), (14, "‖ PAUSED !!1:a"), (16, " ‖ PAUSED  !!1:a")]
+    {
+        assert_eq!(fixture::screen(&paused, width, 1), expected, "{width}x1");
     }
 }
 
