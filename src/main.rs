@@ -109,8 +109,8 @@ fn front(options: &RunOptions) -> Result<Option<Front>, Failure> {
     if !options.console {
         return Ok(None);
     }
-    let config = options.config.console.clone();
-    console::check(&config).map_err(|error| Failure::Usage(error.to_string()))?;
+    let config = options.config.clone();
+    console::check(&config.console).map_err(|error| Failure::Usage(error.to_string()))?;
     let look = console::Options {
         read_only: options.read_only,
         ascii: options.ascii,

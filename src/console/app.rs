@@ -23,6 +23,7 @@ use super::toasts::{Ticket, Toasts};
 use super::topic_filter::TopicFilter;
 use super::traffic_log::TrafficLog;
 use super::view;
+use crate::config::Config;
 use crate::coordinator::input::Confirmation;
 use crate::domain::{Command, CommandOutcome, Message, Timestamp};
 use away::LastLook;
@@ -86,6 +87,8 @@ pub struct App {
     tickets: Ticket,
     /// Questions whose answers belong into the dialog.
     previews: BTreeSet<Ticket>,
+    /// How long the second press of the halt key may follow the first.
+    halt_within: Duration,
     /// Until when another press of the halt key halts.
     halt_armed: Option<Timestamp>,
     last_key: Option<(KeyPress, Timestamp)>,
@@ -94,7 +97,7 @@ pub struct App {
 
 impl App {
     /// A console that has seen these facts.
-    pub fn new(facts: Facts, options: Options, keymap: Keymap, traffic_kept: usize) -> Self {
+    pub fn new(facts: Facts, options: Options, keymap: Keymap, config: &Config) -> Self {
         let palette = if options.mono { Palette::Mono } else { Palette::Sixteen };
         let last_look = LastLook::at(&facts);
         let mut app = Self {
@@ -102,7 +105,7 @@ impl App {
             options,
             keymap,
             theme: Theme::new(palette),
-            traffic: TrafficLog::new(traffic_kept),
+            traffic: TrafficLog::new(config.console.traffic_kept),
             filter: TopicFilter::default(),
             log: Vec::new(),
             navigation: Navigation::default(),
@@ -111,6 +114,7 @@ impl App {
             toasts: Toasts::default(),
             tickets: 0,
             previews: BTreeSet::new(),
+            halt_within: config.orchestration.control.halt_confirm_within,
             halt_armed: None,
             last_key: None,
             last_look,

@@ -77,8 +77,13 @@ pub fn app_of(snapshot: Snapshot) -> App {
     app_with(facts(snapshot), Options::default())
 }
 
+/// A console as the default configuration makes it.
+pub fn new_app(facts: Facts, options: Options) -> App {
+    App::new(facts, options, keymap(), &Config::defaults().unwrap())
+}
+
 pub fn app_with(facts: Facts, options: Options) -> App {
-    let mut app = App::new(facts.clone(), options, keymap(), 500);
+    let mut app = new_app(facts.clone(), options);
     app.update(facts.clone(), Action::Traffic(traffic(), 0));
     if app.dialog().is_some() {
         app.update(later(&facts, 600), Action::Key("esc".parse().unwrap()));
@@ -331,6 +336,7 @@ pub fn halted_control() -> ControlView {
                 Check { what: "store test write and fsync".into(), problem: None, advisory: false },
             ],
             code: "K7QX".into(),
+            valid_for: secs(30),
         }),
         ..control()
     }
@@ -559,7 +565,7 @@ fn decision(id: u64, at: &str, name: &str, action: domain::Action, own: f64, mul
 }
 
 fn decisions() -> DecisionsView {
-    use domain::Action::{Buy, Hold, Sell};
+    use domain::Action::{Buy, Hold};
     let recent = vec![
         Decision {
             filled: decimal("0.012"),
@@ -579,7 +585,7 @@ fn decisions() -> DecisionsView {
                 took: None,
             }),
             outcome: Some(Outcome::Aborted),
-            ..decision(13, "10:40:01", "XRP/USDT", Sell, 0.62, 1.0)
+            ..decision(13, "10:40:01", "XRP/USDT", Buy, 0.62, 1.0)
         },
         Decision {
             reasons: vec![ReasonCode::ConfidenceTooLow],

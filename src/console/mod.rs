@@ -39,7 +39,7 @@ use ratatui::Terminal;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::runtime::handle::{Handle, Traffic};
 use crate::telemetry::LogLines;
 use app::App;
@@ -125,10 +125,10 @@ pub fn run(
     traffic: Traffic,
     log: &dyn LogSource,
     options: Options,
-    config: &config::Console,
+    config: &Config,
     shutdown: watch::Receiver<bool>,
 ) -> Result<ConsoleEnd, ConsoleError> {
-    let keymap = Keymap::new(config)?;
+    let keymap = Keymap::new(&config.console)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(ConsoleError::Start)?;
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -139,15 +139,15 @@ pub fn run(
     let end = runtime.block_on(async {
         let mut terminal = Terminal::new(terminal::WholeFrames::new()).map_err(ConsoleError::Terminal)?;
         let facts = event_loop::facts(handle, &mut handle.snapshots());
-        let mut app = App::new(facts, options, keymap, config.traffic_kept);
+        let mut app = App::new(facts, options, keymap, config);
         let world = event_loop::World {
             handle,
             traffic,
             log,
-            log_kept: config.log_kept,
+            log_kept: config.console.log_kept,
             input: EventStream::new(),
             shutdown,
-            frame: frame_time(config),
+            frame: frame_time(&config.console),
             bell: &mut terminal::bell,
         };
         event_loop::run(&mut terminal, &mut app, world).await

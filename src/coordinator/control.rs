@@ -273,8 +273,11 @@ impl Coordinator {
 
     /// The dialog of a release; none unless HALTED.
     pub(super) fn release_view(&self, now: Now) -> Option<ReleaseView> {
-        (self.durable.control.state == TradingState::Halted)
-            .then(|| ReleaseView { checks: self.release_checks(now), code: self.code() })
+        (self.durable.control.state == TradingState::Halted).then(|| ReleaseView {
+            checks: self.release_checks(now),
+            code: self.code(),
+            valid_for: self.config.orchestration.control.release_code_valid_for,
+        })
     }
 
     /// The dialog of a resume; none unless PAUSED.

@@ -110,6 +110,8 @@ pub struct ReleaseView {
     pub checks: Vec<Check>,
     /// The code to type, bound to the epoch and the halt reasons.
     pub code: String,
+    /// How long it may be used after it was shown, operator time.
+    pub valid_for: Duration,
 }
 
 /// One line of a pre-flight.

@@ -1,8 +1,6 @@
 //! The keys that steer the engine, and what becomes of what they ask for. Safer is one key; looser opens a dialog. The
 //! result is the engine's answer alone.
 
-use std::time::Duration;
-
 use super::{App, Task};
 use crate::alarm::AlarmClass;
 use crate::console::dialogs::{Dialog, EmergencyBox, Release, Resume};
@@ -11,10 +9,7 @@ use crate::console::keymap::Binding;
 use crate::console::panes::{PaneId, RowId};
 use crate::console::toasts::Ticket;
 use crate::coordinator::input::Confirmation;
-use crate::domain::{AlarmTarget, Command, CommandOutcome, TradingState};
-
-/// The second press of the halt key counts within this time.
-const HALT_WITHIN: Duration = Duration::from_secs(10);
+use crate::domain::{AlarmTarget, Command, CommandOutcome, TradingState, short_span};
 
 impl App {
     /// Whether another press of the halt key halts.
@@ -28,7 +23,8 @@ impl App {
         if self.halt_armed.is_some_and(|until| now >= until) {
             self.halt_armed = None;
             let state = self.facts.state();
-            self.say(format!("not halted: the second press did not come within 10 s; {state}"));
+            let within = short_span(self.halt_within);
+            self.say(format!("not halted: the second press did not come within {within}; {state}"));
         }
     }
 
@@ -113,8 +109,9 @@ impl App {
             return;
         }
         self.pause_key(tasks);
-        self.halt_armed = Some(self.now().plus(HALT_WITHIN));
-        self.say(format!("paused; {key} or Ctrl-X again within 10 s HALTS"));
+        self.halt_armed = Some(self.now().plus(self.halt_within));
+        let (anywhere, within) = (self.keymap.name_of(Binding::HaltAnywhere), short_span(self.halt_within));
+        self.say(format!("paused; {key} or {anywhere} again within {within} HALTS"));
     }
 
     pub(super) fn resume_key(&mut self) {

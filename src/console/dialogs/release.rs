@@ -11,17 +11,26 @@ use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
-use crate::domain::{Command, Epoch, Timestamp};
+use crate::domain::{Command, Epoch, Timestamp, short_span};
 
-/// How long a code may be used after it was shown.
-const CODE_VALID: Duration = Duration::from_secs(30);
 const REASON_CHARS_MAX: usize = 200;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     Checks,
     Reason,
-    Code { field: TextField, code: String, epoch: Epoch, reasons: usize, shown_at: Timestamp },
+    Code(CodeEntry),
+}
+
+/// The code as it was shown, what is typed of it, and what makes it void.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct CodeEntry {
+    field: TextField,
+    code: String,
+    epoch: Epoch,
+    reasons: usize,
+    shown_at: Timestamp,
+    valid_for: Duration,
 }
 
 /// The dialog.
@@ -56,7 +65,7 @@ impl Release {
     pub(super) const fn is_text(&self) -> bool {
         match self.step {
             Step::Checks => false,
-            Step::Reason | Step::Code { .. } => true,
+            Step::Reason | Step::Code(_) => true,
         }
     }
 
@@ -64,7 +73,7 @@ impl Release {
         match &mut self.step {
             Step::Reason => self.reason.paste(pasted),
             // A code is typed: pasting it would prove nothing.
-            Step::Checks | Step::Code { .. } => {}
+            Step::Checks | Step::Code(_) => {}
         }
     }
 
@@ -86,7 +95,7 @@ impl Release {
                 self.reason.key(key);
                 Reply::Stay
             }
-            Step::Code { .. } => self.code_key(key, facts),
+            Step::Code(_) => self.code_key(key, facts),
         }
     }
 
@@ -97,7 +106,7 @@ impl Release {
                 self.step = Step::Checks;
                 Reply::Restage
             }
-            Step::Code { .. } => {
+            Step::Code(_) => {
                 self.step = Step::Reason;
                 Reply::Restage
             }
@@ -113,18 +122,22 @@ impl Release {
         if self.reason.text().is_empty() {
             return Reply::Say("release: write why first".to_owned());
         }
-        self.step = Step::Code {
+        self.step = Step::Code(CodeEntry {
             field: TextField::new(view.code.chars().count()),
             code: view.code.clone(),
             epoch: facts.gate.epoch,
             reasons: control.halt_reasons.len(),
             shown_at: facts.now.operator,
-        };
+            valid_for: view.valid_for,
+        });
         Reply::Restage
     }
 
     fn code_key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
-        let Step::Code { field, code, epoch, reasons, shown_at } = &mut self.step else { return Reply::Stay };
+        let Step::Code(CodeEntry { field, code, epoch, reasons, shown_at, valid_for }) = &mut self.step
+        else {
+            return Reply::Stay;
+        };
         let is_void = facts.gate.epoch != *epoch || facts.snapshot.control.halt_reasons.len() != *reasons;
         if is_void {
             self.step = Step::Checks;
@@ -132,9 +145,10 @@ impl Release {
                 "release: halted again meanwhile; the code is void, look at the checks".to_owned(),
             );
         }
-        if facts.now.operator.since(*shown_at) >= CODE_VALID {
+        if facts.now.operator.since(*shown_at) >= *valid_for {
+            let span = short_span(*valid_for);
             self.step = Step::Reason;
-            return Reply::Say("release: the code ran out after 30 s; Enter shows a new one".to_owned());
+            return Reply::Say(format!("release: the code ran out after {span}; Enter shows a new one"));
         }
         let typed =
             field.key(key.typed().map_or(key, |c| KeyPress::plain(KeyCode::Char(c.to_ascii_uppercase()))));
@@ -183,8 +197,8 @@ impl Release {
                 lines.push(typed(theme, "why is it safe again?", self.reason.raw()));
                 lines.push(keys(theme, &[("Enter", "shows the code"), ("Esc", "back")]));
             }
-            Step::Code { field, code, shown_at, .. } => {
-                let left = CODE_VALID.saturating_sub(facts.now.operator.since(*shown_at)).as_secs();
+            Step::Code(CodeEntry { field, code, shown_at, valid_for, .. }) => {
+                let left = valid_for.saturating_sub(facts.now.operator.since(*shown_at)).as_secs();
                 lines.push(line().text(format!("reason: {}", self.reason.text()), Role::Plain).build());
                 lines.push(typed(theme, &format!("type {code} to release ({left} s left):"), field.raw()));
                 lines.push(keys(theme, &[("Esc", "back (default)")]));

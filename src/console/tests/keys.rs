@@ -1,8 +1,10 @@
 //! What the keys do: the state machine without a terminal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::alarm::AlarmClass;
+use crate::config::Config;
 use crate::console::app::{Action, App, Task};
 use crate::console::dialogs::Dialog;
 use crate::console::facts::Facts;
@@ -28,7 +30,7 @@ impl Desk {
 
     fn of(snapshot: Snapshot, options: Options) -> Self {
         let facts = fixture::facts(snapshot);
-        let app = App::new(facts.clone(), options, fixture::keymap(), 100);
+        let app = fixture::new_app(facts.clone(), options);
         Self { app, facts, sent: Vec::new(), has_quit: false, tickets: Vec::new() }
     }
 
@@ -135,10 +137,25 @@ fn a_single_halt_key_stays_paused_and_says_so() {
     desk.key("H");
     desk.facts.gate = fixture::reading(TradingState::Paused);
     desk.wait(10_000);
-    assert!(desk.screen().contains("not halted: the second press did not come within 10 s; PAUSED"));
+    assert!(desk.screen().contains("not halted: the second press did not come within 10s; PAUSED"));
     desk.key("H");
     assert_eq!(desk.commands(), ["pause"], "a late second press begins again");
     assert!(desk.app.is_halt_armed());
+}
+
+#[test]
+fn the_time_for_the_second_halt_key_is_the_configured_one() {
+    let mut config = Config::defaults().unwrap();
+    config.orchestration.control.halt_confirm_within = Duration::from_secs(3);
+    let mut desk = running();
+    desk.app = App::new(desk.facts.clone(), Options::default(), fixture::keymap(), &config);
+    desk.key("H");
+    assert!(desk.screen().contains("again within 3s HALTS"), "{}", desk.screen());
+    desk.wait(2_999);
+    assert!(desk.app.is_halt_armed());
+    desk.wait(1);
+    assert!(!desk.app.is_halt_armed());
+    assert!(desk.screen().contains("did not come within 3s"), "{}", desk.screen());
 }
 
 #[test]
@@ -241,6 +258,23 @@ fn release_wants_the_checks_a_reason_and_the_code() {
     let confirmation =
         Confirmation::Given { epoch: desk.facts.gate.epoch, shown_at, code: Some("K7QX".into()) };
     assert_eq!(desk.sent, [(Command::Release { reason: "feed is sane".into() }, confirmation)]);
+}
+
+#[test]
+fn the_code_is_good_for_as_long_as_the_core_takes_it() {
+    let mut control = fixture::halted_control();
+    control.release.as_mut().unwrap().valid_for = Duration::from_secs(60);
+    let mut desk = Desk::new(control);
+    desk.keys(&["r", "y"]);
+    desk.wait(400);
+    desk.words("ok");
+    desk.keys(&["enter"]);
+    assert!(desk.screen().contains("type K7QX to release (60 s left)"), "{}", desk.screen());
+    desk.wait(59_000);
+    assert!(desk.screen().contains("(1 s left)"));
+    desk.wait(1_000);
+    desk.key("k");
+    assert!(desk.screen().contains("the code ran out after 60s"), "{}", desk.screen());
 }
 
 #[test]
@@ -350,10 +384,31 @@ fn an_emergency_opens_a_box_and_wants_a_comment() {
     desk.key("1");
     assert!(desk.sent.is_empty(), "the first 500 ms are guarded");
     desk.keys(&["enter", "space", "y"]);
-    assert!(desk.sent.is_empty());
-    desk.keys(&["1"]);
-    assert!(matches!(&desk.sent[0].0, Command::AckAlarm { comment, .. } if comment == "1 investigating"));
+    assert!(desk.sent.is_empty(), "without a comment");
+    desk.keys(&["1", "enter", "space", "1"]);
+    assert!(desk.sent.is_empty(), "a digit opens a pane elsewhere: it only chooses here");
+    assert!(desk.screen().contains("y acknowledge as investigating"), "{}", desk.screen());
+    desk.keys(&["3", "y"]);
+    assert!(matches!(&desk.sent[0].0, Command::AckAlarm { comment, .. } if comment == "3 handed over"));
     assert_eq!(desk.alarm_box(), None, "it is on its way");
+}
+
+#[test]
+fn a_comment_and_y_right_behind_each_other_acknowledge() {
+    let mut desk = alarmed();
+    desk.wait(600);
+    desk.key("2");
+    desk.wait(120);
+    desk.key("y");
+    assert_eq!(desk.commands(), ["ack_alarm"]);
+}
+
+#[test]
+fn a_comment_that_was_chosen_is_forgotten_when_the_box_is_hidden() {
+    let mut desk = alarmed();
+    desk.keys(&["1", "esc", "y", "a", "y"]);
+    assert!(desk.sent.is_empty());
+    assert_eq!(desk.alarm_box(), Some(AlarmId(41)));
 }
 
 #[test]
@@ -407,7 +462,7 @@ fn an_emergency_never_replaces_text_being_typed() {
 #[test]
 fn a_refused_acknowledgement_is_told_and_does_not_ask_in_a_loop() {
     let mut desk = alarmed();
-    desk.keys(&["1"]);
+    desk.keys(&["1", "y"]);
     let ticket = desk.tickets[0];
     desk.act(Action::Answered(ticket, CommandOutcome::refused("superseded")));
     assert!(desk.screen().contains("ack_alarm: REFUSED: superseded"));
@@ -637,7 +692,7 @@ fn the_help_lists_the_live_keymap() {
     let mut desk = running();
     desk.key("?");
     let screen = desk.screen();
-    for seen in ["Ctrl-X", "pause at once; again within 10 s: halt", "S-Tab"] {
+    for seen in ["Ctrl-X", "pause at once; pressed again in time: halt", "S-Tab"] {
         assert!(screen.contains(seen), "{seen} is missing:\n{screen}");
     }
 }

@@ -16,7 +16,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::bus::MessageBus;
 use crate::config::Config;
-use crate::console::app::App;
 use crate::console::event_loop::{self, World};
 use crate::console::{ConsoleEnd, ConsoleError, LogSource, Options, fixture};
 use crate::coordinator::snapshot::Snapshot;
@@ -121,7 +120,7 @@ where
     let backend = Counting { inner: TestBackend::new(120, 40), frames: Arc::clone(&frames) };
     let mut terminal = Terminal::new(backend).unwrap();
     let facts = event_loop::facts(&handle, &mut handle.snapshots());
-    let mut app = App::new(facts, Options::default(), fixture::keymap(), 500);
+    let mut app = fixture::new_app(facts, Options::default());
     let world = World {
         handle: &handle,
         traffic: handle.traffic(),
