@@ -51,7 +51,12 @@ type Pending = Pin<Box<dyn Future<Output = (Ticket, CommandOutcome)>>>;
 
 /// The facts of this instant.
 pub fn facts(handle: &Handle, snapshots: &mut Snapshots) -> Facts {
-    Facts { snapshot: snapshots.borrow_and_update().clone(), gate: handle.gate(), now: handle.now() }
+    Facts {
+        snapshot: snapshots.borrow_and_update().clone(),
+        gate: handle.gate(),
+        now: handle.now(),
+        has_ended: handle.has_ended(),
+    }
 }
 
 /// Runs until the operator quits, the process shuts down, or the terminal is gone.

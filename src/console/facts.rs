@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::alarm::AlarmClass;
 use crate::coordinator::snapshot::{AlarmRow, Snapshot};
-use crate::domain::{AlarmId, Now, TradingState};
+use crate::domain::{AlarmId, Now, SafeText, TradingState, days_hms};
 use crate::gate::Reading;
 
 /// A snapshot older than this means that the core does not step any more.
@@ -20,6 +20,8 @@ pub struct Facts {
     pub gate: Reading,
     /// Both clocks.
     pub now: Now,
+    /// The core is no more: it panicked, or the process is ending.
+    pub has_ended: bool,
 }
 
 impl Facts {
@@ -28,9 +30,44 @@ impl Facts {
         self.now.operator.since(self.snapshot.at.operator)
     }
 
-    /// Whether the core has stopped telling facts.
+    /// Whether the core has stopped telling facts and answering, for a while or for good.
     pub fn is_stuck(&self) -> bool {
-        self.core_age() > STUCK_AFTER
+        self.has_ended || self.core_age() > STUCK_AFTER
+    }
+
+    /// The alarm that a core which is stuck cannot raise. The console's own: nobody can acknowledge it.
+    pub fn core_alarm(&self) -> Option<AlarmRow> {
+        let (title, cause, consequence, response) = if self.has_ended {
+            (
+                "core ended",
+                "its task panicked; the log (0) names the place",
+                "nothing is traded and nothing answers; stops of the paper venue do not fire; all that is shown is old",
+                "read the log (0), quit (q) and start again: the journal brings everything back, PAUSED",
+            )
+        } else {
+            (
+                "core stuck",
+                "the core has not finished a step for longer than the watchdog allows",
+                "no entries go out; what is shown is old, and nothing that is asked is answered",
+                "look at load and memory of the machine and at the log (0); quit (q) and start again if it does not \
+                 recover within a minute",
+            )
+        };
+        self.is_stuck().then(|| AlarmRow {
+            id: AlarmId(0),
+            class: AlarmClass::Emergency,
+            title: SafeText::ours(title),
+            detail: SafeText::ours(format!("no step for {}", days_hms(self.core_age()))),
+            unacknowledged: true,
+            active: true,
+            resettable: false,
+            raised: self.snapshot.at,
+            acknowledged: None,
+            count: 1,
+            cause: SafeText::ours(cause),
+            consequence: SafeText::ours(consequence),
+            response: SafeText::ours(response),
+        })
     }
 
     /// The trading state, by the gate's word.

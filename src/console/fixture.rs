@@ -65,7 +65,7 @@ pub fn reading(state: TradingState) -> Reading {
 
 pub fn facts(snapshot: Snapshot) -> Facts {
     let state = snapshot.control.state;
-    Facts { snapshot: Arc::new(snapshot), gate: reading(state), now: now() }
+    Facts { snapshot: Arc::new(snapshot), gate: reading(state), now: now(), has_ended: false }
 }
 
 /// The sketch, with the messages of the sketch; the Emergency box is put aside.

@@ -5,6 +5,7 @@ use ratatui::text::Line;
 use super::app::App;
 use super::keymap::Binding;
 use super::line::LineBuilder;
+use super::panes::PaneId;
 use super::text;
 use super::theme::Role;
 use crate::domain::TradingState;
@@ -14,23 +15,29 @@ pub fn line(app: &App, width: usize) -> Line<'static> {
     let keymap = app.keymap();
     let key = |binding| keymap.name_of(binding);
     let mut offers: Vec<(String, &str)> = Vec::new();
-    let state = app.facts().state();
-    if state == TradingState::Running {
+    let (state, facts) = (app.facts().state(), app.facts());
+    // Without a core only the gate can be shut, and where there is none for good not even that means anything.
+    let (may_stop, may_ask) = (!facts.has_ended, !facts.is_stuck() && !app.options().read_only);
+    if state == TradingState::Running && may_stop {
         offers.push((key(Binding::Pause), "pause"));
     }
-    if state != TradingState::Halted {
+    if state != TradingState::Halted && may_stop {
         let halt = key(Binding::Halt);
         let (keys, word) =
             if app.is_halt_armed() { (halt, "HALTS NOW") } else { (format!("{halt} {halt}"), "halt") };
         offers.push((keys, word));
     }
-    if !app.options().read_only && app.facts().most_urgent().is_some() {
+    if may_ask && facts.most_urgent().is_some() {
         offers.push((key(Binding::Acknowledge), "ack"));
     }
-    if state != TradingState::Halted {
+    if state != TradingState::Halted && may_stop {
         offers.push((key(Binding::HaltAnywhere), "anywhere"));
     }
-    if !app.options().read_only {
+    if facts.is_stuck() {
+        offers.push((PaneId::Log.digit().to_string(), "log"));
+        offers.push((key(Binding::Quit), "quit"));
+    }
+    if may_ask {
         match state {
             TradingState::Running => {}
             TradingState::Paused => offers.push((key(Binding::Resume), "resume")),
@@ -42,7 +49,7 @@ pub fn line(app: &App, width: usize) -> Line<'static> {
         offers.push((key(Binding::Back), "back"));
     }
     offers.push((key(Binding::Zoom), "zoom"));
-    if !app.options().read_only {
+    if may_ask {
         offers.push((key(Binding::Palette), "command"));
     }
     if app.shows_topics() {
@@ -50,7 +57,9 @@ pub fn line(app: &App, width: usize) -> Line<'static> {
         let word = if app.traffic().is_frozen() { "follow" } else { "freeze" };
         offers.push((key(Binding::Freeze), word));
     }
-    offers.push((key(Binding::Quit), "quit"));
+    if !facts.is_stuck() {
+        offers.push((key(Binding::Quit), "quit"));
+    }
 
     let help = key(Binding::Help);
     let read_only = if app.options().read_only { "  READ ONLY" } else { "" };

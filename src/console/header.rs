@@ -321,15 +321,15 @@ fn second(facts: &Facts) -> Vec<Field> {
 
 fn stuck_first(facts: &Facts) -> Vec<Field> {
     let age = days_hms(facts.core_age());
-    let gate = facts.state();
+    let (gate, how) = (facts.state(), if facts.has_ended { "ENDED" } else { "STUCK" });
     let role = match gate {
         TradingState::Running | TradingState::Paused => Role::Bad,
         TradingState::Halted => Role::Halted,
     };
     let wordings = [
-        (6, format!("?? CORE STUCK {age}, gate {gate}")),
-        (11, format!("?? STUCK {age} {gate}")),
-        (VITAL, format!("?? STUCK {gate}")),
+        (6, format!("?? CORE {how} {age}, gate {gate}")),
+        (11, format!("?? {how} {age} {gate}")),
+        (VITAL, format!("?? {how} {gate}")),
     ];
     let below =
         [(6, format!("values below are {age} old")), (7, format!("all {age} old")), (9, String::new())];
@@ -337,19 +337,35 @@ fn stuck_first(facts: &Facts) -> Vec<Field> {
         Field::new(role, wordings),
         Field::new(Role::Stale, below),
         place(facts),
-        alarms(facts),
+        stuck_alarms(facts),
         clock(facts),
     ]
 }
 
+/// The core's own trouble and what nobody had acknowledged before: nothing can be acknowledged now.
+fn stuck_alarms(facts: &Facts) -> Field {
+    let count = facts.emergencies().len() + 1;
+    let wordings = [
+        (4, format!("!! {count} EMERGENCY: see 6 Alarms")),
+        (12, format!("!! {count}: see 6")),
+        (VITAL, format!("!!{count}:6")),
+    ];
+    Field::new(Role::Emergency, wordings).at_right()
+}
+
 fn stuck_second(facts: &Facts) -> Vec<Field> {
     let stops = facts.snapshot.control.stops;
-    let blocked = match facts.state() {
-        TradingState::Running => "ENTRIES NOT BLOCKED: pause now (p)",
-        TradingState::Paused | TradingState::Halted => "ENTRIES BLOCKED: core stuck",
+    let blocked = match (facts.has_ended, facts.state()) {
+        (true, _) => "ENTRIES BLOCKED: core ended",
+        (false, TradingState::Running) => "ENTRIES NOT BLOCKED: pause now (p)",
+        (false, TradingState::Paused | TradingState::Halted) => "ENTRIES BLOCKED: core stuck",
     };
-    let halts =
-        [(3, "Ctrl-X halts without the core".to_owned()), (5, "Ctrl-X halts".to_owned()), (9, String::new())];
+    let (long, short) = if facts.has_ended {
+        ("q quits, then start again", "q quits")
+    } else {
+        ("Ctrl-X halts without the core", "Ctrl-X halts")
+    };
+    let halts = [(3, long.to_owned()), (5, short.to_owned()), (9, String::new())];
     vec![
         Field::new(Role::Warn, [(VITAL, blocked.to_owned())]),
         Field::new(Role::Warn, [(6, format!("EXITS AT VENUE ONLY ({stops})")), (9, String::new())]),

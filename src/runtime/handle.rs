@@ -61,6 +61,11 @@ impl Handle {
         self.gate.read()
     }
 
+    /// Whether nobody is left who could carry out a command.
+    pub fn has_ended(&self) -> bool {
+        self.requests.is_closed()
+    }
+
     /// Both clocks.
     pub fn now(&self) -> Now {
         (self.clock)()

@@ -55,8 +55,11 @@ fn a_panic_of_the_core_leaves_a_screen_that_says_so_and_a_shut_gate() {
     let dir = tempdir().unwrap();
     let mut console = Console::start_with(120, 40, dir.path(), &[], &[("ANDON_PANIC", "core")]);
 
-    console.shows(&["CORE STUCK", "gate PAUSED"]);
+    console.shows(&["CORE ENDED", "gate PAUSED", "core ended", "its task panicked"]);
     assert!(!on_the_screen(&console).contains(WORDS), "it was printed onto the screen");
+    assert!(!console.screen().contains("r resume"), "{}", console.screen());
+    console.press_until("0", "provoked in the core");
+    console.press_until("0", "6 Alarms");
     console.signal("TERM");
     let status = console.end();
 

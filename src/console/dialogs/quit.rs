@@ -28,11 +28,20 @@ pub(super) fn panel(facts: &Facts, theme: Theme) -> Panel {
     let positions = &facts.snapshot.portfolio.positions;
     let mut lines = Vec::new();
     if positions.is_empty() {
-        lines.push(plain(theme, "No positions are open. The engine stops with the console."));
+        let core = if facts.has_ended {
+            "The core has ended already."
+        } else {
+            "The engine stops with the console."
+        };
+        lines.push(plain(theme, format!("No positions are open. {core}")));
     } else {
         lines.push(plain(
             theme,
-            "The engine stops with the console. The stops of these positions will sleep:",
+            if facts.has_ended {
+                "The core has ended already: the stops of these positions sleep until it runs again:"
+            } else {
+                "The engine stops with the console. The stops of these positions will sleep:"
+            },
         ));
         for position in positions {
             let stop = position
@@ -45,8 +54,11 @@ pub(super) fn panel(facts: &Facts, theme: Theme) -> Panel {
                 .text(stop, Role::Warn);
             lines.push(line.build());
         }
-        lines.push(plain(theme, "To keep it running, stay, or detach tmux."));
+        if !facts.has_ended {
+            lines.push(plain(theme, "To keep it running, stay, or detach tmux."));
+        }
     }
-    lines.push(keys(theme, &[("y", "quit"), ("Esc", "keep running (default)")]));
+    let stay = if facts.has_ended { "stay (default)" } else { "keep running (default)" };
+    lines.push(keys(theme, &[("y", "quit"), ("Esc", stay)]));
     Panel { title: "Quit?".to_owned(), role: Role::Warn, lines }
 }

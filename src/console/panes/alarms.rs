@@ -64,7 +64,8 @@ fn headline(row: &AlarmRow) -> String {
 
 /// Title and rows.
 pub fn content(cx: &Cx<'_>, width: usize) -> Content {
-    let alarms = &cx.facts.snapshot.alarms;
+    let core = cx.facts.core_alarm();
+    let alarms: Vec<_> = core.iter().chain(cx.facts.snapshot.alarms.iter()).collect();
     let unacknowledged = alarms.iter().filter(|row| row.unacknowledged).count();
     let acknowledged = alarms.iter().filter(|row| row.acknowledged.is_some()).count();
     let title = if alarms.is_empty() {
@@ -73,7 +74,7 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         format!("{unacknowledged} unacked, {acknowledged} acked")
     };
     let mut rows = Vec::new();
-    for (at, alarm) in alarms.iter().enumerate() {
+    for (at, alarm) in alarms.into_iter().enumerate() {
         rows.push(cx.row(at, alarm.id, || line(cx, alarm, width)));
         if alarm.unacknowledged && alarm.class == AlarmClass::Emergency && cx.form == Form::Column {
             let said = format!("cause: {} effect: {}", alarm.cause, alarm.consequence);
@@ -100,7 +101,9 @@ fn line(cx: &Cx<'_>, alarm: &AlarmRow, width: usize) -> crate::console::line::Li
 
 /// Cause, consequence, response and timeline of one alarm.
 pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
-    let Some(alarm) = cx.facts.snapshot.alarms.iter().find(|row| RowId::of(row.id) == *id) else {
+    let core = cx.facts.core_alarm();
+    let mut alarms = core.iter().chain(cx.facts.snapshot.alarms.iter());
+    let Some(alarm) = alarms.find(|row| RowId::of(row.id) == *id) else {
         return Vec::new();
     };
     let now = cx.facts.now.operator;

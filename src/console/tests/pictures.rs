@@ -28,7 +28,7 @@ fn a_simulated_run() -> (Facts, Vec<Arc<crate::domain::Message>>) {
     let options = simulated_for(Duration::from_secs(62 * 3_600 + 1_450));
     let (snapshot, gate, messages) = crate::runtime::seen_at_the_end(&options).unwrap();
     let now = snapshot.at;
-    (Facts { snapshot: Arc::new(snapshot), gate, now }, messages)
+    (Facts { snapshot: Arc::new(snapshot), gate, now, has_ended: false }, messages)
 }
 
 fn screen_of(facts: &Facts, messages: &[Arc<crate::domain::Message>], width: u16, height: u16) -> Buffer {
