@@ -6,7 +6,6 @@ mod emergencies;
 mod navigation;
 mod steering;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,8 +84,8 @@ pub struct App {
     emergencies: Emergencies,
     toasts: Toasts,
     tickets: Ticket,
-    /// Questions whose answers belong into the dialog.
-    previews: BTreeSet<Ticket>,
+    /// The request whose answer belongs into the dialog.
+    asked: Option<Ticket>,
     /// How long the second press of the halt key may follow the first.
     halt_within: Duration,
     /// Until when another press of the halt key halts.
@@ -113,7 +112,7 @@ impl App {
             emergencies: Emergencies::default(),
             toasts: Toasts::default(),
             tickets: 0,
-            previews: BTreeSet::new(),
+            asked: None,
             halt_within: config.orchestration.control.halt_confirm_within,
             halt_armed: None,
             last_key: None,
@@ -211,11 +210,12 @@ impl App {
         tasks
     }
 
-    /// The box of an Emergency that somebody else has acknowledged goes, but text that is being typed stays.
+    /// The box of an Emergency that somebody else has acknowledged goes, and every box while nobody would take the
+    /// acknowledgement; but text that is being typed stays.
     fn close_what_is_over(&mut self) {
         if let Some(Open { dialog: Dialog::Emergency(alarm), .. }) = &self.dialog
             && !alarm.is_text()
-            && !self.facts.emergencies().iter().any(|row| row.id == alarm.alarm())
+            && (self.facts.is_stuck() || !self.facts.emergencies().iter().any(|row| row.id == alarm.alarm()))
         {
             self.dialog = None;
         }
@@ -225,6 +225,7 @@ impl App {
     fn open_emergency(&mut self) {
         if self.dialog.is_none()
             && !self.options.read_only
+            && !self.facts.is_stuck()
             && let Some(id) = self.emergencies.next(&self.facts)
         {
             self.open(Dialog::Emergency(EmergencyBox::new(id)));
@@ -321,9 +322,12 @@ impl App {
                 self.dialog = None;
                 self.send(command, confirmation, tasks);
             }
-            Reply::Preview(command) => {
-                let ticket = self.send(command, Confirmation::None, tasks);
-                self.previews.insert(ticket);
+            Reply::Ask(command) => {
+                self.asked = self.send(command.clone(), Confirmation::None, tasks);
+                if let (Some(open), Some(_)) = (&mut self.dialog, self.asked) {
+                    open.asked(command);
+                    open.shown_at = now;
+                }
             }
             Reply::Filter(filter) => self.filter = filter,
             Reply::Quit => tasks.push(Task::Quit),
@@ -349,6 +353,7 @@ impl App {
             Binding::Resume => self.resume_key(),
             Binding::Level => self.guarded(|_| Dialog::Level(LevelMenu::default())),
             Binding::Acknowledge => self.acknowledge_key(tasks),
+            Binding::Palette if self.facts.is_stuck() => self.say_stuck(),
             Binding::Palette => self.open(Dialog::Command(CommandLine::new(self.options.read_only))),
             Binding::Filter => self.open(Dialog::Filter(FilterLine::new(&self.filter))),
             Binding::Freeze if self.shows_topics() => self.traffic.toggle_freeze(),

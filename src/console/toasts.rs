@@ -99,6 +99,9 @@ impl Toasts {
             State::Answered(CommandOutcome::Refused { why }) => {
                 (format!("{}: REFUSED: {why}", toast.label), Role::Bad)
             }
+            State::Answered(CommandOutcome::Preview { would, .. }) => {
+                (format!("{}: NOT DONE, it has to be confirmed: {would}", toast.label), Role::Warn)
+            }
             State::Said => (toast.label.clone(), Role::Warn),
         };
         let tail = format!("{others}  {age} ");
@@ -112,7 +115,9 @@ impl Toast {
     fn end(&self) -> Option<Timestamp> {
         match &self.state {
             State::Pending { .. } => None,
-            State::Answered(CommandOutcome::Refused { .. }) => Some(self.since.plus(REFUSED_FOR)),
+            State::Answered(CommandOutcome::Refused { .. } | CommandOutcome::Preview { .. }) => {
+                Some(self.since.plus(REFUSED_FOR))
+            }
             State::Answered(CommandOutcome::Done { .. }) | State::Said => Some(self.since.plus(DONE_FOR)),
         }
     }

@@ -42,8 +42,7 @@ pub struct Closing {
 }
 
 impl Coordinator {
-    /// Sells everything of one symbol, or of all; holdings too with `all`. Without a confirmation it only says what it
-    /// would do, and the code to type for it.
+    /// Sells everything of one symbol, or of all; holdings too with `all`.
     pub(super) fn flatten(
         &mut self,
         cx: &mut Cx<'_>,
@@ -52,23 +51,14 @@ impl Coordinator {
         all: bool,
         confirmation: &Confirmation,
     ) -> CommandOutcome {
-        if let Some(symbol) = symbol.filter(|symbol| !self.setup.symbols.contains(symbol)) {
-            return CommandOutcome::refused(format!("{symbol} is not traded here"));
-        }
-        let sales = self.flatten_sales(symbol, all);
-        if sales.is_empty() {
-            return CommandOutcome::refused("nothing is held that it could sell");
-        }
-        let list =
-            sales.iter().map(|(own, quantity)| self.sale_text(cx.now, own, *quantity)).collect::<Vec<_>>();
-        let list = list.join(", ");
-        if *confirmation == Confirmation::None {
-            return CommandOutcome::refused(format!("would sell {list}. Code: {}", self.code()));
-        }
-        if let Some(refused) = self.superseded(confirmation).or_else(|| self.wrong_code(cx.now, confirmation))
-        {
+        let sales = match self.flatten_sales(symbol, all) {
+            Ok(sales) => sales,
+            Err(refused) => return refused,
+        };
+        if let Some(refused) = self.wrong_code(cx.now, confirmation) {
             return refused;
         }
+        let list = self.sales_text(cx.now, &sales);
         for (own, quantity) in sales {
             let reason = SafeText::ours(format!("flatten by {actor}"));
             self.begin_closing(cx, actor.clone(), own, quantity, true, all, reason);
@@ -78,7 +68,12 @@ impl Coordinator {
     }
 
     /// What a flatten would sell, base units.
-    fn flatten_sales(&self, symbol: Option<&Symbol>, all: bool) -> Vec<(Symbol, Decimal)> {
+    pub(super) fn flatten_sales(
+        &self,
+        symbol: Option<&Symbol>,
+        all: bool,
+    ) -> Result<Vec<(Symbol, Decimal)>, CommandOutcome> {
+        symbol.map_or(Ok(()), |symbol| self.known_symbol(symbol))?;
         let mut sales = Vec::new();
         for own in self.setup.symbols.iter().filter(|own| symbol.is_none_or(|symbol| symbol == *own)) {
             let mut quantity = self.durable.account.held(own).unwrap_or_default();
@@ -90,7 +85,16 @@ impl Coordinator {
                 sales.push((own.clone(), quantity));
             }
         }
-        sales
+        if sales.is_empty() {
+            return Err(CommandOutcome::refused("nothing is held that it could sell"));
+        }
+        Ok(sales)
+    }
+
+    pub(super) fn sales_text(&self, now: Now, sales: &[(Symbol, Decimal)]) -> String {
+        let list: Vec<_> =
+            sales.iter().map(|(symbol, quantity)| self.sale_text(now, symbol, *quantity)).collect();
+        list.join(", ")
     }
 
     fn sale_text(&self, now: Now, symbol: &Symbol, quantity: Decimal) -> String {

@@ -6,7 +6,7 @@ use super::{Coordinator, Cx};
 use crate::alarm::AlarmEvent;
 use crate::config::TaskName;
 use crate::domain::{
-    Actor, Command, CommandId, CommandOutcome, Level, Payload, Priority, SafeText, SystemEventKind, Tier,
+    Actor, Command, CommandId, CommandOutcome, Level, Payload, Priority, SafeText, SystemEventKind,
     TradingState,
 };
 
@@ -69,23 +69,20 @@ impl Coordinator {
         command: Command,
         confirmation: &Confirmation,
     ) -> Option<CommandOutcome> {
-        let loosens = match &command {
-            Command::ForceLevel { level, until, .. } => self.forcing_loosens(*level, *until, cx),
-            other => other.tier() != Tier::Safer,
-        };
-        let gated = matches!(command, Command::Resume | Command::Release { .. } | Command::Flatten { .. });
-        if loosens
-            && !gated
-            && let Some(refused) = self.superseded(confirmation)
-        {
-            return Some(refused);
+        if self.wants_confirmation(&command, cx.now) {
+            if *confirmation == Confirmation::None {
+                return Some(self.preview(&command, cx.now));
+            }
+            if let Some(refused) = self.superseded(confirmation) {
+                return Some(refused);
+            }
         }
         Some(match command {
             Command::Pause { reason } => {
                 self.pause(cx, actor, SafeText::ours(reason));
                 CommandOutcome::done(self.durable.control.state)
             }
-            Command::Resume => return self.resume(cx, id, actor, confirmation),
+            Command::Resume => return self.resume(cx, id, actor),
             Command::Halt { reason } => {
                 self.halt(cx, actor, SafeText::ours(reason));
                 CommandOutcome::done(self.durable.control.state)

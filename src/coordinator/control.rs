@@ -105,13 +105,17 @@ impl Coordinator {
     }
 
     /// From PAUSED to RUNNING: recorded first, then the gate is opened, and only its answer ends the command.
-    pub(super) fn resume(
-        &mut self,
-        cx: &mut Cx<'_>,
-        id: CommandId,
-        actor: Actor,
-        confirmation: &Confirmation,
-    ) -> Option<CommandOutcome> {
+    pub(super) fn resume(&mut self, cx: &mut Cx<'_>, id: CommandId, actor: Actor) -> Option<CommandOutcome> {
+        if let Some(refused) = self.resume_hindrance() {
+            return Some(refused);
+        }
+        self.change_state(cx, actor, TradingState::Running, SafeText::default());
+        self.open_gate(cx, id, TradingState::Running);
+        None
+    }
+
+    /// Why a resume would be refused now, whoever confirms it.
+    pub(super) fn resume_hindrance(&self) -> Option<CommandOutcome> {
         match self.durable.control.state {
             TradingState::Running => return Some(CommandOutcome::refused("already RUNNING")),
             TradingState::Halted => {
@@ -125,18 +129,12 @@ impl Coordinator {
             TradingState::Paused => {}
         }
         let unacknowledged = self.durable.alarms.unacknowledged_emergencies().count();
-        if unacknowledged > 0 {
-            let plural = if unacknowledged == 1 { "y is" } else { "ies are" };
-            return Some(CommandOutcome::refused(format!(
+        let plural = if unacknowledged == 1 { "y is" } else { "ies are" };
+        (unacknowledged > 0).then(|| {
+            CommandOutcome::refused(format!(
                 "{unacknowledged} Emergenc{plural} unacknowledged: acknowledge first (a)"
-            )));
-        }
-        if let Some(refused) = self.superseded(confirmation) {
-            return Some(refused);
-        }
-        self.change_state(cx, actor, TradingState::Running, SafeText::default());
-        self.open_gate(cx, id, TradingState::Running);
-        None
+            ))
+        })
     }
 
     fn open_gate(&mut self, cx: &mut Cx<'_>, command: CommandId, to: TradingState) {
@@ -154,23 +152,8 @@ impl Coordinator {
         reason: &str,
         confirmation: &Confirmation,
     ) -> Option<CommandOutcome> {
-        if self.durable.control.state != TradingState::Halted {
-            return Some(CommandOutcome::refused("not HALTED: there is nothing to release"));
-        }
-        if reason.trim().is_empty() {
-            return Some(CommandOutcome::refused("a release wants a reason: say what was put right"));
-        }
-        let failed: Vec<String> = self
-            .release_checks(cx.now)
-            .into_iter()
-            .filter(|check| !check.advisory)
-            .filter_map(|check| check.problem.map(|problem| format!("{}: {problem}", check.what)))
-            .collect();
-        if !failed.is_empty() {
-            return Some(CommandOutcome::refused(format!("pre-flight failed: {}", failed.join("; "))));
-        }
-        if let Some(refused) = self.superseded(confirmation).or_else(|| self.wrong_code(cx.now, confirmation))
-        {
+        let hindered = self.release_hindrance(reason, cx.now);
+        if let Some(refused) = hindered.or_else(|| self.wrong_code(cx.now, confirmation)) {
             return Some(refused);
         }
         cx.effects.push(Effect::ReleaseLatch { seen: self.live.epoch });
@@ -179,16 +162,31 @@ impl Coordinator {
         None
     }
 
+    /// Why a release would be refused now, whatever code is typed.
+    pub(super) fn release_hindrance(&self, reason: &str, now: Now) -> Option<CommandOutcome> {
+        if self.durable.control.state != TradingState::Halted {
+            return Some(CommandOutcome::refused("not HALTED: there is nothing to release"));
+        }
+        if reason.trim().is_empty() {
+            return Some(CommandOutcome::refused("a release wants a reason: say what was put right"));
+        }
+        let failed: Vec<String> = self
+            .release_checks(now)
+            .into_iter()
+            .filter(|check| !check.advisory)
+            .filter_map(|check| check.problem.map(|problem| format!("{}: {problem}", check.what)))
+            .collect();
+        (!failed.is_empty())
+            .then(|| CommandOutcome::refused(format!("pre-flight failed: {}", failed.join("; "))))
+    }
+
     /// A confirmation counts only for the epoch that its preview showed.
     pub(super) fn superseded(&self, confirmation: &Confirmation) -> Option<CommandOutcome> {
         match confirmation {
-            Confirmation::None => {
-                Some(CommandOutcome::refused("this needs a confirmation: look at the preview first"))
-            }
             Confirmation::Given { epoch, .. } if *epoch != self.live.epoch => Some(CommandOutcome::refused(
                 "superseded: the gate was shut again since the preview; look at it again",
             )),
-            Confirmation::Given { .. } | Confirmation::Script => None,
+            Confirmation::Given { .. } | Confirmation::Script | Confirmation::None => None,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::config::{EmergencyAction, EmergencyVerb};
 use crate::domain::{
     Actor, CommandOutcome, Now, Payload, Pct, Priority, RiskAlert, SafeText, Severity, Timestamp, checked_sub,
 };
-use crate::risk::{BreakerName, BreakerTransition, Trip};
+use crate::risk::{BreakerName, BreakerTransition, RearmError, Trip};
 
 /// How long a breaker's alert stays in force (market time).
 pub(super) const ALERT_TTL: Duration = Duration::from_secs(3_600);
@@ -112,35 +112,45 @@ impl Coordinator {
         name: &str,
         reason: &str,
     ) -> CommandOutcome {
+        let (equity, rearmings) = match self.rearmings(name, reason, cx.now) {
+            Ok(rearmings) => rearmings,
+            Err(end) => return end,
+        };
+        for (name, transition) in rearmings {
+            tracing::info!(breaker = %name, %equity, reason, "breaker armed again");
+            self.record(cx, actor.clone(), RecordKind::Breaker(transition));
+            self.clear(cx, breaker_alarm(name));
+            self.live.dirty.control = true;
+        }
+        CommandOutcome::done(format!("armed at {}", equity.round_dp(2)))
+    }
+
+    /// The steps that arm one breaker, or all that are tripped, with the equity that becomes the new baseline; or how
+    /// the command ends without any.
+    pub(super) fn rearmings(
+        &self,
+        name: &str,
+        reason: &str,
+        now: Now,
+    ) -> Result<(Decimal, Vec<(BreakerName, BreakerTransition)>), CommandOutcome> {
         if reason.trim().is_empty() {
-            return CommandOutcome::refused("arming a breaker wants a reason");
+            return Err(CommandOutcome::refused("arming a breaker wants a reason"));
         }
         let names: Vec<BreakerName> = if name == "all" {
             self.durable.breakers.tripped().map(|(name, _)| name).collect()
         } else {
-            match name.parse() {
-                Ok(name) => vec![name],
-                Err(error) => return CommandOutcome::refused(error),
-            }
+            vec![name.parse().map_err(CommandOutcome::refused)?]
         };
         if names.is_empty() {
-            return CommandOutcome::done("no breaker is tripped");
+            return Err(CommandOutcome::done("no breaker is tripped"));
         }
-        let Some(equity) = self.equity(cx.now) else {
-            return CommandOutcome::refused("equity is unknown, a price is missing: no baseline to arm with");
-        };
-        for name in names {
-            match self.durable.breakers.rearm(name, cx.now.market, equity) {
-                Ok(transition) => {
-                    tracing::info!(breaker = %name, %equity, reason, "breaker armed again");
-                    self.record(cx, actor.clone(), RecordKind::Breaker(transition));
-                    self.clear(cx, breaker_alarm(name));
-                    self.live.dirty.control = true;
-                }
-                Err(error) => return CommandOutcome::refused(error),
-            }
-        }
-        CommandOutcome::done(format!("armed at {}", equity.round_dp(2)))
+        let equity = self.equity(now).ok_or_else(|| {
+            CommandOutcome::refused("equity is unknown, a price is missing: no baseline to arm with")
+        })?;
+        let breakers = &self.durable.breakers;
+        let steps = names.into_iter().map(|name| Ok((name, breakers.rearm(name, now.market, equity)?)));
+        let steps: Result<_, RearmError> = steps.collect();
+        Ok((equity, steps.map_err(CommandOutcome::refused)?))
     }
 
     /// Half of the drawdown's limit is worth an alarm of its own.

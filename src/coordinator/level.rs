@@ -197,6 +197,15 @@ impl Coordinator {
         self.degradation_command(cx, actor, &event, "failures reset")
     }
 
+    /// Whether `symbol` is one of those that are traded here.
+    pub(super) fn known_symbol(&self, symbol: &Symbol) -> Result<(), CommandOutcome> {
+        if self.setup.symbols.contains(symbol) {
+            return Ok(());
+        }
+        let known = self.setup.symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ");
+        Err(CommandOutcome::refused(format!("{symbol} is not traded here: {known}")))
+    }
+
     pub(super) fn lock_symbol(
         &mut self,
         cx: &mut Cx<'_>,
@@ -204,9 +213,8 @@ impl Coordinator {
         symbol: Symbol,
         locked: bool,
     ) -> CommandOutcome {
-        if !self.setup.symbols.contains(&symbol) {
-            let known = self.setup.symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ");
-            return CommandOutcome::refused(format!("{symbol} is not traded here: {known}"));
+        if let Err(refused) = self.known_symbol(&symbol) {
+            return refused;
         }
         let (word, by) = (if locked { "locked" } else { "unlocked" }, actor.clone());
         let event = if locked {
@@ -220,10 +228,5 @@ impl Coordinator {
             self.announce_about(cx, SystemEventKind::StateChanged, Priority::High, Some(symbol), detail);
         }
         outcome
-    }
-
-    /// Whether forcing this level would let the system do more than it may now.
-    pub(super) fn forcing_loosens(&self, level: Level, until: Option<Duration>, cx: &Cx<'_>) -> bool {
-        self.durable.degradation.force_tier(level, until, cx.now.market) != crate::domain::Tier::Safer
     }
 }

@@ -37,6 +37,7 @@ pub mod input;
 mod invariants;
 mod level;
 mod market;
+mod preview;
 mod providers;
 mod rebalance;
 pub mod record;

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::dca::{DcaRefusal, IntentTerms, Leg, LegId, LegState, PlanTerms, PlanTransition};
+use super::dca::{DcaRefusal, IntentTerms, Leg, LegId, LegState, LegTransition, PlanTerms, PlanTransition};
 use super::record::RecordKind;
 use super::task::RebalanceProposal;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::domain::{
     Actor, ClientOrderId, Command, CommandOutcome, LegTarget, Level, Now, PlanTarget, Priority, ReasonCode,
-    Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add, checked_sub,
+    Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add, checked_sub, days_hms,
 };
 use crate::risk::{LegProposal, check_leg};
 
@@ -269,16 +269,45 @@ impl Coordinator {
         self.run_legs(cx);
     }
 
-    /// What a resume could send within the next hour, for its dialog.
+    /// What a resume would set going within the next hour, for its dialog: of the overdue legs the newest of each plan
+    /// runs, if it is not too late, and the others wait for the operator.
     pub(super) fn orders_possible_within_hour(&self, now: Now) -> Vec<String> {
         let hour = now.market.plus(Duration::from_secs(3_600));
+        let plans = &self.durable.plans;
+        // As the next offer takes them, when the trading state does not hold them back any more.
+        let steps = plans.due(now.market, &self.config.portfolio.dca, |leg| {
+            let mut blocks = self.entries(&leg.symbol, now).into_iter().map(|block| block.code);
+            blocks.find(|code| *code != ReasonCode::Paused).or_else(|| self.leg_terms(now, leg).err())
+        });
+        let offered = |leg: LegId| {
+            steps.iter().find_map(|step| match step {
+                PlanTransition::Leg { id, transition } if *id == leg => Some(transition),
+                PlanTransition::Leg { .. }
+                | PlanTransition::Created { .. }
+                | PlanTransition::Shifted { .. } => None,
+            })
+        };
         let mut possible = Vec::new();
-        for plan in self.durable.plans.open() {
-            for leg in &plan.legs {
-                let soon = match leg.state {
-                    LegState::Scheduled => leg.due_at <= hour,
-                    LegState::Deferred | LegState::Due => true,
-                    LegState::Intent
+        for (plan, leg) in plans.open().flat_map(|plan| plan.legs.iter().map(move |leg| (plan, leg))) {
+            let id = plan.leg_id(leg);
+            let how = match (offered(id), leg.state) {
+                (Some(LegTransition::Waiting { reason }), _) => format!("will WAIT for you: {reason}"),
+                (Some(LegTransition::Deferred { reason }), _) => format!("stays deferred: {reason}"),
+                (Some(_), _) | (None, LegState::Due) => "runs at once".to_owned(),
+                (None, LegState::Scheduled | LegState::Deferred) if leg.due_at > now.market => {
+                    if leg.due_at > hour {
+                        continue;
+                    }
+                    format!("runs in {}", days_hms(leg.due_at.since(now.market)))
+                }
+                (None, LegState::Deferred) => {
+                    let why = leg.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+                    format!("stays deferred{why}")
+                }
+                (
+                    None,
+                    LegState::Scheduled
+                    | LegState::Intent
                     | LegState::Sent
                     | LegState::Accepted
                     | LegState::Rejected
@@ -286,24 +315,22 @@ impl Coordinator {
                     | LegState::Filled
                     | LegState::Skipped
                     | LegState::Cancelled
-                    | LegState::Waiting => false,
-                };
-                if soon {
-                    let id = plan.leg_id(leg);
-                    possible.push(format!(
-                        "leg {id}: {} {} for {}",
-                        leg.side,
-                        leg.symbol,
-                        leg.amount.normalize()
-                    ));
-                }
-            }
+                    | LegState::Waiting,
+                ) => continue,
+            };
+            possible.push(format!("leg {id}: {} {how}", leg_text(leg)));
         }
         let decisions = self.live.schedule.next_run_of(crate::config::TaskName::TradingDecision);
         if decisions.is_some_and(|at| at <= hour) && self.live.level < Level::Emergency {
             possible.push("trading decisions of all symbols".to_owned());
         }
         possible
+    }
+
+    /// The step of `run_leg`, if no rule speaks against it.
+    pub(super) fn run_leg_step(&self, id: LegId, now: Now) -> Result<PlanTransition, DcaRefusal> {
+        let blocked = self.durable.plans.leg(id).and_then(|leg| self.leg_hindrance(now, leg));
+        self.durable.plans.run_leg(id, blocked)
     }
 
     /// The operator's word on a leg or plan.
@@ -316,9 +343,7 @@ impl Coordinator {
         let plans = &self.durable.plans;
         let steps = match command {
             Command::RunLeg { plan, leg } => {
-                let id = LegId { plan: *plan, leg: *leg };
-                let blocked = plans.leg(id).and_then(|leg| self.leg_hindrance(cx.now, leg));
-                plans.run_leg(id, blocked).map(|step| vec![step])
+                self.run_leg_step(LegId { plan: *plan, leg: *leg }, cx.now).map(|step| vec![step])
             }
             Command::SkipLeg { target: LegTarget::One { plan, leg } } => {
                 plans.skip_leg(LegId { plan: *plan, leg: *leg }).map(|step| vec![step])
@@ -346,6 +371,11 @@ impl Coordinator {
             Err(refusal) => CommandOutcome::refused(refusal),
         }
     }
+}
+
+/// `buy BTC/USDT for 83.33`
+pub(super) fn leg_text(leg: &Leg) -> String {
+    format!("{} {} for {}", leg.side, leg.symbol, leg.amount.normalize())
 }
 
 fn waiting_alarm(id: LegId) -> AlarmKey {

@@ -40,11 +40,20 @@ impl Coordinator {
 
     /// Asks for a new segment; the answer ends the command.
     pub(super) fn reopen_store(&mut self, cx: &mut Cx<'_>, command: CommandId) -> Option<CommandOutcome> {
-        if self.live.health.store_failed.is_none() {
-            return Some(CommandOutcome::refused("the journal is being written: there is nothing to reopen"));
+        if let Some(refused) = self.reopen_hindrance() {
+            return Some(refused);
         }
         cx.effects.push(Effect::ReopenStore { command });
         None
+    }
+
+    /// Why there is nothing to reopen, whoever confirms it.
+    pub(super) fn reopen_hindrance(&self) -> Option<CommandOutcome> {
+        self.live
+            .health
+            .store_failed
+            .is_none()
+            .then(|| CommandOutcome::refused("the journal is being written: there is nothing to reopen"))
     }
 
     /// Everything is on the disk again, or still nothing is. The next segment begins with the whole state.

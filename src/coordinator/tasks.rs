@@ -31,7 +31,7 @@ impl Coordinator {
                 self.task_failed(cx, expired.task, expired.symbol.as_ref(), &TaskFailure::TimedOut);
             }
         }
-        let conditions = Conditions { level: self.live.level, state: self.durable.control.state };
+        let conditions = self.conditions();
         let last_run = &mut self.live.last_run;
         let starts = self.live.schedule.start_due(cx.now, conditions, || {
             *last_run = last_run.next();
@@ -218,14 +218,18 @@ impl Coordinator {
     }
 
     /// The operator wants a run now.
+    /// What decides which tasks may run now.
+    pub(super) fn conditions(&self) -> Conditions {
+        Conditions { level: self.live.level, state: self.durable.control.state }
+    }
+
     pub(super) fn run_task_now(
         &mut self,
         task: TaskName,
         symbol: Option<&Symbol>,
         cx: &mut Cx<'_>,
     ) -> CommandOutcome {
-        let conditions = Conditions { level: self.live.level, state: self.durable.control.state };
-        match self.live.schedule.run_now(task, symbol, cx.now, conditions) {
+        match self.live.schedule.run_now(task, symbol, cx.now, self.conditions()) {
             Ok(()) => {
                 self.run_tasks(cx);
                 CommandOutcome::done(format!("{task} asked to run"))

@@ -203,6 +203,14 @@ pub enum Outcome {
         /// Why, and what to do.
         why: SafeText,
     },
+    /// It was not carried out, because it has to be confirmed first.
+    Preview {
+        /// What it would do.
+        would: SafeText,
+        /// The code to type, where it takes one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
 }
 
 impl Outcome {
@@ -226,7 +234,7 @@ impl Outcome {
     pub fn not_durable(self) -> Self {
         match self {
             Self::Done { detail } => Self::done(format!("{detail} (NOT DURABLE: not in the journal)")),
-            refused @ Self::Refused { .. } => refused,
+            not_done @ (Self::Refused { .. } | Self::Preview { .. }) => not_done,
         }
     }
 }
@@ -336,7 +344,8 @@ impl Command {
         }
     }
 
-    /// What it takes to have it carried out. `force_level` is looser when it loosens, which only the core knows.
+    /// What it takes to have it carried out. `force_level` is looser when it loosens, and `ack_alarm all` when an
+    /// Emergency is among them, which only the core knows.
     pub fn tier(&self) -> Tier {
         COMMANDS.iter().find(|(name, ..)| *name == self.name()).map_or(Tier::WithCode, |(_, _, tier)| *tier)
     }

@@ -28,19 +28,23 @@ impl App {
         }
     }
 
-    /// Sends a command. A console for looking sends pause and halt alone.
+    /// Sends a command. A console for looking sends pause and halt alone, and so does any while the core does not answer.
     pub(super) fn send(
         &mut self,
         command: Command,
         confirmation: Confirmation,
         tasks: &mut Vec<Task>,
-    ) -> Ticket {
-        self.tickets += 1;
+    ) -> Option<Ticket> {
         let is_stop = matches!(command, Command::Pause { .. } | Command::Halt { .. });
         if self.options.read_only && !is_stop {
             self.say_read_only();
-            return self.tickets;
+            return None;
         }
+        if self.facts.is_stuck() && !is_stop {
+            self.say_stuck();
+            return None;
+        }
+        self.tickets += 1;
         let loosens = !matches!(confirmation, Confirmation::None);
         let now = self.now();
         self.toasts.pending(self.tickets, command.name(), loosens, now);
@@ -49,28 +53,35 @@ impl App {
             self.emergencies.acknowledging(ticket, *alarm);
         }
         tasks.push(Task::Send { ticket, command, confirmation });
-        ticket
+        Some(ticket)
     }
 
     /// The engine has answered.
     pub(super) fn answered(&mut self, ticket: Ticket, outcome: CommandOutcome) {
         self.emergencies.answered(ticket, outcome.is_done());
-        if self.previews.remove(&ticket) {
-            // The answer to a question is shown where it was asked.
-            self.toasts.forget(ticket);
-            if let Some(open) = &mut self.dialog {
-                open.preview(&outcome, &self.facts);
-                open.shown_at = self.facts.now.operator;
+        let now = self.now();
+        let is_asked = self.asked.take_if(|asked| *asked == ticket).is_some();
+        if let Some(open) = self.dialog.as_mut().filter(|_| is_asked)
+            && open.is_asking()
+        {
+            if outcome.is_done() {
+                self.dialog = None;
+            } else {
+                // What was not done is shown where it was asked.
+                open.show(&outcome, &self.facts);
+                open.shown_at = now;
+                self.toasts.forget(ticket);
             }
         }
-        let now = self.now();
         self.toasts.answered(ticket, outcome, now);
     }
 
-    /// Opens a dialog that leads to a command, unless the console is for looking.
+    /// Opens a dialog that leads to a command, unless the console is for looking or nobody would take the command.
     pub(super) fn guarded(&mut self, dialog: impl FnOnce(&Facts) -> Dialog) {
         if self.options.read_only {
             self.say_read_only();
+        } else if self.facts.is_stuck() {
+            self.say_stuck();
         } else {
             let dialog = dialog(&self.facts);
             self.open(dialog);
@@ -79,6 +90,15 @@ impl App {
 
     fn say_read_only(&mut self) {
         self.say("read-only: only pause and halt");
+    }
+
+    pub(super) fn say_stuck(&mut self) {
+        let quit = self.keymap.name_of(Binding::Quit);
+        if self.facts.has_ended {
+            self.say(format!("the core has ended: nothing can be asked of it; {quit}, then start again"));
+        } else {
+            self.say(format!("the core does not answer: only pause, halt and {quit} quit work"));
+        }
     }
 
     /// At once, no dialog. When it is PAUSED already it does nothing, unless a resume is on its way: then it
@@ -126,8 +146,10 @@ impl App {
     /// comment, so its box opens.
     pub(super) fn acknowledge_key(&mut self, tasks: &mut Vec<Task>) {
         if self.options.read_only {
-            self.say_read_only();
-            return;
+            return self.say_read_only();
+        }
+        if self.facts.is_stuck() {
+            return self.say_stuck();
         }
         self.emergencies.bring_back();
         let chosen = self

@@ -1,4 +1,5 @@
-//! `:` any command, with completion; what loosens is shown and confirmed, release and flatten want the code too.
+//! `:` any command, with completion. The engine carries it out, refuses it, or says what it would do: then that is shown
+//! and confirmed, by `y` or by the code that the engine wants typed. What has to be confirmed is the engine's rule alone.
 
 use crossterm::event::KeyCode;
 use ratatui::text::Line;
@@ -11,7 +12,7 @@ use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
 use crate::coordinator::input::Confirmation;
-use crate::domain::{Command, CommandOutcome, Epoch, Level, Tier, Timestamp, TradingState};
+use crate::domain::{Command, CommandOutcome, Epoch, Timestamp, TradingState};
 
 const LINE_CHARS_MAX: usize = 300;
 const CODE_CHARS: usize = 4;
@@ -21,8 +22,22 @@ const USAGES_MAX: usize = 9;
 #[derive(Debug, Clone)]
 enum Step {
     Typing,
-    Confirm { command: Command, epoch: Epoch, shown_at: Timestamp },
-    Code { command: Command, told: Option<String>, code: TextField, epoch: Epoch, shown_at: Timestamp },
+    /// The engine has it and has not answered yet.
+    Asked(Command),
+    Confirm(Preview),
+    Code {
+        preview: Preview,
+        typed: TextField,
+    },
+}
+
+/// What the engine said that a command would do.
+#[derive(Debug, Clone)]
+struct Preview {
+    command: Command,
+    would: String,
+    epoch: Epoch,
+    shown_at: Timestamp,
 }
 
 /// The line.
@@ -32,18 +47,6 @@ pub struct CommandLine {
     step: Step,
     problem: Option<String>,
     read_only: bool,
-}
-
-/// What it takes here: a level that is not above the one in force may loosen, so it is shown first.
-fn tier(command: &Command, facts: &Facts) -> Tier {
-    match command {
-        Command::ForceLevel { level, .. } if *level < effective(facts) => Tier::Looser,
-        other => other.tier(),
-    }
-}
-
-fn effective(facts: &Facts) -> Level {
-    facts.snapshot.degradation.effective
 }
 
 impl CommandLine {
@@ -64,7 +67,7 @@ impl CommandLine {
         match &self.step {
             Step::Typing => self.field.paste(pasted),
             // A code is typed: pasting it would prove nothing.
-            Step::Confirm { .. } | Step::Code { .. } => {}
+            Step::Asked(_) | Step::Confirm(_) | Step::Code { .. } => {}
         }
     }
 
@@ -126,35 +129,28 @@ impl CommandLine {
     }
 
     pub(super) fn key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
-        match self.step.clone() {
+        match &mut self.step {
             Step::Typing => self.typing(key, facts),
-            Step::Confirm { command, epoch, shown_at } => match key.typed() {
-                Some('y') if epoch == facts.gate.epoch => Reply::Send(command, given(facts, shown_at, None)),
-                Some('y') => {
-                    self.step =
-                        Step::Confirm { command, epoch: facts.gate.epoch, shown_at: facts.now.operator };
-                    Reply::Say("something changed since this was shown: look again".to_owned())
+            _ if key.code == KeyCode::Esc => self.back(),
+            Step::Confirm(Preview { command, epoch, shown_at, .. }) if key.typed() == Some('y') => {
+                if *epoch == facts.gate.epoch {
+                    Reply::Send(command.clone(), given(facts, *shown_at, None))
+                } else {
+                    Reply::Ask(command.clone())
                 }
-                _ if key.code == KeyCode::Esc => self.back(),
-                _ => Reply::Stay,
-            },
-            Step::Code { command, mut code, told, epoch, shown_at } => {
-                if key.code == KeyCode::Esc {
-                    return self.back();
+            }
+            Step::Asked(_) | Step::Confirm(_) => Reply::Stay,
+            Step::Code { preview, .. } if preview.epoch != facts.gate.epoch => {
+                Reply::Ask(preview.command.clone())
+            }
+            Step::Code { preview, typed } => {
+                typed
+                    .key(key.typed().map_or(key, |c| KeyPress::plain(KeyCode::Char(c.to_ascii_uppercase()))));
+                if typed.text().chars().count() < CODE_CHARS {
+                    return Reply::Stay;
                 }
-                if epoch != facts.gate.epoch {
-                    self.step = Step::Typing;
-                    return Reply::Say(
-                        "something changed since the code was shown: ask again with Enter".to_owned(),
-                    );
-                }
-                code.key(key.typed().map_or(key, |c| KeyPress::plain(KeyCode::Char(c.to_ascii_uppercase()))));
-                if told.is_some() && code.text().chars().count() == CODE_CHARS {
-                    let confirmation = given(facts, shown_at, Some(code.text().to_owned()));
-                    return Reply::Send(command, confirmation);
-                }
-                self.step = Step::Code { command, told, code, epoch, shown_at };
-                Reply::Stay
+                let confirmation = given(facts, preview.shown_at, Some(typed.text().to_owned()));
+                Reply::Send(preview.command.clone(), confirmation)
             }
         }
     }
@@ -203,31 +199,42 @@ impl CommandLine {
             }
             (_, TradingState::Running | TradingState::Paused | TradingState::Halted) => {}
         }
-        let (epoch, shown_at) = (facts.gate.epoch, facts.now.operator);
-        match tier(&command, facts) {
-            Tier::Safer => Reply::Send(command, Confirmation::None),
-            Tier::Looser => {
-                self.step = Step::Confirm { command, epoch, shown_at };
-                Reply::Restage
-            }
-            Tier::WithCode => {
-                let code = TextField::new(CODE_CHARS);
-                self.step = Step::Code { command: command.clone(), told: None, code, epoch, shown_at };
-                Reply::Preview(command)
-            }
-        }
+        // What makes things safer at once does not wait for an answer.
+        if is_stop { Reply::Send(command, Confirmation::None) } else { Reply::Ask(command) }
     }
 
-    /// The engine's words on what the command would do, with the code to type.
-    pub(super) fn preview(&mut self, outcome: &CommandOutcome, facts: &Facts) {
-        if let Step::Code { told, shown_at, .. } = &mut self.step {
-            let words = match outcome {
-                CommandOutcome::Done { detail } => detail,
-                CommandOutcome::Refused { why } => why,
-            };
-            *told = Some(words.to_string());
-            *shown_at = facts.now.operator;
-        }
+    /// The command went to the engine.
+    pub(super) fn asked(&mut self, command: Command) {
+        self.step = Step::Asked(command);
+    }
+
+    /// Shows the engine's answer to a command that it has not carried out. False if none is waited for.
+    pub(super) fn show(&mut self, outcome: &CommandOutcome, facts: &Facts) -> bool {
+        let Step::Asked(command) = &self.step else { return false };
+        let preview = |would: &str| Preview {
+            command: command.clone(),
+            would: would.to_owned(),
+            epoch: facts.gate.epoch,
+            shown_at: facts.now.operator,
+        };
+        self.step = match outcome {
+            CommandOutcome::Done { .. } => Step::Typing,
+            CommandOutcome::Refused { why } => {
+                self.problem = Some(why.to_string());
+                Step::Typing
+            }
+            CommandOutcome::Preview { would, code: None } => Step::Confirm(preview(would.as_str())),
+            CommandOutcome::Preview { would, code: Some(code) } => Step::Code {
+                preview: preview(&format!("{would}. Code: {code}")),
+                typed: TextField::new(CODE_CHARS),
+            },
+        };
+        true
+    }
+
+    /// Whether the engine's answer is waited for.
+    pub(super) const fn is_asking(&self) -> bool {
+        matches!(self.step, Step::Asked(_))
     }
 
     pub(super) fn panel(&self, theme: Theme, width: usize) -> Panel {
@@ -245,19 +252,29 @@ impl CommandLine {
                 lines.push(typed(theme, ":", self.field.raw()));
                 lines.push(keys(theme, &[("Tab", "complete"), ("Enter", "go on"), ("Esc", "cancel")]));
             }
-            Step::Confirm { command, .. } => {
-                lines.push(plain(theme, format!("{}: makes things looser or makes orders.", command.name())));
+            Step::Asked(command) => {
+                lines.push(plain(theme, format!("{}: waiting for the engine's answer", command.name())));
+                lines.push(typed(theme, ":", self.field.text()));
+                lines.push(keys(theme, &[("Esc", "back")]));
+            }
+            Step::Confirm(preview) => {
+                lines.extend(preview.lines(theme, width));
                 lines.push(typed(theme, ":", self.field.text()));
                 lines.push(keys(theme, &[("y", "carry out"), ("Esc", "back (default)")]));
             }
-            Step::Code { command, told, code, .. } => {
-                let told = told.as_deref().unwrap_or("waiting for the engine's preview");
-                lines.push(plain(theme, format!("{}:", command.name())));
-                lines.extend(text::wrap(told, width).iter().map(|part| plain(theme, part)));
+            Step::Code { preview, typed: code } => {
+                lines.extend(preview.lines(theme, width));
                 lines.push(typed(theme, "type the code to carry it out:", code.raw()));
                 lines.push(keys(theme, &[("Esc", "back (default)")]));
             }
         }
         Panel { title: "Command".to_owned(), role: Role::Title, lines }
+    }
+}
+
+impl Preview {
+    fn lines(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let said = format!("{}: {}", self.command.name(), self.would);
+        text::wrap(&said, width).iter().map(|part| plain(theme, part)).collect()
     }
 }

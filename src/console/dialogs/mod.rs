@@ -55,8 +55,8 @@ pub enum Reply {
     Instead(Box<Dialog>),
     /// It is finished, and this is to be carried out.
     Send(Command, Confirmation),
-    /// Ask the engine what this would do; the answer comes back to the dialog.
-    Preview(Command),
+    /// Ask the engine for this; what it does not carry out comes back to the dialog.
+    Ask(Command),
     /// This filter is to be used; the dialog stays.
     Filter(TopicFilter),
     /// This is to be told, and looked at again: keys are guarded again.
@@ -158,18 +158,35 @@ impl Open {
         Reply::Stay
     }
 
-    /// The engine's answer to [`Reply::Preview`].
-    pub fn preview(&mut self, outcome: &CommandOutcome, facts: &Facts) {
+    /// The line that asks the engine, if it is this dialog.
+    const fn asking_line(&mut self) -> Option<&mut CommandLine> {
         match &mut self.dialog {
-            Dialog::Command(line) => line.preview(outcome, facts),
+            Dialog::Command(line) => Some(line),
             Dialog::Resume(_)
             | Dialog::Release(_)
             | Dialog::Level(_)
             | Dialog::Emergency(_)
             | Dialog::Filter(_)
             | Dialog::Quit(_)
-            | Dialog::Help(_) => {}
+            | Dialog::Help(_) => None,
         }
+    }
+
+    /// What [`Reply::Ask`] asked for is on its way.
+    pub fn asked(&mut self, command: Command) {
+        if let Some(line) = self.asking_line() {
+            line.asked(command);
+        }
+    }
+
+    /// Whether the answer to [`Reply::Ask`] is waited for.
+    pub fn is_asking(&mut self) -> bool {
+        self.asking_line().is_some_and(|line| line.is_asking())
+    }
+
+    /// Shows the answer to [`Reply::Ask`]. False if none is waited for.
+    pub fn show(&mut self, outcome: &CommandOutcome, facts: &Facts) -> bool {
+        self.asking_line().is_some_and(|line| line.show(outcome, facts))
     }
 
     fn panel(&self, app: &App, width: usize) -> Panel {

@@ -74,13 +74,14 @@ impl Resume {
                 vec![plain(theme, "the core has not answered yet"), keys(theme, &[("Esc", "cancel")])];
             return Panel { title, role: Role::Paused, lines };
         };
-        let mut lines = vec![plain(theme, "Possible within the next hour of market time:")];
+        let mut lines = vec![plain(theme, "What it sets going within the next hour of market time:")];
         if view.next_hour.is_empty() {
             lines.push(line().text("  no order", Role::Dim).build());
         }
-        lines.extend(
-            view.next_hour.iter().map(|order| plain(theme, text::clip(&format!("  {order}"), width))),
-        );
+        lines.extend(view.next_hour.iter().flat_map(|order| {
+            let parts = text::wrap(order, width.saturating_sub(2));
+            parts.into_iter().map(|part| plain(theme, format!("  {part}")))
+        }));
         if view.blocks_after.is_empty() {
             lines.push(line().text("Nothing else blocks entries.", Role::Plain).build());
         } else {

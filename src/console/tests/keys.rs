@@ -456,6 +456,8 @@ fn an_emergency_never_replaces_text_being_typed() {
     assert!(desk.screen().contains("1 EMERGENCY unacked"));
     desk.keys(&["enter"]);
     assert_eq!(desk.sent[0].0, Command::Note { text: "note hello".trim_start_matches("note ").into() });
+    assert_eq!(desk.alarm_box(), None, "the line waits for its answer");
+    desk.act(Action::Answered(desk.tickets[0], CommandOutcome::done("noted")));
     assert_eq!(desk.alarm_box(), Some(AlarmId(41)), "it waited");
 }
 
@@ -495,19 +497,80 @@ fn a_acknowledges_the_oldest_of_the_highest_class_or_the_selected_one() {
     );
 }
 
-#[test]
-fn the_palette_previews_what_loosens_and_sends_what_is_safe() {
+/// Types a command and has the engine answer it.
+fn answered(words: &str, outcome: CommandOutcome) -> Desk {
     let mut desk = running();
     desk.key(":");
-    desk.words("lock_symbol BTC/USDT");
+    desk.words(words);
     desk.keys(&["enter"]);
+    assert_eq!(desk.sent.last().unwrap().1, Confirmation::None, "nothing is confirmed yet");
+    let ticket = *desk.tickets.last().unwrap();
+    desk.act(Action::Answered(ticket, outcome));
+    desk
+}
+
+fn would(words: &str, code: Option<&str>) -> CommandOutcome {
+    CommandOutcome::Preview { would: SafeText::ours(words), code: code.map(str::to_owned) }
+}
+
+#[test]
+fn what_the_engine_has_carried_out_closes_the_line_and_is_told() {
+    let desk = answered("lock_symbol BTC/USDT", CommandOutcome::done("locked"));
     assert_eq!(desk.commands(), ["lock_symbol"]);
-    desk.keys(&[":"]);
-    desk.words("unlock_symbol BTC/USDT");
-    desk.keys(&["enter"]);
+    assert!(desk.app.dialog().is_none());
+    assert!(desk.screen().contains("lock_symbol: done: locked"));
+}
+
+#[test]
+fn what_the_engine_wants_confirmed_is_shown_and_takes_y() {
+    // A shorter forced level loosens, which only the engine knows.
+    let told = would("LIMITED forced until 12:00Z becomes LIMITED forced until 11:00Z", None);
+    let mut desk = answered("force_level LIMITED --until 1h calmer", told);
+    assert!(desk.screen().contains("becomes LIMITED forced until 11:00Z"), "{}", desk.screen());
+    desk.key("y");
+    assert_eq!(desk.sent.len(), 1, "in the first moments a key was meant for something else");
+    let shown_at = desk.facts.now.operator;
+    desk.keys(&["enter", "space"]);
     assert_eq!(desk.sent.len(), 1);
     desk.keys(&["y"]);
-    assert_eq!(desk.commands(), ["lock_symbol", "unlock_symbol"]);
+    let epoch = desk.facts.gate.epoch;
+    assert_eq!(desk.sent[1], (desk.sent[0].0.clone(), Confirmation::Given { epoch, shown_at, code: None }));
+}
+
+#[test]
+fn a_preview_of_another_epoch_is_asked_for_anew() {
+    let mut desk = answered("reset_failures storm is over", would("2 failures become 0", None));
+    desk.facts.gate.epoch = Epoch { run: 1, count: 5 };
+    desk.keys(&["y"]);
+    assert_eq!(desk.sent.last().unwrap().1, Confirmation::None);
+    let ticket = *desk.tickets.last().unwrap();
+    desk.act(Action::Answered(ticket, would("3 failures become 0", None)));
+    assert!(desk.screen().contains("3 failures become 0"), "{}", desk.screen());
+}
+
+#[test]
+fn a_refused_command_stays_in_the_line_with_the_reason() {
+    let refused = CommandOutcome::refused("daily_loss is armed: nothing to do");
+    let mut desk = answered("rearm_breaker daily_loss seen", refused);
+    assert!(desk.screen().contains("daily_loss is armed: nothing to do"), "{}", desk.screen());
+    assert!(desk.screen().contains(": rearm_breaker daily_loss seen"), "{}", desk.screen());
+    desk.keys(&["y"]);
+    assert_eq!(desk.sent.len(), 1, "it is text again");
+}
+
+#[test]
+fn an_answer_that_comes_after_its_line_was_left_is_told_and_asks_nothing() {
+    let mut desk = running();
+    desk.key(":");
+    desk.words("clear_level enough");
+    desk.keys(&["enter", "esc"]);
+    assert!(desk.app.dialog().is_some(), "back to the text");
+    desk.words(" x");
+    desk.act(Action::Answered(desk.tickets[0], would("LEVEL LIMITED becomes NORMAL", None)));
+    assert!(desk.screen().contains(": clear_level enough x"), "{}", desk.screen());
+    assert!(desk.screen().contains("NOT DONE"), "{}", desk.screen());
+    desk.keys(&["y"]);
+    assert_eq!(desk.sent.len(), 1);
 }
 
 #[test]
@@ -574,16 +637,85 @@ fn resume_and_release_typed_by_name_open_their_dialogs() {
 
 #[test]
 fn flatten_shows_the_engine_s_preview_and_wants_its_code() {
-    let mut desk = running();
-    desk.key(":");
-    desk.words("flatten");
-    desk.keys(&["enter"]);
-    assert_eq!(desk.sent[0].1, Confirmation::None, "asks for the preview");
-    desk.words("K7QX");
+    let mut desk = answered("flatten", would("sells 0.012 BTC/USDT", Some("W3ZP")));
+    assert!(desk.screen().contains("sells 0.012 BTC/USDT. Code: W3ZP"), "{}", desk.screen());
+    let shown_at = desk.facts.now.operator;
+    desk.wait(400);
+    desk.words("y");
+    desk.key("backspace");
+    desk.words("w3z");
     assert_eq!(desk.sent.len(), 1);
-    let ticket = desk.tickets[0];
-    desk.act(Action::Answered(ticket, CommandOutcome::refused("sells 0.012 BTC; confirm with code W3ZP")));
-    assert!(desk.screen().contains("confirm with code W3ZP"));
+    desk.words("p");
+    let confirmation =
+        Confirmation::Given { epoch: desk.facts.gate.epoch, shown_at, code: Some("W3ZP".into()) };
+    assert_eq!(desk.sent[1].1, confirmation);
+}
+
+fn stuck(has_ended: bool) -> Desk {
+    let mut desk = alarmed();
+    if has_ended {
+        desk.facts.has_ended = true;
+    } else {
+        desk.facts.now.operator = desk.facts.now.operator.plus(Duration::from_secs(5));
+    }
+    desk.act(Action::Facts);
+    desk
+}
+
+/// Later, and the core says nothing more.
+fn silence(desk: &mut Desk) {
+    desk.facts.now.operator = desk.facts.now.operator.plus(Duration::from_secs(1));
+    desk.act(Action::Facts);
+}
+
+#[test]
+fn without_a_core_only_what_can_work_is_offered_and_sent() {
+    for (has_ended, word) in [(true, "core ended"), (false, "core stuck")] {
+        let mut desk = stuck(has_ended);
+        assert_eq!(desk.alarm_box(), None, "nobody would take the acknowledgement");
+        let screen = desk.screen();
+        let footer = screen.lines().last().unwrap();
+        for not in ["resume", "ack", "level", "command", "release"] {
+            assert!(!footer.contains(not), "{not} is offered: {footer}");
+        }
+        assert_eq!(footer.contains("H H halt"), !has_ended, "{footer}");
+        assert!(footer.contains("0 log") && footer.contains("q quit"), "{footer}");
+        for seen in [word, "no step for", "2 EMERGENCY: see 6"] {
+            assert!(screen.contains(seen), "{seen} is missing:\n{screen}");
+        }
+        for key in ["r", "d", "a", ":"] {
+            silence(&mut desk);
+            desk.key(key);
+            assert!(desk.app.dialog().is_none(), "{key} opened something");
+        }
+        assert!(desk.sent.is_empty());
+        silence(&mut desk);
+        desk.key("H");
+        desk.key("H");
+        assert!(desk.commands().contains(&"halt"), "the gate can be shut without the core");
+    }
+}
+
+#[test]
+fn a_dialog_that_was_open_before_the_core_ended_sends_nothing() {
+    let mut desk = paused();
+    desk.keys(&["r"]);
+    desk.facts.has_ended = true;
+    silence(&mut desk);
+    desk.key("y");
+    assert!(desk.sent.is_empty());
+    assert!(desk.screen().contains("the core has ended: nothing can be asked of it"), "{}", desk.screen());
+}
+
+#[test]
+fn the_alarms_page_tells_what_happened_to_the_core_and_what_to_do() {
+    let mut desk = stuck(true);
+    silence(&mut desk);
+    desk.key("6");
+    let screen = desk.screen();
+    for seen in ["EMERGENCY core ended", "its task panicked; the log (0) names the place", "start again"] {
+        assert!(screen.contains(seen), "{seen} is missing:\n{screen}");
+    }
 }
 
 #[test]

@@ -37,6 +37,24 @@ fn a_second_acknowledgement_is_told_who_was_first_and_when_and_changes_nothing()
 }
 
 #[test]
+fn emergencies_are_acknowledged_in_one_go_only_after_a_look_at_their_names() {
+    let mut desk = Desk::new();
+    desk.tell(Input::StoreLag { waiting: 0, oldest: secs(5) });
+    assert!(desk.say_unconfirmed("ack_alarm all seen").is_done(), "no Emergency is among them");
+    desk.tell(Input::Panicked { what: SafeText::ours("webhook") });
+    desk.tell(Input::Panicked { what: SafeText::ours("probe") });
+    let CommandOutcome::Preview { would, code: None } = desk.say_unconfirmed("ack_alarm all seen") else {
+        panic!("acknowledged without a look");
+    };
+    let said = would.as_str();
+    assert!(said.starts_with("acknowledges 2 Emergency in one go"), "{said}");
+    assert!(said.contains("webhook") && said.contains("probe"), "{said}");
+    assert_eq!(desk.core.durable().alarms.unacknowledged_emergencies().count(), 2);
+    assert!(desk.say("ack_alarm all seen").is_done());
+    assert_eq!(desk.core.durable().alarms.unacknowledged_emergencies().count(), 0);
+}
+
+#[test]
 fn an_alarm_speaks_up_again_until_it_is_seen() {
     let mut desk = Desk::new();
     desk.tell(Input::StoreLag { waiting: 0, oldest: secs(5) });

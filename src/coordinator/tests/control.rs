@@ -300,18 +300,60 @@ fn a_command_that_still_waits_is_refused_when_the_program_ends() {
     assert_eq!(desk.core.next_due(), Due::default());
 }
 
+/// Everything durable but the numbers that every command moves.
+fn but_for_numbers(desk: &Desk) -> durable::Durable {
+    let mut state = desk.core.durable().clone();
+    state.seq = crate::domain::Seq(0);
+    state.last_command = CommandId(0);
+    state
+}
+
 #[test]
-fn what_loosens_is_refused_without_a_confirmation() {
+fn what_loosens_says_first_what_it_would_do_and_changes_nothing() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.say_unconfirmed("lock_symbol XRP/USDT");
+    desk.say_unconfirmed("disable_task sentiment_analysis");
+    desk.say_unconfirmed("force_level LIMITED --until 3h drill");
+    desk.say_unconfirmed("pause lunch");
+    for (words, expected) in [
+        ("resume", "PAUSED becomes RUNNING; possible within the next hour: "),
+        ("flatten", "sells "),
+        (
+            "unlock_symbol XRP/USDT",
+            "entries of XRP/USDT are possible again, once the trading state allows any",
+        ),
+        ("enable_task sentiment_analysis", "sentiment_analysis runs again when it is due"),
+        ("run_task technical_analysis", "runs technical_analysis now, for all it runs for"),
+        ("clear_level done", "LEVEL LIMITED becomes NORMAL; LIMITED forced until 13:"),
+        ("force_level LIMITED --until 1h less", "LEVEL stays LIMITED; LIMITED forced until 13:"),
+        ("force_level REDUCED less", "LEVEL LIMITED becomes REDUCED; LIMITED forced until 13:"),
+        ("reset_failures done", "LEVEL stays LIMITED; "),
+    ] {
+        let before = but_for_numbers(&desk);
+        let outcome = desk.say_unconfirmed(words);
+        let CommandOutcome::Preview { would, code } = &outcome else { panic!("{words}: {outcome:?}") };
+        assert!(would.as_str().starts_with(expected), "{words}: {would}");
+        assert_eq!(code.is_some(), words == "flatten", "{words}");
+        assert_eq!(but_for_numbers(&desk), before, "{words} changed something");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_anybody_confirms_it() {
     let mut desk = Desk::new();
-    for words in [
-        "unlock_symbol BTC/USDT",
-        "enable_task technical_analysis",
-        "run_task technical_analysis",
-        "clear_level done",
-        "reset_failures done",
-        "rearm_breaker daily_loss done",
+    for (words, expected) in [
+        ("resume", "already RUNNING"),
+        ("release fixed", "not HALTED"),
+        ("flatten", "nothing is held"),
+        ("unlock_symbol BTC/USDT", "BTC/USDT is not locked"),
+        ("run_task nonsense", "nonsense"),
+        ("clear_level done", "no level is forced"),
+        ("rearm_breaker daily_loss done", "daily_loss is armed: nothing to do"),
+        ("run_leg 9/1", "9/1"),
+        ("reset_alarm a1", "no alarm a1 is known"),
     ] {
         let outcome = desk.say_unconfirmed(words);
-        assert!(format!("{outcome:?}").contains("confirmation"), "{words}: {outcome:?}");
+        let CommandOutcome::Refused { why } = &outcome else { panic!("{words}: {outcome:?}") };
+        assert!(why.as_str().contains(expected), "{words}: {why}");
     }
 }

@@ -418,7 +418,7 @@ impl Desk {
 
     /// Acknowledges everything.
     pub(super) fn acknowledge(&mut self) {
-        let outcome = self.say_unconfirmed("ack_alarm all 1");
+        let outcome = self.say("ack_alarm all 1");
         assert!(outcome.is_done(), "{outcome:?}");
     }
 

@@ -92,7 +92,21 @@ fn arming_again_takes_the_present_equity_and_wants_a_reason() {
         desk.order(command, confirmation)
     };
     assert!(!desk.replies[&id].is_done());
+    let CommandOutcome::Preview { would, code: None } = desk.say_unconfirmed("rearm_breaker daily_loss seen")
+    else {
+        panic!("armed without a look");
+    };
+    assert_eq!(
+        would.as_str(),
+        "daily_loss: baseline 90000 becomes 85000 USDT (equity now); armed again, the state stays PAUSED"
+    );
     assert!(desk.say("rearm_breaker daily_loss looked at it").is_done());
+    let outcome = desk.say_unconfirmed("rearm_breaker daily_loss again");
+    assert_eq!(
+        outcome,
+        CommandOutcome::refused("daily_loss is armed: nothing to do"),
+        "before it is confirmed"
+    );
     assert!(!desk.say("rearm_breaker daily_loss again").is_done(), "it is armed");
     let breaker = *desk.core.durable().breakers.get(crate::risk::BreakerName::DailyLoss);
     assert_eq!((breaker.tripped, breaker.baseline), (None, Some(dec("85000"))));

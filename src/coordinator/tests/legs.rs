@@ -94,6 +94,41 @@ fn a_leg_whose_time_comes_while_paused_is_deferred_and_offered_at_the_resume() {
 }
 
 #[test]
+fn the_resume_dialog_says_which_overdue_leg_runs_and_which_wait_and_so_it_comes() {
+    for (late, runs) in [(secs(120), "runs at once"), (secs(2 * 3_600), "will WAIT for you: too late")] {
+        let mut desk = Desk::new();
+        plan(&mut desk);
+        desk.say("pause");
+        desk.pass(secs(8 * 3_600) + late);
+        let listed = desk.snapshot().control.resume.clone().unwrap().next_hour;
+        let of = |leg: &str| listed.iter().find(|line| line.starts_with(leg)).unwrap();
+        assert!(of("leg p1/1:").ends_with("will WAIT for you: overdue, not the newest"), "{listed:?}");
+        assert!(of("leg p1/2:").ends_with(runs), "{listed:?}");
+        assert!(!listed.iter().any(|line| line.starts_with("leg p1/3:")), "not within the hour: {listed:?}");
+        assert!(desk.say("resume").is_done());
+        let ran = if runs == "runs at once" { LegState::Filled } else { LegState::Waiting };
+        assert_eq!((leg_state(&desk, 1), leg_state(&desk, 2)), (LegState::Waiting, ran));
+    }
+}
+
+#[test]
+fn the_resume_dialog_says_which_leg_stays_back_and_which_is_due_within_the_hour() {
+    let mut desk = Desk::new();
+    plan(&mut desk);
+    desk.say("lock_symbol BTC/USDT");
+    desk.say("pause");
+    desk.pass(secs(3 * 3_600 + 1_800));
+    let listed = |desk: &mut Desk| desk.snapshot().control.resume.clone().unwrap().next_hour;
+    let soon = listed(&mut desk);
+    assert!(soon.iter().any(|line| line.starts_with("leg p1/1:") && line.contains(" runs in ")), "{soon:?}");
+    desk.pass(secs(3_600));
+    let due = listed(&mut desk);
+    let expected =
+        |line: &String| line.starts_with("leg p1/1:") && line.contains("stays deferred: SYMBOL_LOCKED");
+    assert!(due.iter().any(expected), "{due:?}");
+}
+
+#[test]
 fn a_leg_refused_by_the_gate_is_deferred_and_goes_out_later_under_its_name() {
     let mut desk = Desk::new();
     desk.gate.shut(TradingState::Paused);

@@ -87,6 +87,7 @@ pub(super) fn end(outcome: &CommandOutcome) -> String {
     match outcome {
         CommandOutcome::Done { detail } => format!("done: {detail}"),
         CommandOutcome::Refused { why } => format!("REFUSED: {why}"),
+        CommandOutcome::Preview { would, .. } => format!("to be confirmed: {would}"),
     }
 }
 

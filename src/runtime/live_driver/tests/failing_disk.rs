@@ -158,8 +158,10 @@ impl Run {
         let is_told =
             |driver: &LiveDriver| driver.snapshots.borrow().control.epoch == driver.world.gate.epoch();
         self.until("the core knows of the gate", is_told).await;
-        let preview = format!("{:?}", self.command(words, Confirmation::None).await);
-        let code = preview.split("Code: ").nth(1).map(|code| code[..4].to_owned());
+        let code = match self.command(words, Confirmation::None).await {
+            CommandOutcome::Preview { code, .. } => code,
+            CommandOutcome::Done { .. } | CommandOutcome::Refused { .. } => None,
+        };
         let epoch = self.driver.world.gate.epoch();
         self.command(words, Confirmation::Given { epoch, shown_at, code }).await
     }
