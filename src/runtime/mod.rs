@@ -251,3 +251,6 @@ fn park_stdin() -> std::io::Result<std::os::fd::OwnedFd> {
     rustix::stdio::dup2_stdin(&silent)?;
     Ok(keeps_it_open)
 }
+
+#[cfg(test)]
+mod tests;
