@@ -225,6 +225,12 @@ fn the_strictest_default_wins() {
     ] {
         assert_eq!(default_action(&conflicts(kinds), &config), action, "{kinds:?}");
     }
+    for configured in [Proceed, Wait, Abort] {
+        config.defaults.ta_sentiment_conflict = configured;
+        assert_eq!(default_action(&conflicts(&[TA]), &config), configured, "not a default of its own");
+        config.defaults.regime_conflict = configured;
+        assert_eq!(default_action(&conflicts(&[REGIME]), &config), configured);
+    }
     config.defaults.ta_sentiment_conflict = Modify;
     assert_eq!(default_action(&conflicts(&[TA]), &config), Wait, "nobody is there to say what to modify");
 }

@@ -170,7 +170,7 @@ fn a_sell_reduces_the_lots_of_its_own_symbol_only() {
 }
 
 #[test]
-fn a_sell_that_cannot_be_sized_is_rejected_and_a_close_still_goes_out() {
+fn without_equity_nothing_can_be_sized_and_a_close_still_goes_out() {
     let mut desk = Desk::new().with_lot(&btc()).with_lot(&xrp());
     // Nothing prices XRP any more: equity is unknown.
     desk.prices.retain(|symbol, _| *symbol == btc());
@@ -181,6 +181,12 @@ fn a_sell_that_cannot_be_sized_is_rejected_and_a_close_still_goes_out() {
         (decision.outcome, &decision.reasons[..]),
         (Some(Outcome::Rejected), &[ReasonCode::NoEquity][..]),
         "{decision:?}"
+    );
+    let entry = desk.signal(&btc(), Action::Buy);
+    assert_eq!(
+        (entry.outcome, &entry.reasons[..]),
+        (Some(Outcome::Rejected), &[ReasonCode::NoEquity][..]),
+        "risk is not fed with an equity that nobody knows"
     );
     assert_eq!(desk.venue.submitted.len(), sent);
     assert_eq!(desk.signal(&btc(), Action::Close).outcome, Some(Outcome::Filled));
