@@ -82,9 +82,12 @@ impl Agent for RebalanceAgent {
 
     fn run(&self, run: TaskRun) -> AgentFuture<'_> {
         let result = match &run.input {
-            TaskInput::Rebalance(allocation) => self.propose(allocation),
+            TaskInput::Rebalance(allocation) if !allocation.unpriced.is_empty() => {
+                Ok(TaskOutput::RebalanceWaits(allocation.unpriced.clone()))
+            }
+            TaskInput::Rebalance(allocation) => self.propose(allocation).map(TaskOutput::Rebalance),
             TaskInput::Analysis | TaskInput::Decision(_) => Err(AgentError::WrongInput(run.task)),
         };
-        at_once(result.map(TaskOutput::Rebalance))
+        at_once(result)
     }
 }

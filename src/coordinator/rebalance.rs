@@ -10,9 +10,11 @@ use super::record::RecordKind;
 use super::task::RebalanceProposal;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::config::TaskName;
 use crate::domain::{
-    Actor, ClientOrderId, Command, CommandOutcome, LegTarget, Level, Now, PlanTarget, Priority, ReasonCode,
-    Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add, checked_sub, days_hms,
+    Actor, Asset, ClientOrderId, Command, CommandOutcome, LegTarget, Level, Now, PlanTarget, Priority,
+    ReasonCode, SafeText, Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add,
+    checked_sub, days_hms,
 };
 use crate::risk::{LegProposal, check_leg};
 
@@ -67,6 +69,16 @@ impl Coordinator {
                 tracing::warn!(%refusal, "no plan made");
             }
         }
+    }
+
+    /// A rebalance run could not compare: no plan, and the reason is shown until a run can.
+    pub(super) fn rebalance_waits(&mut self, cx: &mut Cx<'_>, unpriced: &[Asset]) {
+        self.live.deviation_pct = None;
+        self.live.dirty.market = true;
+        let names = unpriced.iter().map(Asset::as_str).collect::<Vec<_>>().join(", ");
+        let why = SafeText::ours(format!("waits for a fresh price of {names}"));
+        self.announce(cx, SystemEventKind::Plan, Priority::Normal, format!("rebalance {why}"));
+        self.live.problems.insert(TaskName::PortfolioRebalance, why);
     }
 
     fn plan_step(&mut self, cx: &mut Cx<'_>, actor: Actor, step: PlanTransition) {
@@ -320,7 +332,7 @@ impl Coordinator {
             };
             possible.push(format!("leg {id}: {} {how}", leg_text(leg)));
         }
-        let decisions = self.live.schedule.next_run_of(crate::config::TaskName::TradingDecision);
+        let decisions = self.live.schedule.next_run_of(TaskName::TradingDecision);
         if decisions.is_some_and(|at| at <= hour) && self.live.level < Level::Emergency {
             possible.push("trading decisions of all symbols".to_owned());
         }

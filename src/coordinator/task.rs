@@ -59,10 +59,11 @@ pub struct Allocation {
     pub currency: Asset,
     /// Sum of all holdings, in the account currency.
     pub total: Decimal,
-    /// Every asset with a target or a balance that can be priced.
+    /// Every asset with a target or a balance that has a fresh price. Those that no symbol prices at all are left out,
+    /// and the targets of the rest renormalised.
     pub assets: Vec<AssetShare>,
-    /// Assets left out because no symbol prices them, or their price is not fresh.
-    pub left_out: Vec<Asset>,
+    /// Assets that a symbol prices, but not freshly now: without them nothing can be compared.
+    pub unpriced: Vec<Asset>,
 }
 
 /// One asset of an allocation.
@@ -91,6 +92,8 @@ pub enum TaskOutput {
     Signal(Signal),
     /// Of the portfolio rebalance.
     Rebalance(RebalanceProposal),
+    /// Of the portfolio rebalance: these assets have no fresh price, and what is not known is not guessed.
+    RebalanceWaits(Vec<Asset>),
 }
 
 /// Trades that would bring the portfolio back to its targets; whether and when is the core's decision.

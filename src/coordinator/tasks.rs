@@ -8,7 +8,7 @@ use super::effect::Effect;
 use super::schedule::{Conditions, Finished};
 use super::task::{Allocation, AssetShare, DecisionInput, TaskFailure, TaskInput, TaskOutput, TaskRun};
 use super::{Coordinator, Cx};
-use crate::account::Holdings;
+use crate::account::{Holdings, PriceError};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
@@ -76,7 +76,7 @@ impl Coordinator {
         }
     }
 
-    /// The holdings against their targets; targets that cannot be priced are left out and the rest renormalised.
+    /// The holdings against their targets; targets that no symbol prices are left out and the rest renormalised.
     pub(super) fn allocation(&self, now: Now) -> Allocation {
         let targets = &self.config.portfolio.target_allocation;
         let holdings = match self.durable.account.holdings(targets.keys(), &self.prices(now)) {
@@ -87,6 +87,7 @@ impl Coordinator {
                 Holdings { currency, total: Decimal::ZERO, shares: Vec::new(), left_out: Vec::new() }
             }
         };
+        let unpriced = holdings.left_out.iter().filter(|left| !matches!(left.why, PriceError::NoPath { .. }));
         let target = |asset| targets.get(asset).map_or(Decimal::ZERO, |pct| pct.value());
         let priced: Decimal = holdings.shares.iter().map(|share| target(&share.asset)).sum();
         let share_of = |asset| checked_div(checked_mul(target(asset), Decimal::ONE_HUNDRED)?, priced);
@@ -100,7 +101,7 @@ impl Coordinator {
             assets: assets.collect(),
             currency: holdings.currency.clone(),
             total: holdings.total,
-            left_out: holdings.left_out.iter().map(|left| left.asset.clone()).collect(),
+            unpriced: unpriced.map(|left| left.asset.clone()).collect(),
         }
     }
 
@@ -166,6 +167,7 @@ impl Coordinator {
                 self.signal(cx, signal);
             }
             TaskOutput::Rebalance(proposal) => self.rebalance(cx, &proposal),
+            TaskOutput::RebalanceWaits(unpriced) => self.rebalance_waits(cx, &unpriced),
         }
     }
 
@@ -246,7 +248,7 @@ fn is_answer_of(task: TaskName, symbol: Option<&Symbol>, output: &TaskOutput) ->
         TaskOutput::Regime(update) => (TaskName::RegimeDetection, Some(&update.symbol)),
         TaskOutput::Sentiment(update) => (TaskName::SentimentAnalysis, Some(&update.symbol)),
         TaskOutput::Signal(signal) => (TaskName::TradingDecision, Some(&signal.symbol)),
-        TaskOutput::Rebalance(_) => (TaskName::PortfolioRebalance, None),
+        TaskOutput::Rebalance(_) | TaskOutput::RebalanceWaits(_) => (TaskName::PortfolioRebalance, None),
     };
     task == by && symbol == about
 }

@@ -246,7 +246,7 @@ fn share(asset: &str, value: i64, target: &str, pair: Option<&str>) -> AssetShar
 
 fn rebalanced(assets: Vec<AssetShare>) -> Result<(String, Vec<String>), AgentError> {
     let total = assets.iter().map(|share| share.value).sum();
-    let allocation = Allocation { currency: Asset::new("USDT").unwrap(), total, assets, left_out: vec![] };
+    let allocation = Allocation { currency: Asset::new("USDT").unwrap(), total, assets, unpriced: vec![] };
     let agent = RebalanceAgent::new(config().portfolio.rebalancing);
     let input = TaskInput::Rebalance(Box::new(allocation));
     match answer(&agent, run(TaskName::PortfolioRebalance, None, Timestamp::EPOCH, input))? {
@@ -283,6 +283,18 @@ fn sells_come_before_buys_and_crumbs_are_dropped() {
     .unwrap();
     assert_eq!(deviation, "10");
     assert_eq!(trades, ["buy 1000 USDT/EUR", "sell 1000 XRP/USDT", "buy 1000 BTC/USDT"]);
+}
+
+#[test]
+fn a_rebalance_without_all_prices_waits_and_proposes_nothing() {
+    let assets = vec![share("BTC", 0, "50", Some("BTC/USDT")), share("USDT", 10_000, "50", None)];
+    let unpriced = vec![Asset::new("XRP").unwrap()];
+    let (currency, total) = (Asset::new("USDT").unwrap(), Decimal::from(10_000));
+    let allocation = Allocation { currency, total, assets, unpriced: unpriced.clone() };
+    let agent = RebalanceAgent::new(config().portfolio.rebalancing);
+    let input = TaskInput::Rebalance(Box::new(allocation));
+    let output = answer(&agent, run(TaskName::PortfolioRebalance, None, Timestamp::EPOCH, input));
+    assert_eq!(output, Ok(TaskOutput::RebalanceWaits(unpriced)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::dca::{LegId, LegState};
 use super::super::record::RecordKind;
+use super::super::task::{RebalanceProposal, RebalanceTrade};
 use super::*;
 use crate::domain::{Order, PlanId, Purpose, TradingState};
 
@@ -69,6 +70,26 @@ fn no_plan_is_made_while_entries_are_blocked() {
     plan(&mut desk);
     assert!(desk.core.durable().plans.open().next().is_none());
     assert_eq!(desk.core.durable().last_rebalance, None);
+    assert_eq!(desk.core.live.deviation_pct, Some(dec("33")), "shown all the same");
+}
+
+#[test]
+fn a_plan_is_made_from_five_points_on_and_once_a_day() {
+    let mut desk = Desk::new();
+    let propose = |desk: &mut Desk, points: &str| {
+        let trades = vec![RebalanceTrade { symbol: btc(), side: Side::Buy, amount: dec("100") }];
+        let proposal = RebalanceProposal { deviation_pct: dec(points), trades };
+        desk.inside(|core, cx| core.rebalance(cx, &proposal));
+        let plans = &desk.core.durable().plans;
+        plans.open().chain(plans.finished()).count()
+    };
+    assert_eq!(propose(&mut desk, "4.99"), 0);
+    assert_eq!(propose(&mut desk, "5"), 1);
+    desk.pass(secs(86_400 - 60));
+    assert!(desk.core.durable().plans.open().next().is_none(), "one leg, done at once");
+    assert_eq!(propose(&mut desk, "40"), 1, "not yet a day");
+    desk.pass(secs(60));
+    assert_eq!(propose(&mut desk, "40"), 2);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Scheduled runs, the level, health.
 
+use super::super::dca::{LegId, LegState};
+use super::super::degradation::Component;
 use super::super::input::{BusLosses, Input};
 use super::super::snapshot::HealthStatus;
-use super::super::task::TaskFailure;
+use super::super::task::{TaskFailure, TaskOutput};
 use super::*;
-use crate::domain::{Topic, Untrusted};
+use crate::domain::{PlanId, Topic, Untrusted, Verdict};
 
 fn level(desk: &mut Desk) -> Level {
     desk.snapshot().degradation.effective
@@ -119,6 +121,72 @@ fn a_forced_level_only_tightens_without_a_confirmation() {
     assert!(!desk.say_unconfirmed("clear_level enough").is_done());
     assert!(desk.say("clear_level enough").is_done());
     assert_eq!(level(&mut desk), Level::Normal);
+}
+
+#[test]
+fn entries_and_legs_follow_the_level() {
+    for (level, size, leg) in [
+        ("REDUCED", Some("10"), LegState::Filled),
+        ("LIMITED", Some("5"), LegState::Filled),
+        ("EMERGENCY", None, LegState::Deferred),
+    ] {
+        let mut desk = Desk::new();
+        // A plan made before: of the level, only EMERGENCY keeps its next leg back.
+        desk.propose(&[(btc(), Side::Buy, "1500")]);
+        desk.say_unconfirmed(&format!("force_level {level} drill"));
+        let decision = desk.signal(&xrp(), Action::Buy);
+        let approved = match decision.verdict {
+            Some(Verdict::Approved { size_pct, .. }) => Some(size_pct.value()),
+            Some(Verdict::Rejected { .. }) | None => None,
+        };
+        assert_eq!(approved, size.map(dec), "{level}: {:?}", decision.reasons);
+        desk.pass(secs(4 * 3_600 + 60));
+        let next = LegId { plan: PlanId(1), leg: 1 };
+        assert_eq!(desk.core.durable().plans.leg(next).unwrap().state, leg, "{level}");
+    }
+}
+
+#[test]
+fn a_rebalance_waits_for_a_missing_price_and_says_so() {
+    let mut desk = Desk::new();
+    desk.prices.retain(|symbol, _| *symbol != xrp());
+    desk.pass(secs(240));
+    let run = |desk: &mut Desk| {
+        let allocation = desk.core.allocation(desk.now);
+        desk.agents_answer = false;
+        desk.say("run_task portfolio_rebalance");
+        desk.agents_answer = true;
+        (desk.run_of(TaskName::PortfolioRebalance, None), allocation)
+    };
+    let (asked, allocation) = run(&mut desk);
+    assert_eq!(allocation.unpriced, [xrp().base().clone()], "not renormalised over what has a price");
+    desk.tell(Input::TaskFinished {
+        run: asked.id,
+        result: Ok(TaskOutput::RebalanceWaits(allocation.unpriced)),
+    });
+    let problem = |desk: &mut Desk| {
+        let schedule = Arc::clone(&desk.snapshot().schedule);
+        let row = schedule.iter().find(|row| row.task == TaskName::PortfolioRebalance).unwrap();
+        row.problem.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(problem(&mut desk).as_deref(), Some("waits for a fresh price of XRP"));
+    assert!(desk.core.durable().plans.open().next().is_none());
+    assert!(
+        desk.core
+            .durable()
+            .degradation
+            .counters()
+            .next()
+            .is_none_or(|(component, _)| { *component != Component::Task(TaskName::PortfolioRebalance) })
+    );
+
+    desk.prices.insert(xrp(), dec("0.5"));
+    desk.pass(secs(60));
+    let (asked, allocation) = run(&mut desk);
+    assert_eq!(allocation.unpriced, []);
+    let answer = desk::answer_to(&asked, desk.now.market);
+    desk.tell(Input::TaskFinished { run: asked.id, result: Ok(answer) });
+    assert_eq!(problem(&mut desk), None);
 }
 
 #[test]
