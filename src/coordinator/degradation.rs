@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use counter::{Component, ComponentError, Counter};
 pub use event::{DegradationEvent, DegradationRefusal, DegradationTransition, LevelChange, RunResult};
 pub use forced::{FORCED_END_WARNED_BEFORE, Forced, ForcedEnd};
-pub use level_table::{EntrySize, ModelUse, allows_legs, allows_model, entry_size, task_runs};
+pub use level_table::{ModelUse, allows_model};
 pub use task_run::{SymbolLock, cycle_result};
 
 use crate::config;

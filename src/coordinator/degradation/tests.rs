@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rust_decimal::Decimal;
 
 use super::*;
 use crate::config::Config;
@@ -278,7 +277,8 @@ fn a_task_never_brings_about_by_itself_the_level_that_stops_it() {
             rig.fail(&Component::Task(task));
         }
         assert_eq!(rig.level(), worst, "{task}");
-        assert!(task_runs(rig.level(), rig.tasks[&task].stops_from), "{task} could never succeed again");
+        let stops_from = rig.tasks[&task].stops_from;
+        assert!(stops_from.is_none_or(|from| rig.level() < from), "{task} could never succeed again");
     }
 }
 
@@ -515,24 +515,6 @@ fn model_calls_follow_the_level_table() {
     ] {
         assert_eq!(Level::ALL.map(|level| allows_model(level, wanted)), allowed, "{wanted:?}");
     }
-}
-
-#[test]
-fn entries_and_legs_follow_the_level_table() {
-    let sizes = [EntrySize::Full, EntrySize::Full, EntrySize::Halved, EntrySize::None];
-    assert_eq!(Level::ALL.map(entry_size), sizes);
-    assert_eq!(EntrySize::Halved.factor() * Decimal::TWO, EntrySize::Full.factor());
-    assert_eq!(Level::ALL.map(allows_legs), [true, true, true, false]);
-}
-
-#[test]
-fn tasks_of_the_default_configuration_follow_the_level_table() {
-    let tasks = Config::defaults().unwrap().orchestration.schedules.tasks;
-    let running = |level| {
-        let runs = |task: &TaskName| task_runs(level, tasks[task].stops_from);
-        TaskName::ALL.into_iter().filter(runs).count()
-    };
-    assert_eq!(Level::ALL.map(running), [5, 5, 4, 2]);
 }
 
 // --- Over any sequence --------------------------------------------------------------------------------------------
