@@ -1,11 +1,11 @@
-//! The commands that read the record of a run: `audit`, `since`, `handover`. They work beside a running instance.
+//! The commands that read the record of a run: `audit`, `since`, `why`, `handover`. They work beside a running instance.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use andon::domain::Timestamp;
+use andon::domain::{Symbol, Timestamp};
 use andon::runtime::clock;
-use andon::store::audit::{self, Filter, Gap, Handover, Since, TrailError};
+use andon::store::audit::{self, Filter, Gap, Handover, Since, TrailError, Why};
 use andon::store::{self, Anchor, AnchorError, DataDir, Scope, Verdict};
 use color_eyre::eyre;
 
@@ -75,6 +75,20 @@ fn export(trail: &TrailArgs, data_dir: Option<&Path>) -> Result<(), Failure> {
         out.write_all(line.json).and_then(|()| out.write_all(b"\n"))
     });
     finish(walked, out)
+}
+
+/// What stopped the last signal of a symbol.
+pub fn why(symbol: Symbol, data_dir: Option<&Path>) -> Result<(), Failure> {
+    let (_, journal) = journal_of(data_dir)?;
+    let mut why = Why::of(symbol);
+    let mut filter = Filter::new(None, Why::KINDS.to_vec(), None);
+    let gaps = audit::walk_trail::<io::Error>(&journal, &mut filter, &mut |_, record| {
+        why.add(record);
+        Ok(())
+    });
+    let gaps = gaps.map_err(broken)?;
+    say(&format!("{}\n", why.answer()))?;
+    complete(&gaps)
 }
 
 /// One page for whoever takes over.

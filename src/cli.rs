@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use andon::config::{ConfigFile, Overrides};
 use andon::coordinator::record::RecordKind;
+use andon::domain::Symbol;
 use andon::runtime::options::{ColorChoice, MarketChoice, Speed, SummaryFormat};
 use andon::store::audit::{About, Since};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -18,6 +19,7 @@ Examples:
   andon run --set portfolio.dca.legs_max=4    one value changed, for this run
   andon config init ~/.config/andon           the commented defaults, to be changed
   andon since 22:00                           what happened during the night
+  andon why BTC/USDT                          what stopped its last signal
   andon handover                              one page for whoever takes over
   andon config check                          all that is wrong with them, each with its line
 
@@ -58,6 +60,14 @@ pub enum Task {
     Since {
         /// From when on
         since: Since,
+        /// Data directory of the run [default: the one there is, if there is only one]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Say why the last signal of a symbol did not trade: the first rule that stood in its way
+    Why {
+        /// Which pair, such as BTC/USDT
+        symbol: Symbol,
         /// Data directory of the run [default: the one there is, if there is only one]
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,

@@ -76,6 +76,7 @@ fn main() -> ExitCode {
             Some(Task::Since { since, data_dir }) => {
                 audit::show(&TrailArgs::since(since), data_dir.as_deref())
             }
+            Some(Task::Why { symbol, data_dir }) => audit::why(symbol, data_dir.as_deref()),
             Some(Task::Handover { since, data_dir }) => audit::handover(since, data_dir.as_deref()),
         }
     });

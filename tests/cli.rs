@@ -385,6 +385,23 @@ fn since_shows_nothing_older() {
 }
 
 #[test]
+fn why_tells_what_became_of_the_last_signal_of_each_symbol() {
+    let home = Home::new();
+    leave_a_journal(&home, "one");
+    let decisions = stdout(&home.andon(&["audit", "export", "--kind", "decision"]));
+    for symbol in ["BTC/USDT", "XRP/USDT", "XRP/BTC"] {
+        let mut records =
+            decisions.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let last = records.rfind(|record| record["data"]["signal"]["symbol"] == symbol).unwrap();
+        let id = last["data"]["id"].as_u64().unwrap();
+        let answer = stdout(&home.andon(&["why", symbol]));
+        assert!(answer.starts_with(&format!("{symbol}: d{id} ")), "{answer}");
+    }
+    assert_eq!(stdout(&home.andon(&["why", "DOGE/USDT"])), "DOGE/USDT: no signal yet\n");
+    assert_fails(&home.andon(&["why", "bitcoin"]), 2, "bitcoin");
+}
+
+#[test]
 fn what_is_asked_of_the_trail_in_wrong_words_is_refused_with_advice() {
     let home = Home::new();
     leave_a_journal(&home, "one");

@@ -5,6 +5,7 @@
 mod filter;
 mod handover;
 mod since;
+mod why;
 mod words;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::path::Path;
 pub use filter::{About, AboutError, Filter};
 pub use handover::{Handover, HandoverError};
 pub use since::{Since, SinceError};
+pub use why::Why;
 pub use words::in_words;
 
 use super::journal::{self, Fault, Line, ReadError, Reader, SegmentNo};
