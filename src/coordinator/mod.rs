@@ -1,11 +1,12 @@
 //! The core: a synchronous state machine that makes every decision. It reads no clock, does no I/O and spawns
 //! nothing: the runtime feeds it one [`Input`] at a time and carries out the [`Effect`]s.
 //!
-//! Where things live: `control` (state, gate), `start` (restart), `cancel` (what a halt takes back), `command` (what operators ask), `tasks` and `schedule`
-//! (agents), `store` (a journal that cannot be written), `consensus`, `conflict`, `routing` (signal to order), `resolution` (models asked about conflicts),
-//! `providers` (how the models are), `execution` (what the venue says), `rebalance`
-//! and `dca` (plans and legs), `emergency` (breakers, closings), `degradation`, `health`, `alarms`; `durable` and
-//! `record` (what survives), `view` and `snapshot` (what is seen).
+//! Where things live: `control` (state, gate), `start` (restart), `cancel` (what a halt takes back), `command` (what
+//! operators ask), `tasks` and `schedule` (agents), `store` (a journal that cannot be written), `consensus`, `conflict`,
+//! `routing` (signal to order), `resolution` (models asked about conflicts), `providers` (how the models are),
+//! `execution` (what the venue says), `rebalance` and `dca` (plans and legs), `emergency` (breakers, closings),
+//! `degradation`, `health`, `alarms`; `durable` and `record` (what survives), `live` (what a restart rebuilds),
+//! `announce` (what is said on the bus), `view` and `snapshot` (what is seen).
 //!
 //! What always holds, asserted in debug builds (`invariants`):
 //! - durable state changes only by applying a record that is pushed as an effect in the same step, so that replaying
@@ -18,6 +19,7 @@
 //!   never exceed its balance.
 
 mod alarms;
+mod announce;
 mod answers;
 pub mod block;
 mod cancel;
@@ -36,6 +38,7 @@ mod health;
 pub mod input;
 mod invariants;
 mod level;
+mod live;
 mod market;
 mod preview;
 mod providers;
@@ -54,39 +57,23 @@ mod tasks;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use crate::account::Prices;
 use crate::alarm::Catalogue;
-use crate::config::{Config, TaskName};
-use crate::domain::{
-    Actor, ClientOrderId, CommandOutcome, Epoch, Level, Message, MessageId, Now, Payload, Priority, RunId,
-    SafeText, Symbol, SystemEvent, SystemEventKind, Timestamp,
-};
-use cancel::Cancelling;
-use command::Pending;
-use consensus::{Freshness, Voices};
-use control::Opening;
-use degradation::RunResult;
+use crate::config::Config;
+use crate::domain::{Actor, CommandOutcome, Now, SafeText, Symbol, Timestamp};
 use durable::Durable;
 use effect::{Effect, Effects};
-use health::HealthState;
 use input::Input;
-use providers::ProviderHealth;
+use live::Live;
 use record::{Record, RecordKind};
-use resolution::Thinking;
-use schedule::{Schedule, ScheduleImage};
-use view::Dirty;
+use schedule::ScheduleImage;
 
 /// Distance of the equity marks (market time): five minutes draw a day in 288 points.
 const MARK_EVERY: Duration = Duration::from_secs(300);
-
-/// The first health check comes when the tasks of the start have answered (operator time).
-const FIRST_CHECK_AFTER: Duration = Duration::from_secs(2);
 
 /// What does not change during a run.
 #[derive(Debug, Clone)]
@@ -119,171 +106,6 @@ pub struct Coordinator {
     catalogue: Catalogue,
     durable: Durable,
     live: Live,
-}
-
-/// What is rebuilt after a restart rather than remembered.
-#[derive(Debug)]
-struct Live {
-    prices: Prices,
-    voices: Voices,
-    freshness: Freshness,
-    schedule: Schedule,
-    last_run: RunId,
-    /// Results of the running cycle of each per-symbol task.
-    cycles: BTreeMap<TaskName, BTreeMap<Symbol, RunResult>>,
-    /// What went wrong last with a task.
-    problems: BTreeMap<TaskName, SafeText>,
-    /// Failed cycles in a row of each task.
-    failed_in_a_row: BTreeMap<TaskName, u32>,
-    /// Decisions that wait for a model.
-    thinking: BTreeMap<Symbol, Thinking>,
-    /// Answers of models that nobody waited for any more, in this run.
-    late_answers: u64,
-    /// How each configured provider is.
-    providers: BTreeMap<String, ProviderHealth>,
-    /// Commands that were begun and have not ended.
-    pending: Vec<Pending>,
-    /// When deferred legs were offered last, market time.
-    legs_offered_at: Option<Timestamp>,
-    /// Closings whose last try failed: not again before this, market time.
-    closings_rest: BTreeMap<Symbol, Timestamp>,
-    /// Since when the venue owes an answer, operator time.
-    waiting: BTreeMap<ClientOrderId, Timestamp>,
-    /// The ended order about which a venue that has failed was asked.
-    venue_probe: Option<ClientOrderId>,
-    /// Legs of the last process that the venue has been asked for and has not answered.
-    reconciling: BTreeSet<ClientOrderId>,
-    /// The cancel-all that is not through.
-    cancelling: Option<Cancelling>,
-    /// What was wrong with the journal at start.
-    journal_fault: Option<SafeText>,
-    /// The configuration is not that of the last run.
-    config_changed: bool,
-    /// When this process run began.
-    started_at: Now,
-    /// Source names of messages, made once.
-    sources: Sources,
-    /// Number of this process run.
-    run: u16,
-    /// Operator time of the last candle of any symbol.
-    feed_at: Option<Timestamp>,
-    feed_ended: bool,
-    /// Market time at which this run began.
-    begun_at: Timestamp,
-    /// Epoch of the gate as last heard.
-    epoch: Epoch,
-    /// The gate is as open as the recorded state says; false between a resume and the gate's answer.
-    gate_confirmed: bool,
-    /// The resume or release that waits for the gate.
-    opening: Option<Opening>,
-    /// Messages published in this run.
-    messages: u64,
-    next_mark: Timestamp,
-    health: HealthState,
-    /// Proposal of the last rebalance run: largest deviation in points.
-    deviation_pct: Option<Decimal>,
-    level: Level,
-    /// Operator time since which it is in force.
-    level_since: Timestamp,
-    /// Operator time of the last step.
-    stepped_at: Timestamp,
-    /// BUY multipliers after each technical update, for the screen.
-    multipliers: BTreeMap<Symbol, std::collections::VecDeque<f64>>,
-    dirty: Dirty,
-    revision: u64,
-}
-
-impl Live {
-    fn new(
-        config: &Config,
-        setup: &Setup,
-        durable: &Durable,
-        image: Option<&ScheduleImage>,
-        now: Now,
-    ) -> Self {
-        let schedule_setup = schedule::Setup {
-            config: &config.orchestration.schedules,
-            symbols: &setup.symbols,
-            sources: schedule::Sources { sentiment: setup.has_sentiment },
-            disabled: &durable.tasks_disabled,
-            run_all_on_start: setup.run_all_on_start,
-        };
-        let schedule = match image {
-            Some(image) => Schedule::restored(&schedule_setup, image, now),
-            None => Schedule::new(&schedule_setup, now),
-        };
-        Self {
-            prices: Prices::new(setup.symbols.iter().cloned()),
-            voices: Voices::default(),
-            freshness: Freshness::new(&config.orchestration.consensus.fresh_for, setup.candle_interval),
-            schedule,
-            last_run: RunId(0),
-            cycles: BTreeMap::new(),
-            problems: BTreeMap::new(),
-            failed_in_a_row: BTreeMap::new(),
-            thinking: BTreeMap::new(),
-            late_answers: 0,
-            providers: providers::configured(config),
-            pending: Vec::new(),
-            legs_offered_at: None,
-            closings_rest: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            venue_probe: None,
-            reconciling: BTreeSet::new(),
-            cancelling: None,
-            journal_fault: None,
-            config_changed: false,
-            started_at: now,
-            sources: Sources::new(setup),
-            run: durable.run,
-            feed_at: None,
-            feed_ended: false,
-            begun_at: now.market,
-            epoch: Epoch::default(),
-            gate_confirmed: false,
-            opening: None,
-            messages: 0,
-            next_mark: now.market,
-            health: HealthState {
-                next_check: now.operator.plus(FIRST_CHECK_AFTER),
-                ..HealthState::default()
-            },
-            deviation_pct: None,
-            // A restart comes up in the level that was recovered.
-            level: durable.degradation.effective(level::policy(config)),
-            level_since: now.operator,
-            stepped_at: now.operator,
-            multipliers: BTreeMap::new(),
-            dirty: Dirty::all(),
-            revision: 0,
-        }
-    }
-}
-
-/// Source names of messages: made once, shared by every message.
-#[derive(Debug)]
-struct Sources {
-    coordinator: Arc<str>,
-    risk: Arc<str>,
-    feed: Arc<str>,
-    venue: Arc<str>,
-    tasks: BTreeMap<TaskName, Arc<str>>,
-}
-
-impl Sources {
-    fn new(setup: &Setup) -> Self {
-        Self {
-            coordinator: "coordinator".into(),
-            risk: "risk".into(),
-            feed: setup.market.to_lowercase().into(),
-            venue: setup.venue.to_lowercase().into(),
-            tasks: TaskName::ALL.into_iter().map(|task| (task, task.name().into())).collect(),
-        }
-    }
-
-    fn task(&self, task: TaskName) -> Arc<str> {
-        self.tasks.get(&task).unwrap_or(&self.coordinator).clone()
-    }
 }
 
 /// The instant of a step and where its effects go.
@@ -479,53 +301,5 @@ impl Coordinator {
     fn record_state(&mut self, cx: &mut Cx<'_>) {
         let state = Box::new(self.durable.clone());
         self.record(cx, Actor::Runtime, RecordKind::State(state));
-    }
-
-    /// Puts a message of the core on the bus.
-    fn publish(
-        &mut self,
-        cx: &mut Cx<'_>,
-        source: Arc<str>,
-        priority: Priority,
-        ttl: Option<Duration>,
-        payload: Payload,
-    ) {
-        self.live.messages += 1;
-        let message = Message {
-            id: MessageId::sequential(self.durable.install, u32::from(self.live.run), self.live.messages),
-            topic: payload.topic(),
-            source,
-            priority,
-            timestamp: cx.now.market,
-            ttl,
-            correlation_id: None,
-            payload,
-        };
-        cx.effects.push(Effect::Publish(Arc::new(message)));
-    }
-
-    /// Says something about the system itself.
-    fn announce(
-        &mut self,
-        cx: &mut Cx<'_>,
-        kind: SystemEventKind,
-        priority: Priority,
-        detail: impl std::fmt::Display,
-    ) {
-        self.announce_about(cx, kind, priority, None, detail);
-    }
-
-    fn announce_about(
-        &mut self,
-        cx: &mut Cx<'_>,
-        kind: SystemEventKind,
-        priority: Priority,
-        symbol: Option<Symbol>,
-        detail: impl std::fmt::Display,
-    ) {
-        let detail = SafeText::ours(detail);
-        tracing::info!(?kind, symbol = symbol.as_ref().map(Symbol::as_str), %detail, "system event");
-        let source = self.live.sources.coordinator.clone();
-        self.publish(cx, source, priority, None, Payload::System(SystemEvent { kind, symbol, detail }));
     }
 }

@@ -18,7 +18,10 @@ mod venue;
 
 use super::*;
 use crate::alarm::{AlarmKey, AlarmSource, AlarmState, Subject};
-use crate::domain::{Action, AlarmTarget, Command, Outcome, ReasonCode, Side, TradingState, VenueEvent};
+use crate::config::TaskName;
+use crate::domain::{
+    Action, AlarmTarget, Command, Level, Outcome, ReasonCode, Side, SystemEventKind, TradingState, VenueEvent,
+};
 use desk::{Desk, btc, dec, started, xrp};
 use venue::Mode;
 

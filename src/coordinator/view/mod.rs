@@ -1,0 +1,182 @@
+//! Builds the snapshot, section by section, and only those that something has touched.
+
+mod consensus;
+mod control;
+mod level;
+mod plans;
+mod portfolio;
+mod schedule;
+
+use std::sync::Arc;
+
+use super::Coordinator;
+use super::record::RecordKind;
+use super::snapshot::{AlarmRow, DecisionsView, Snapshot};
+use crate::alarm::AlarmState;
+use crate::domain::{Now, SafeText, Seq};
+
+/// Decisions in a snapshot.
+const DECISIONS_SHOWN: usize = 100;
+
+/// Which sections something has touched since the last snapshot. Ages and blocks move with time alone, so the control
+/// section is rebuilt for every snapshot.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag a section")]
+pub(super) struct Dirty {
+    pub control: bool,
+    pub level: bool,
+    pub market: bool,
+    pub consensus: bool,
+    pub schedule: bool,
+    pub plans: bool,
+    pub alarms: bool,
+    pub decisions: bool,
+    pub health: bool,
+}
+
+impl Dirty {
+    pub const fn all() -> Self {
+        Self {
+            control: true,
+            level: true,
+            market: true,
+            consensus: true,
+            schedule: true,
+            plans: true,
+            alarms: true,
+            decisions: true,
+            health: true,
+        }
+    }
+
+    const fn none() -> Self {
+        Self {
+            control: false,
+            level: false,
+            market: false,
+            consensus: false,
+            schedule: false,
+            plans: false,
+            alarms: false,
+            decisions: false,
+            health: false,
+        }
+    }
+
+    /// Orders show in the portfolio and in the header.
+    pub const fn orders(&mut self) {
+        self.market = true;
+        self.control = true;
+    }
+
+    /// What a record changes.
+    pub const fn touched_by(&mut self, kind: &RecordKind) {
+        match kind {
+            RecordKind::State(_)
+            | RecordKind::RunStarted { .. }
+            | RecordKind::RunEnded { .. }
+            | RecordKind::CommandRequested { .. }
+            | RecordKind::CommandEnded { .. }
+            | RecordKind::Note { .. } => {}
+            RecordKind::StateChanged { .. } => self.control = true,
+            RecordKind::Degradation(_) => {
+                self.level = true;
+                self.consensus = true;
+            }
+            RecordKind::Decision(_) | RecordKind::DecisionEnded { .. } => {
+                self.decisions = true;
+                self.consensus = true;
+            }
+            RecordKind::Fill { .. } => {
+                self.orders();
+                self.decisions = true;
+                self.consensus = true;
+                self.plans = true;
+            }
+            RecordKind::OrderIntended(_)
+            | RecordKind::OrderAdopted(_)
+            | RecordKind::OrderStatus { .. }
+            | RecordKind::Breaker(_)
+            | RecordKind::Streak(_)
+            | RecordKind::Closing(_)
+            | RecordKind::ClosingEnded { .. }
+            | RecordKind::Mark { .. } => self.orders(),
+            RecordKind::Plan(_) => self.plans = true,
+            RecordKind::Alarm(_) => self.alarms = true,
+            RecordKind::TaskEnabled { .. } => self.schedule = true,
+        }
+    }
+}
+
+impl Coordinator {
+    /// The facts at `now`. Sections that nothing has touched are shared with `last`.
+    pub fn snapshot(&mut self, now: Now, last: Option<&Snapshot>) -> Snapshot {
+        let dirty = std::mem::replace(&mut self.live.dirty, Dirty::none());
+        macro_rules! section {
+            ($field:ident, $touched:expr, $build:expr) => {
+                match last {
+                    Some(last) if !$touched => Arc::clone(&last.$field),
+                    _ => Arc::new($build),
+                }
+            };
+        }
+        Snapshot {
+            revision: self.live.revision,
+            at: now,
+            head: self.durable.seq,
+            durable: Seq(0),
+            control: section!(control, true, self.control_view(now)),
+            degradation: section!(degradation, dirty.level, self.degradation_view()),
+            consensus: section!(consensus, true, self.consensus_view(now)),
+            schedule: section!(
+                schedule,
+                dirty.schedule || dirty.level || dirty.control,
+                self.schedule_view(now)
+            ),
+            plans: section!(plans, dirty.plans, self.plans_view()),
+            alarms: section!(alarms, dirty.alarms, self.alarms_view()),
+            decisions: section!(decisions, dirty.decisions, self.decisions_view(now)),
+            portfolio: section!(portfolio, dirty.market, self.portfolio_view(now)),
+            health: section!(health, dirty.health, self.live.health.rows.clone()),
+        }
+    }
+
+    fn alarms_view(&self) -> Vec<AlarmRow> {
+        let alarms = self.durable.alarms.listed();
+        alarms
+            .into_iter()
+            .map(|alarm| {
+                let entry = self.catalogue.entry(alarm.key.source);
+                AlarmRow {
+                    id: alarm.id,
+                    class: alarm.class,
+                    title: SafeText::ours(&alarm.key),
+                    detail: alarm.detail.clone(),
+                    unacknowledged: alarm.state.is_unacknowledged(),
+                    active: alarm.state.is_active(),
+                    resettable: alarm.state == AlarmState::LatchedAcknowledged,
+                    raised: alarm.raised_at,
+                    acknowledged: alarm
+                        .ack
+                        .as_ref()
+                        .map(|ack| (ack.by.to_string(), ack.at.operator, ack.comment.clone())),
+                    count: alarm.count,
+                    cause: SafeText::ours(&entry.cause),
+                    consequence: SafeText::ours(&entry.consequence),
+                    response: SafeText::ours(&entry.response),
+                }
+            })
+            .collect()
+    }
+
+    fn decisions_view(&self, now: Now) -> DecisionsView {
+        let (day, outcomes) = &self.durable.outcomes_today;
+        let today = if *day == now.market.day_start() {
+            outcomes.iter().map(|(outcome, count)| (*outcome, *count)).collect()
+        } else {
+            Vec::new()
+        };
+        let recent = self.durable.decisions.iter().rev().take(DECISIONS_SHOWN);
+        DecisionsView { recent: recent.map(|decision| Arc::new(decision.clone())).collect(), today }
+    }
+}

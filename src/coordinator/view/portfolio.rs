@@ -1,0 +1,119 @@
+//! Pane 8: account, positions, orders, allocation.
+
+use rust_decimal::Decimal;
+
+use crate::coordinator::Coordinator;
+use crate::coordinator::routing::order_text;
+use crate::coordinator::snapshot::{AllocationRow, OrderView, PortfolioView, PositionView};
+use crate::domain::{
+    MoneyError, Now, OrderStatus, Symbol, checked_add, checked_div, checked_mul, checked_sub,
+};
+use crate::risk::BreakerName;
+
+impl Coordinator {
+    pub(super) fn portfolio_view(&self, now: Now) -> PortfolioView {
+        let account = &self.durable.account;
+        let prices = self.prices(now);
+        let equity = self.equity(now);
+        let limits = &self.config.risk.breakers;
+        let breakers = &self.durable.breakers;
+        let loss =
+            |name: BreakerName| equity.map_or(Decimal::ZERO, |equity| breakers.get(name).loss_pct(equity));
+        let exposure = account.exposure_by_symbol(&prices).unwrap_or_default();
+        let share = |worth: Decimal| {
+            let pct = checked_div(checked_mul(worth, Decimal::ONE_HUNDRED)?, equity.unwrap_or_default())?;
+            Ok::<_, MoneyError>(pct)
+        };
+        let largest = exposure.iter().max_by_key(|(_, worth)| **worth).and_then(|(symbol, worth)| {
+            let limit = self.config.risk.size.per_symbol_max_pct.value();
+            Some((symbol.clone(), share(*worth).ok()?, limit))
+        });
+        let allocation = self.allocation(now);
+        PortfolioView {
+            currency: account.currency().clone(),
+            equity,
+            day_pct: (self.change_pct(BreakerName::DailyLoss, equity), limits.daily_loss_pct.value()),
+            week_pct: (self.change_pct(BreakerName::WeeklyLoss, equity), limits.weekly_loss_pct.value()),
+            drawdown_pct: (loss(BreakerName::MaxDrawdown), limits.max_drawdown_pct.value()),
+            exposure_pct: (
+                account.exposure_pct(&prices).unwrap_or_default(),
+                self.config.risk.exposure.total_max_pct.value(),
+            ),
+            largest,
+            breakers_tripped: breakers.tripped().map(|(name, _)| name.to_string()).collect(),
+            positions: self.setup.symbols.iter().filter_map(|symbol| self.position(symbol, now)).collect(),
+            orders: self
+                .durable
+                .open_orders()
+                .map(|tracked| OrderView {
+                    symbol: tracked.order.symbol.clone(),
+                    text: order_text(&tracked.order),
+                    status: status_word(tracked.status).to_owned(),
+                    at: tracked.at.market,
+                })
+                .collect(),
+            allocation: allocation
+                .assets
+                .iter()
+                .map(|asset| AllocationRow {
+                    asset: asset.asset.clone(),
+                    value: asset.value,
+                    share_pct: checked_mul(asset.value, Decimal::ONE_HUNDRED)
+                        .and_then(|value| checked_div(value, allocation.total))
+                        .unwrap_or_default(),
+                    target_pct: asset.target_pct,
+                })
+                .collect(),
+            equity_history: self.durable.marks.iter().copied().collect(),
+            marks: self.durable.changes.iter().cloned().collect(),
+            realised: account.results().realised,
+        }
+    }
+
+    /// Change of equity against a breaker's baseline, percent; negative is a loss.
+    fn change_pct(&self, name: BreakerName, equity: Option<Decimal>) -> Decimal {
+        let change = || {
+            let baseline = self.durable.breakers.get(name).baseline?;
+            let change = checked_sub(equity?, baseline).ok()?;
+            checked_div(checked_mul(change, Decimal::ONE_HUNDRED).ok()?, baseline).ok()
+        };
+        change().unwrap_or_default()
+    }
+
+    fn position(&self, symbol: &Symbol, now: Now) -> Option<PositionView> {
+        let account = &self.durable.account;
+        let prices = self.prices(now);
+        let price = prices.price(symbol).ok();
+        let (mut quantity, mut cost, mut result) = (Decimal::ZERO, Decimal::ZERO, Some(Decimal::ZERO));
+        let mut stop: Option<Decimal> = None;
+        for lot in account.lots_of(symbol) {
+            quantity = checked_add(quantity, lot.quantity).ok()?;
+            cost = checked_add(cost, checked_mul(lot.quantity, lot.entry_price).ok()?).ok()?;
+            let unrealised = price.and_then(|price| lot.unrealised(price).ok());
+            result = result.zip(unrealised).and_then(|(sum, part)| checked_add(sum, part).ok());
+            stop = stop.into_iter().chain(lot.stop).max();
+        }
+        if quantity.is_zero() {
+            return None;
+        }
+        let result = result.and_then(|quote| prices.convert(quote, symbol.quote(), account.currency()).ok());
+        let stop_pct = price.zip(stop).and_then(|(price, stop)| {
+            let distance = checked_mul(checked_sub(stop, price).ok()?, Decimal::ONE_HUNDRED).ok()?;
+            checked_div(distance, price).ok()
+        });
+        let entry = checked_div(cost, quantity).ok()?;
+        Some(PositionView { symbol: symbol.clone(), quantity, entry, price, result, stop_pct })
+    }
+}
+
+const fn status_word(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Intent => "intent",
+        OrderStatus::Sent => "sent",
+        OrderStatus::Accepted => "accepted",
+        OrderStatus::Filled => "filled",
+        OrderStatus::Cancelled => "cancelled",
+        OrderStatus::Rejected => "rejected",
+        OrderStatus::Unknown => "unknown",
+    }
+}
