@@ -30,7 +30,7 @@ use crate::coordinator::snapshot::Snapshot;
 use crate::coordinator::task::{TaskFailure, TaskRun};
 use crate::domain::{Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Timestamp, Untrusted};
 use crate::llm::Exchange;
-use crate::market::{Feed, FeedEvent};
+use crate::market::Feed;
 use crate::store::{
     Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread,
     keep_model_texts, still_holds,
@@ -308,17 +308,9 @@ impl LiveDriver {
     }
 
     fn feed_event(&mut self) {
-        match self.feed.pop() {
-            Some(FeedEvent::Candle(candle)) => {
-                for told in tokio::task::block_in_place(|| self.world.candle(candle)) {
-                    self.input(told);
-                }
-            }
-            Some(FeedEvent::Gap { symbol, from, until }) => {
-                self.input(Input::FeedGap { symbol, from, until });
-            }
-            Some(FeedEvent::Ended) => self.input(Input::FeedEnded),
-            None => {}
+        let Some(event) = self.feed.pop() else { return };
+        for input in tokio::task::block_in_place(|| self.world.feed_event(event)) {
+            self.input(input);
         }
     }
 

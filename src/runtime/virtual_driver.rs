@@ -22,7 +22,7 @@ use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::{TaskFailure, TaskRun};
 use crate::domain::{Actor, CommandId, Now, SafeText, Timestamp, Untrusted};
 use crate::llm::Exchange;
-use crate::market::{Feed, FeedEvent};
+use crate::market::Feed;
 use crate::store::{
     Checkpoint, CheckpointStore, DataDir, InstanceLock, WriteError, Writer, keep_model_texts,
 };
@@ -264,17 +264,9 @@ impl VirtualDriver {
     }
 
     fn feed_event(&mut self) {
-        match self.feed.pop() {
-            Some(FeedEvent::Candle(candle)) => {
-                for told in self.world.candle(candle) {
-                    self.input(told);
-                }
-            }
-            Some(FeedEvent::Gap { symbol, from, until }) => {
-                self.input(Input::FeedGap { symbol, from, until });
-            }
-            Some(FeedEvent::Ended) => self.input(Input::FeedEnded),
-            None => {}
+        let told = self.feed.pop().map(|event| self.world.feed_event(event));
+        for input in told.into_iter().flatten() {
+            self.input(input);
         }
     }
 

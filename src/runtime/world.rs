@@ -21,7 +21,7 @@ use crate::domain::{
 };
 use crate::gate::{AnyPermit, FlattenOrder, Gate, Recorded, Refused};
 use crate::llm::Providers;
-use crate::market::CandleStore;
+use crate::market::{CandleStore, FeedEvent};
 use crate::store::{Hash, Latch, LatchState, OrderNotes};
 use crate::venue::{Answer, CancelScope, OrderReport, Venue, VenueError};
 
@@ -118,6 +118,15 @@ pub struct World {
 }
 
 impl World {
+    /// What the core is told of an event of the feed.
+    pub fn feed_event(&mut self, event: FeedEvent) -> Vec<Input> {
+        match event {
+            FeedEvent::Candle(candle) => self.candle(candle),
+            FeedEvent::Gap { symbol, from, until } => vec![Input::FeedGap { symbol, from, until }],
+            FeedEvent::Ended => vec![Input::FeedEnded],
+        }
+    }
+
     /// A closed candle, before the core hears of it: the candle store takes it, and the venue executes what it
     /// touched. Gives what the core is told, in order: the executions first, so that it never closes a lot that a stop
     /// has just sold; then the candle.
