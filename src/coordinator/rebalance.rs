@@ -207,7 +207,7 @@ impl Coordinator {
 
     /// The venue spoke of an order that may be a leg.
     pub(super) fn leg_event(&mut self, cx: &mut Cx<'_>, event: &VenueEvent) {
-        let client_id = named_in(event);
+        let client_id = event.client_id();
         self.leg_handed_over(cx, client_id, event);
         match self.durable.plans.venue(event) {
             // A fill moves the leg in the record that moves cash and position.
@@ -392,15 +392,4 @@ pub(super) fn leg_text(leg: &Leg) -> String {
 
 fn waiting_alarm(id: LegId) -> AlarmKey {
     AlarmKey::about(AlarmSource::LegWaiting, Subject::Component(id.to_string()))
-}
-
-fn named_in(event: &VenueEvent) -> ClientOrderId {
-    match event {
-        VenueEvent::Accepted { client_id }
-        | VenueEvent::Rejected { client_id, .. }
-        | VenueEvent::Cancelled { client_id, .. }
-        | VenueEvent::Absent { client_id }
-        | VenueEvent::NoAnswer { client_id, .. } => *client_id,
-        VenueEvent::Filled { fill, .. } => fill.client_id,
-    }
 }

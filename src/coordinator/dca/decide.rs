@@ -165,15 +165,7 @@ impl Plans {
     /// # Errors
     /// The venue contradicts what we know ([`DcaRefusal::is_emergency`]), or a fill cannot be computed.
     pub fn venue(&self, event: &VenueEvent) -> Result<Vec<PlanTransition>, DcaRefusal> {
-        let client_id = match event {
-            VenueEvent::Accepted { client_id }
-            | VenueEvent::Rejected { client_id, .. }
-            | VenueEvent::Cancelled { client_id, .. }
-            | VenueEvent::Absent { client_id }
-            | VenueEvent::NoAnswer { client_id, .. } => *client_id,
-            VenueEvent::Filled { fill, .. } => fill.client_id,
-        };
-        let Some((id, leg)) = self.leg_of(client_id) else { return Ok(Vec::new()) };
+        let Some((id, leg)) = self.leg_of(event.client_id()) else { return Ok(Vec::new()) };
         let transition = match event {
             VenueEvent::Accepted { .. } => match leg.state {
                 LegState::Skipped | LegState::Cancelled => {
