@@ -298,7 +298,7 @@ const fn kind_of(input: &Input) -> Option<Kind> {
             TaskOutput::Signal(signal) if matches!(signal.action, Action::Buy) => Some(Kind::Order),
             TaskOutput::Signal(_) => Some(Kind::Hold),
             TaskOutput::Ta(_) | TaskOutput::Regime(_) | TaskOutput::Sentiment(_) => Some(Kind::Word),
-            TaskOutput::Rebalance(_) => None,
+            TaskOutput::Rebalance(_) | TaskOutput::RebalanceWaits(_) => None,
         },
         _ => None,
     }
