@@ -6,21 +6,22 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use tokio::sync::watch;
 
-use super::WatchedLatch;
+use super::{WatchedLatch, World};
 use crate::bus::{Delivery, Filter, Mailbox, MessageBus};
 use crate::config::Config;
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{
-    Actor, Candle, ClientOrderId, InstallId, Message, MessageId, Order, OrderKind, Payload, PlanId, Priority,
-    Purpose, ReasonCode, SafeText, Seq, Side, Symbol, SystemEvent, SystemEventKind, Timestamp, Topic,
-    TradingState,
+    Actor, Candle, ClientOrderId, CommandId, InstallId, Message, MessageId, Order, OrderKind, Payload,
+    PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol, SystemEvent, SystemEventKind,
+    Timestamp, Topic, TradeId, TradingState, VenueEvent,
 };
 use crate::runtime::live_driver::{Engine, LiveDriver};
 use crate::runtime::options::{RunOptions, Speed, simulated_for};
 use crate::runtime::start::Assembly;
 use crate::runtime::virtual_driver::VirtualDriver;
+use crate::store::OrderNotes;
 
 fn options(speed: Speed) -> RunOptions {
     RunOptions { speed, run_for: None, ..simulated_for(Duration::ZERO) }
@@ -200,4 +201,96 @@ fn a_latch_that_cannot_be_set_is_told_to_the_core() {
     world.latch = Some(latch);
     let told = world.carry_out(Timestamp::EPOCH, Effect::SetLatch { reason: SafeText::ours("smoke") });
     assert!(matches!(told[..], [Input::LatchFailed { .. }]), "{told:?}");
+}
+
+fn flatten() -> Order {
+    let purpose = Purpose::Flatten { number: 1 };
+    let client_id = ClientOrderId::derive(InstallId::derived("test"), &purpose.intent());
+    Order { client_id, side: Side::Sell, kind: OrderKind::Market { bound: None }, purpose, ..leg() }
+}
+
+/// A world that was halted, and had a price a moment before.
+fn halted_world(place: &std::path::Path) -> World {
+    let mut world = Assembly::new(&options(Speed::Max), place).unwrap().world;
+    world.candle(candle_at(1));
+    world.gate.halt();
+    world
+}
+
+#[test]
+fn what_is_not_durable_lets_exits_out_after_a_note_and_nothing_else_to_the_venue() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = halted_world(place.path());
+    let (now, seen) = (candle_at(1).close_time(), world.gate.epoch());
+    let submit = |order: &Order| Effect::Submit {
+        order: order.clone().into(),
+        deadline: None,
+        approved: seen,
+        recorded: Seq(1),
+    };
+
+    let sold = world.carry_out_not_durable(now, submit(&flatten()));
+    assert!(matches!(sold[..], [Input::Venue(VenueEvent::Accepted { .. }), ..]), "{sold:?}");
+    assert_eq!(OrderNotes::new(place.path()).read().unwrap().orders, [flatten()]);
+
+    // Not even in an epoch of the gate that would let it pass.
+    let command = CommandId(1);
+    world.gate.open(seen, TradingState::Running).unwrap();
+    let submit_leg = Effect::Submit {
+        order: leg().into(),
+        deadline: None,
+        approved: world.gate.epoch(),
+        recorded: Seq(1),
+    };
+    let refused = world.carry_out_not_durable(now, submit_leg);
+    let reason = ReasonCode::GateShut;
+    assert_eq!(refused, [Input::NotHandedOver { client_id: leg().client_id, reason }]);
+    let open = Effect::OpenGate { seen: world.gate.epoch(), to: TradingState::Running, command };
+    assert_eq!(world.carry_out_not_durable(now, open), [Input::GateNotOpened { command }]);
+
+    world.carry_out(now, Effect::SetLatch { reason: SafeText::ours("disk") });
+    let release = Effect::ReleaseLatch { seen: world.gate.epoch() };
+    assert_eq!(world.carry_out_not_durable(now, release), []);
+    assert!(place.path().join("HALT").exists(), "the latch holds");
+    world.carry_out_not_durable(now, Effect::PutNotesAway);
+    assert_eq!(OrderNotes::new(place.path()).read().unwrap().orders.len(), 1, "what was noted stays");
+}
+
+#[test]
+fn an_exit_that_cannot_even_be_noted_goes_out_all_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = halted_world(place.path());
+    world.notes = Some(OrderNotes::new(&place.path().join("gone")));
+    let submit = Effect::Submit {
+        order: flatten().into(),
+        deadline: None,
+        approved: world.gate.epoch(),
+        recorded: Seq(1),
+    };
+    let sold = world.carry_out_not_durable(candle_at(1).close_time(), submit);
+    assert!(matches!(sold[..], [Input::Venue(VenueEvent::Accepted { .. }), ..]), "{sold:?}");
+}
+
+#[test]
+fn what_the_venue_has_done_since_a_trade_is_told_order_first_and_once_each() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = halted_world(place.path());
+    let now = candle_at(1).close_time();
+    let submit = Effect::Submit {
+        order: flatten().into(),
+        deadline: None,
+        approved: world.gate.epoch(),
+        recorded: Seq(1),
+    };
+    world.carry_out_not_durable(now, submit);
+    world.candle(candle_at(2));
+
+    let told = world.carry_out(now, Effect::FetchFills { after: TradeId(0) });
+
+    let [Input::OrderFound(order), Input::Venue(VenueEvent::Filled { fill, done: true })] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((&**order, fill.client_id), (&flatten(), flatten().client_id));
+    let none = world.carry_out(now, Effect::FetchFills { after: fill.trade_id });
+    assert_eq!(none, [], "that trade is in the books");
 }
