@@ -329,6 +329,11 @@ impl App {
                     open.shown_at = now;
                 }
             }
+            Reply::Show(answer) => {
+                self.dialog = None;
+                self.navigation.show(PaneId::Decisions, answer.row);
+                self.say(answer.said);
+            }
             Reply::Filter(filter) => self.filter = filter,
             Reply::Quit => tasks.push(Task::Quit),
         }

@@ -252,8 +252,8 @@ fn entries(facts: &Facts) -> Field {
 
 fn figures(facts: &Facts) -> Field {
     let view = &facts.snapshot.portfolio;
-    let short = |(value, limit): (rust_decimal::Decimal, rust_decimal::Decimal)| {
-        format!("{}/{}", text::percent(value), text::percent(limit))
+    let short = |(value, limit): (Option<rust_decimal::Decimal>, rust_decimal::Decimal)| {
+        format!("{}/{}", text::known_percent(value), text::percent(limit))
     };
     let (day, dd, exposure) = (short(view.day_pct), short(view.drawdown_pct), short(view.exposure_pct));
     let wordings = [

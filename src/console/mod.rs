@@ -25,6 +25,7 @@ pub mod toasts;
 pub mod topic_filter;
 pub mod traffic_log;
 mod view;
+mod why;
 
 #[cfg(test)]
 mod fixture;

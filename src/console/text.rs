@@ -92,6 +92,11 @@ pub fn percent(value: Decimal) -> String {
     number(round(value, 1))
 }
 
+/// A percentage, or `?` while it is unknown.
+pub fn known_percent(value: Option<Decimal>) -> String {
+    value.map_or_else(|| "?".to_owned(), percent)
+}
+
 fn round(value: Decimal, places: u32) -> Decimal {
     value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero)
 }

@@ -81,7 +81,7 @@ fn full(frame: &mut Frame<'_>, app: &App, mode: Mode) {
     }
 }
 
-fn cx(app: &App, form: Form, rows_max: usize) -> Cx<'_> {
+pub fn cx(app: &App, form: Form, rows_max: usize) -> Cx<'_> {
     Cx {
         facts: app.facts(),
         theme: app.theme(),

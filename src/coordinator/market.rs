@@ -84,7 +84,11 @@ impl Coordinator {
             return;
         };
         self.record_own(cx, RecordKind::Mark { equity });
-        let exposure_pct = self.durable.account.exposure_pct(&self.prices(cx.now)).unwrap_or_default();
+        let exposure_pct = match self.durable.account.exposure_pct(&self.prices(cx.now)) {
+            Ok(exposure_pct) => exposure_pct,
+            // Unknown is not told as nothing: no update is better than a wrong one.
+            Err(error) => return tracing::warn!(%error, "exposure is unknown"),
+        };
         let update = PortfolioUpdate {
             currency: self.durable.account.currency().clone(),
             equity,

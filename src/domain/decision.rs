@@ -348,3 +348,12 @@ pub struct Decision {
     /// When it ended, market time.
     pub ended_at: Option<Timestamp>,
 }
+
+impl Decision {
+    /// Whether `id` is one of those in its trail: its own, its signal's, or that of an order that came of it.
+    pub fn is_named(&self, id: &str) -> bool {
+        self.id.to_string() == id
+            || self.signal.id.to_string() == id
+            || self.orders.iter().any(|order| order.to_string() == id)
+    }
+}

@@ -38,7 +38,7 @@ impl LastLook {
         let snapshot = &facts.snapshot;
         let alarms = snapshot.alarms.iter().filter(|row| Some(row.id) > self.alarm).count();
         let decisions = snapshot.decisions.recent.iter().filter(|d| Some(d.id) > self.decision).count();
-        let day = text::percent(snapshot.portfolio.day_pct.0);
+        let day = text::known_percent(snapshot.portfolio.day_pct.0);
         let since = minute(self.market);
         Some(format!("since {since}: {alarms} alarms, {decisions} decisions, today {day} %"))
     }

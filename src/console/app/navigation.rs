@@ -65,6 +65,15 @@ impl Navigation {
         self.focus = if self.page.is_none() && pane == PaneId::Log { PaneId::Topics } else { pane };
     }
 
+    /// To one row of a pane, with its details.
+    pub fn show(&mut self, pane: PaneId, row: RowId) {
+        self.page = Some(pane);
+        self.focus = pane;
+        self.selected.insert(pane, row);
+        self.detail_open = true;
+        self.detail_scroll = 0;
+    }
+
     /// Into the details: the page of the pane first, then the whole room for the selected row, and back.
     pub fn open(&mut self) {
         if self.page == Some(self.focus) {

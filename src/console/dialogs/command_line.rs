@@ -11,6 +11,7 @@ use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
+use crate::console::why;
 use crate::coordinator::input::Confirmation;
 use crate::domain::{Command, CommandOutcome, Epoch, Timestamp, TradingState};
 
@@ -49,6 +50,11 @@ pub struct CommandLine {
     read_only: bool,
 }
 
+/// Everything that can be typed: the commands, and the question that is answered here.
+fn usages() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Command::usages().chain([why::USAGE])
+}
+
 impl CommandLine {
     /// An empty line. With `read_only`, only pause and halt are accepted.
     pub const fn new(read_only: bool) -> Self {
@@ -75,10 +81,10 @@ impl CommandLine {
     /// that command alone.
     fn candidates(&self) -> Vec<(&'static str, &'static str)> {
         if let Some((word, _)) = self.field.raw().split_once(' ') {
-            return Command::usages().filter(|(name, _)| *name == word).collect();
+            return usages().filter(|(name, _)| *name == word).collect();
         }
         let word = self.field.raw();
-        let mut found: Vec<_> = Command::usages().filter(|(name, _)| name.contains(word)).collect();
+        let mut found: Vec<_> = usages().filter(|(name, _)| name.contains(word)).collect();
         found.sort_by_key(|(name, _)| !name.starts_with(word));
         found
     }
@@ -177,6 +183,15 @@ impl CommandLine {
     }
 
     fn enter(&mut self, facts: &Facts) -> Reply {
+        if let Some(word) = why::asked(self.field.text()) {
+            return match why::answer(facts, word) {
+                Ok(answer) => Reply::Show(answer),
+                Err(problem) => {
+                    self.problem = Some(problem);
+                    Reply::Stay
+                }
+            };
+        }
         let command = match Command::parse(self.field.text()) {
             Ok(command) => command,
             Err(error) => {

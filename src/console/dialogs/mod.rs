@@ -25,6 +25,7 @@ use super::line::LineBuilder;
 use super::text::cells;
 use super::theme::{Role, Theme};
 use super::topic_filter::TopicFilter;
+use super::why;
 use crate::coordinator::input::Confirmation;
 use crate::domain::{Command, CommandOutcome, Timestamp};
 
@@ -57,6 +58,8 @@ pub enum Reply {
     Send(Command, Confirmation),
     /// Ask the engine for this; what it does not carry out comes back to the dialog.
     Ask(Command),
+    /// It is finished, and this row of the decisions is to be shown.
+    Show(why::Answer),
     /// This filter is to be used; the dialog stays.
     Filter(TopicFilter),
     /// This is to be told, and looked at again: keys are guarded again.

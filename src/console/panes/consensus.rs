@@ -14,6 +14,10 @@ use crate::domain::{Bias, Confidence, Regime, SentimentBias, short_span};
 const SYMBOL_CELLS: usize = 11;
 /// Cells of a whole row without price and last signal.
 const COLUMN_CELLS: usize = 66;
+/// The least row with the price.
+const PRICED_CELLS: usize = COLUMN_CELLS + 13;
+/// The least row with the last signal: action, confidence and age of it fit.
+const SIGNAL_CELLS: usize = PRICED_CELLS + 20;
 const LEGEND: &str = "* held  ! locked  – neutral  · absent  ~ stale (not counted)";
 
 /// What one voice's cell says.
@@ -135,24 +139,34 @@ fn line(cx: &Cx<'_>, row: &ConsensusRow, width: usize) -> LineBuilder {
         .left(voice_word(&se), 10, se.role);
     if width < COLUMN_CELLS {
         let short = |tally: TallyView| format!("{}/{}", tally.agreeing, tally.present);
-        return line
-            .text("B", Role::Dim)
-            .left(short(row.buy), 4, Role::Plain)
-            .text("S", Role::Dim)
-            .left(short(row.sell), 4, Role::Plain)
-            .rest(confidence, width, Role::Plain);
+        let line = line
+            .text("B ", Role::Dim)
+            .text(short(row.buy), Role::Plain)
+            .gap(1)
+            .text("S ", Role::Dim)
+            .text(short(row.sell), Role::Plain);
+        let spare = width.saturating_sub(line.used());
+        return if spare > text::width(&confidence) {
+            line.gap(1).text(confidence, Role::Plain)
+        } else {
+            line
+        };
     }
     let line = line.left(votes(row.buy), 10, Role::Plain).left(votes(row.sell), 10, Role::Plain).left(
         confidence,
         3,
         Role::Plain,
     );
-    if width < line.used() + 12 {
+    if width < PRICED_CELLS {
         return line;
     }
     let price = row.price.map_or_else(|| "no price".to_owned(), text::number);
+    let line = line.gap(1).right(price, 11, Role::Plain);
+    if width < SIGNAL_CELLS {
+        return line;
+    }
     let last = row.last_signal.as_ref().map_or_else(String::new, |s| last_signal(cx, s));
-    line.right(price, 11, Role::Plain).gap(2).rest(last, width, Role::Dim)
+    line.gap(2).rest(last, width, Role::Dim)
 }
 
 fn voice_word(cell: &Cell) -> String {
@@ -179,7 +193,11 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         Vec::new()
     } else {
         let names = format!("{:11}{:9}{:13}{:10}{:10}{:9}conf", "", "TA", "regime", "sentim.", "BUY", "SELL");
-        let last = if width > 90 { "     price  last signal" } else { "" };
+        let last = match width {
+            SIGNAL_CELLS.. => "        price  last signal",
+            PRICED_CELLS.. => "        price",
+            _ => "",
+        };
         vec![cx.note(format!("{names}{last}")).build()]
     };
     let legend = (cx.form != Form::Narrow && !rows.is_empty()).then(|| cx.note(LEGEND).build());

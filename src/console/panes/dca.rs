@@ -27,17 +27,30 @@ fn when(cx: &Cx<'_>, leg: &LegView) -> (String, Role) {
     }
 }
 
+/// Cells of the account currency.
+const CURRENCY_CELLS: usize = 4;
+/// Cells of a countdown; a longer reason may be cut.
+const WHEN_CELLS: usize = 11;
+
 fn line(cx: &Cx<'_>, leg: &LegView, width: usize) -> crate::console::line::LineBuilder {
     let (when, role) = when(cx, leg);
     let currency = &cx.facts.snapshot.portfolio.currency;
-    cx.line()
-        .left(leg.symbol.as_str(), 10, Role::Plain)
-        .left(leg.side.to_string(), 4, Role::Plain)
-        .right(text::amount(leg.amount), 8, Role::Plain)
+    let (amount, place) = (text::amount(leg.amount), format!("{}/{}", leg.of_trade.0, leg.of_trade.1));
+    let line = cx
+        .line()
+        .left(leg.symbol.as_str(), 9, Role::Plain)
         .gap(1)
-        .left(currency.as_str(), 5, Role::Dim)
-        .left(format!("{}/{} ", leg.of_trade.0, leg.of_trade.1), 4, Role::Dim)
-        .rest(when, width, role)
+        .left(leg.side.to_string(), 4, Role::Plain)
+        .gap(1)
+        .right(&amount, text::width(&amount).max(7), Role::Plain);
+    // Until when is worth more than the currency, which is everywhere the same.
+    let spare = width.saturating_sub(line.used() + text::width(&place) + 2);
+    let line = if spare >= CURRENCY_CELLS + 1 + text::width(&when).min(WHEN_CELLS) {
+        line.gap(1).left(currency.as_str(), CURRENCY_CELLS, Role::Dim)
+    } else {
+        line
+    };
+    line.gap(1).text(place, Role::Dim).gap(1).rest(when, width, role)
 }
 
 /// Title and rows: legs that need a hand, then those to come by their time, then the totals.

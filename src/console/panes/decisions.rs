@@ -41,6 +41,12 @@ fn because(decision: &Decision, cells: usize) -> String {
     format!("{reason} {}", decision.detail).trim().to_owned()
 }
 
+/// How it ended and why: the first rule that blocked it, or what came of it.
+pub fn ended(decision: &Decision) -> String {
+    let (outcome, _) = word(decision.outcome);
+    format!("{outcome} {}", because(decision, usize::MAX)).trim().to_owned()
+}
+
 /// `.74x1.10=.81`
 fn arithmetic(decision: &Decision) -> String {
     if decision.signal.action == Action::Hold {
@@ -67,9 +73,13 @@ fn line(cx: &Cx<'_>, decision: &Decision, width: usize) -> LineBuilder {
         .text(clock, Role::Dim)
         .gap(1)
         .left(decision.signal.symbol.as_str(), 9, Role::Plain)
-        .left(decision.signal.action.to_string(), 6, Role::Plain)
-        .left(arithmetic(decision), 14, Role::Dim)
-        .left(outcome, 7, role)
+        .gap(1)
+        .left(decision.signal.action.to_string(), 5, Role::Plain)
+        .gap(1)
+        .left(arithmetic(decision), 12, Role::Dim)
+        .gap(1)
+        .left(outcome, 6, role)
+        .gap(1)
         .rest(because(decision, 9), width, Role::Plain)
 }
 
@@ -158,7 +168,7 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
     for order in &decision.orders {
         lines.extend(cx.labelled("order", order.to_string(), width));
     }
-    let (outcome, _) = word(decision.outcome);
-    lines.extend(cx.labelled("ended", format!("{outcome} {}", because(decision, usize::MAX)), width));
+    lines.extend(cx.labelled("signal", signal.id.to_string(), width));
+    lines.extend(cx.labelled("ended", ended(decision), width));
     lines
 }

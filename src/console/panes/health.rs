@@ -52,7 +52,7 @@ fn line(cx: &Cx<'_>, row: &HealthRow, width: usize) -> crate::console::line::Lin
     let since = short_span(cx.facts.now.operator.since(row.since));
     let line = cx.line().left(&row.what, 9, Role::Plain).gap(1).left(word, 6, role).gap(1);
     let middle = width.saturating_sub(line.used() + 5);
-    line.left(row.detail.as_str(), middle, Role::Plain).right(since, 5, Role::Dim)
+    line.left(row.detail.as_str(), middle, Role::Plain).gap(1).right(since, 4, Role::Dim)
 }
 
 /// One check in full.

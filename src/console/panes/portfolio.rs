@@ -23,7 +23,11 @@ pub const fn result_role(value: Decimal) -> Role {
 }
 
 /// A figure beside its limit: `day -5.1% of 5!`, where `!` says that the limit is reached.
-fn of_limit(line: LineBuilder, name: &str, (value, limit): (Decimal, Decimal)) -> LineBuilder {
+fn of_limit(line: LineBuilder, name: &str, (value, limit): (Option<Decimal>, Decimal)) -> LineBuilder {
+    let Some(value) = value else {
+        let said = format!("unknown of {}", text::percent(limit));
+        return line.text(format!("{name} "), Role::Dim).text(said, Role::Stale).gap(2);
+    };
     let reached = value.abs() >= limit
         && !limit.is_zero()
         && (name != "day" && name != "week" || value.is_sign_negative());
@@ -68,8 +72,9 @@ fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
         line
     };
     let line = line.gap(1).text(stop, stop_role);
-    if wide {
-        line.gap(2).rest(format!("entry {}", text::number(position.entry)), width, Role::Dim)
+    let entry = format!("entry {}", text::number(position.entry));
+    if wide && line.used() + 2 + text::width(&entry) <= width {
+        line.gap(2).text(entry, Role::Dim)
     } else {
         line
     }
@@ -128,7 +133,8 @@ fn allocation_line(cx: &Cx<'_>, view: &PortfolioView, width: usize) -> LineBuild
 /// Title and rows.
 pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     let view = &cx.facts.snapshot.portfolio;
-    let exposure = format!("{}/{}%", text::percent(view.exposure_pct.0), text::percent(view.exposure_pct.1));
+    let exposure =
+        format!("{}/{}%", text::known_percent(view.exposure_pct.0), text::percent(view.exposure_pct.1));
     let title = counts(view);
     let title = if cx.form == Form::Column { title } else { format!("{title}, exposure {exposure}") };
     let mut rows: Vec<_> = view
@@ -169,7 +175,7 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         rows.push(Row::below(cx.line().text("24 h ", Role::Dim).text(chart, Role::Plain)));
     }
     if let Some((symbol, share, limit)) = &view.largest {
-        rows.push(Row::below(of_limit(cx.line(), &format!("largest {symbol}"), (*share, *limit))));
+        rows.push(Row::below(of_limit(cx.line(), &format!("largest {symbol}"), (Some(*share), *limit))));
     }
     if !view.breakers_tripped.is_empty() {
         rows.push(Row::below(

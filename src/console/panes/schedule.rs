@@ -45,8 +45,8 @@ fn next(cx: &Cx<'_>, due: Option<Timestamp>) -> (String, Role) {
     let now = cx.facts.now.market;
     match due {
         None => ("–".to_owned(), Role::Dim),
-        Some(at) if at >= now => (format!("next {:>7}", days_hms(at.since(now))), Role::Plain),
-        Some(at) => (format!("due  {:>7}", days_hms(now.since(at))), Role::Warn),
+        Some(at) if at >= now => (format!("next {:>5}", days_hms(at.since(now))), Role::Plain),
+        Some(at) => (format!("due  {:>5}", days_hms(now.since(at))), Role::Warn),
     }
 }
 
@@ -55,21 +55,25 @@ fn first_due<'a>(cx: &Cx<'a>) -> Option<&'a TaskRow> {
     cx.facts.snapshot.schedule.iter().filter(|row| row.next_due.is_some()).min_by_key(|row| row.next_due)
 }
 
+/// Cells of the length of a run.
+const TOOK_CELLS: usize = 5;
+
 fn line(cx: &Cx<'_>, row: &TaskRow, width: usize) -> crate::console::line::LineBuilder {
     let (state, role) = word(&row.state);
     let (next, next_role) = next(cx, row.next_due);
     let took = row.took.map(text::took).unwrap_or_default();
     let count =
         if row.task.is_per_symbol() { format!("{}/{}", row.ok.0, row.ok.1) } else { "plan".to_owned() };
-    let line = cx
-        .line()
-        .left(row.task.name(), 19, Role::Plain)
-        .gap(1)
-        .left(state, 5, role)
-        .gap(1)
-        .left(&count, text::width(&count).max(4), Role::Plain)
-        .gap(1)
-        .right(took, 5, Role::Dim);
+    let mut line = cx.line().left(row.task.name(), 19, Role::Plain).gap(1).left(state, 5, role);
+    // When it runs next is worth more than how the last run went.
+    let spare = width.saturating_sub(line.used() + text::width(&next) + 1);
+    let count_cells = text::width(&count).max(4);
+    if spare > count_cells {
+        line = line.gap(1).left(&count, count_cells, Role::Plain);
+    }
+    if spare > count_cells + TOOK_CELLS + 1 {
+        line = line.gap(1).right(took, TOOK_CELLS, Role::Dim);
+    }
     let (why, why_role) = because(cx, row);
     let middle = width.saturating_sub(line.used() + text::width(&next) + 1);
     let why = if middle < 8 { String::new() } else { format!(" {why}") };

@@ -574,6 +574,48 @@ fn an_answer_that_comes_after_its_line_was_left_is_told_and_asks_nothing() {
 }
 
 #[test]
+fn why_shows_the_first_rule_that_blocked_the_last_signal_and_what_blocks_now() {
+    let mut desk = alarmed();
+    desk.keys(&["esc", ":"]);
+    desk.words("why XRP/BTC");
+    desk.keys(&["enter"]);
+    let screen = desk.screen();
+    assert!(screen.contains("XRP/BTC: BUY at 08:40:01Z REJECT LOW_RR 1.2 < 1.5; now paused"), "{screen}");
+    assert!(screen.contains("d10 BUY XRP/BTC by trading_decision"), "the trail is shown:\n{screen}");
+    assert!(desk.sent.is_empty(), "nothing is asked of the engine");
+}
+
+#[test]
+fn why_finds_a_decision_by_any_id_in_its_trail_and_says_where_to_look_for_others() {
+    let order = crate::domain::ClientOrderId::from_uuid(uuid::Uuid::from_u128(77));
+    let decision = |desk: &Desk| desk.facts.snapshot.decisions.recent[2].clone();
+    let mut desk = alarmed();
+    desk.edit(|snapshot| {
+        let mut view = (*snapshot.decisions).clone();
+        Arc::make_mut(&mut view.recent[2]).orders.push(order);
+        snapshot.decisions = Arc::new(view);
+    });
+    desk.keys(&["esc"]);
+    let wanted = decision(&desk);
+    for id in [wanted.id.to_string(), wanted.signal.id.to_string(), order.to_string()] {
+        desk.keys(&[":"]);
+        desk.words(&format!("why {id}"));
+        desk.keys(&["enter"]);
+        assert_eq!(
+            desk.app.navigation().selected(PaneId::Decisions).unwrap().0,
+            wanted.id.to_string(),
+            "{id}"
+        );
+        assert!(desk.screen().contains("CONFIDENCE_TOO_LOW"), "{}", desk.screen());
+        desk.keys(&["esc", "esc"]);
+    }
+    desk.keys(&[":"]);
+    desk.words("why d9999");
+    desk.keys(&["enter"]);
+    assert!(desk.screen().contains("andon audit show --id"), "{}", desk.screen());
+}
+
+#[test]
 fn the_palette_completes_and_explains() {
     let mut desk = running();
     desk.key(":");

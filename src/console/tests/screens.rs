@@ -6,10 +6,12 @@ use std::time::Duration;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier};
+use ratatui::text::Line;
 use rstest::rstest;
 
 use crate::console::app::{Action, App};
-use crate::console::{Options, fixture, view};
+use crate::console::panes::{self, Form, PaneId};
+use crate::console::{Options, fixture, layout, view};
 use crate::coordinator::snapshot::{ControlView, Snapshot};
 use crate::domain::{Now, SafeText, Seq, TradingState};
 
@@ -296,6 +298,63 @@ fn the_smallest_screen_shows_the_state_and_the_next_larger_ones_the_emergency() 
         [(1, "‖"), (6, "‖"), (7, "‖ !!1:a"), (14, "‖ PAUSED !!1:a"), (16, " ‖ PAUSED  !!1:a")]
     {
         assert_eq!(fixture::screen(&paused, width, 1), expected, "{width}x1");
+    }
+}
+
+/// Every line that a pane shows on any screen of 60 to 140 columns.
+fn lines_of(app: &App, pane: PaneId, mut look: impl FnMut(&str, &Line<'static>)) {
+    let columns = (100..=140_u16).flat_map(|width| {
+        let split = layout::split(width);
+        [(Form::Column, split - 1), (Form::Column, width - split - 2)]
+    });
+    let rows = (80..=140).map(|width| (Form::Narrow, width));
+    let pages = (60..=140).flat_map(|width| [(Form::Page, width), (Form::Column, width)]);
+    for (form, width) in columns.chain(rows).chain(pages) {
+        let content = panes::content(pane, &view::cx(app, form, usize::MAX), usize::from(width) - 1);
+        let place = format!("{pane:?} as {form:?}, {width} cells");
+        for line in content.head.iter().chain(content.rows.iter().map(|row| &row.line)).chain(&content.legend)
+        {
+            look(&place, line);
+        }
+    }
+}
+
+#[test]
+fn no_two_columns_touch_and_no_figure_is_cut_at_any_width() {
+    let mut full = fixture::app_of(fixture::longest());
+    let facts = full.facts().clone();
+    full.update(facts, Action::Traffic(vec![fixture::longest_price()], 0));
+    for app in [&full, &fixture::app(), &fixture::app_of(fixture::empty())] {
+        for pane in PaneId::ALL {
+            lines_of(app, pane, |place, line| {
+                let said: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+                for pair in line.spans.windows(2) {
+                    let touch = !pair[0].content.ends_with(' ') && !pair[1].content.starts_with(' ');
+                    let both = !pair[0].content.is_empty() && !pair[1].content.is_empty();
+                    assert!(
+                        !(touch && both),
+                        "{place}: {:?} and {:?} in {said}",
+                        pair[0].content,
+                        pair[1].content
+                    );
+                }
+                let cut =
+                    said.match_indices('…').any(|(at, _)| said[..at].ends_with(|c: char| c.is_ascii_digit()));
+                let is_table =
+                    matches!(pane, PaneId::Schedule | PaneId::Dca | PaneId::Consensus | PaneId::Portfolio);
+                assert!(!(cut && is_table), "{place}: a figure is cut in {said}");
+            });
+        }
+    }
+}
+
+#[test]
+fn what_is_unknown_is_not_shown_as_nothing() {
+    let app = fixture::app_of(fixture::empty());
+    for (width, height) in [(120, 40), (80, 24)] {
+        let screen = fixture::screen(&app, width, height);
+        assert!(screen.contains("day ?/5"), "{screen}");
+        assert!(screen.contains("exposure ?/80%") || screen.contains("exposure unknown of 80"), "{screen}");
     }
 }
 

@@ -11,14 +11,14 @@ pub struct PortfolioView {
     pub currency: Asset,
     /// Everything at the last prices; none when a price is missing.
     pub equity: Option<Decimal>,
-    /// Change since 00:00 UTC, percent, and its breaker's limit.
-    pub day_pct: (Decimal, Decimal),
+    /// Change since 00:00 UTC, percent, none while it is unknown as in the three below; and its breaker's limit.
+    pub day_pct: (Option<Decimal>, Decimal),
     /// Change since Monday 00:00 UTC, percent, and its breaker's limit.
-    pub week_pct: (Decimal, Decimal),
+    pub week_pct: (Option<Decimal>, Decimal),
     /// Below the peak, percent, and its breaker's limit.
-    pub drawdown_pct: (Decimal, Decimal),
+    pub drawdown_pct: (Option<Decimal>, Decimal),
     /// Lots, percent of equity, and the limit.
-    pub exposure_pct: (Decimal, Decimal),
+    pub exposure_pct: (Option<Decimal>, Decimal),
     /// Largest position: symbol, percent of equity, limit.
     pub largest: Option<(Symbol, Decimal, Decimal)>,
     /// Names of tripped breakers.

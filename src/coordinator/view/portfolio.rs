@@ -17,8 +17,7 @@ impl Coordinator {
         let equity = self.equity(now);
         let limits = &self.config.risk.breakers;
         let breakers = &self.durable.breakers;
-        let loss =
-            |name: BreakerName| equity.map_or(Decimal::ZERO, |equity| breakers.get(name).loss_pct(equity));
+        let loss = |name: BreakerName| equity.map(|equity| breakers.get(name).loss_pct(equity));
         let exposure = account.exposure_by_symbol(&prices).unwrap_or_default();
         let share = |worth: Decimal| {
             let pct = checked_div(checked_mul(worth, Decimal::ONE_HUNDRED)?, equity.unwrap_or_default())?;
@@ -36,7 +35,7 @@ impl Coordinator {
             week_pct: (self.change_pct(BreakerName::WeeklyLoss, equity), limits.weekly_loss_pct.value()),
             drawdown_pct: (loss(BreakerName::MaxDrawdown), limits.max_drawdown_pct.value()),
             exposure_pct: (
-                account.exposure_pct(&prices).unwrap_or_default(),
+                account.exposure_pct(&prices).ok(),
                 self.config.risk.exposure.total_max_pct.value(),
             ),
             largest,
@@ -70,14 +69,11 @@ impl Coordinator {
         }
     }
 
-    /// Change of equity against a breaker's baseline, percent; negative is a loss.
-    fn change_pct(&self, name: BreakerName, equity: Option<Decimal>) -> Decimal {
-        let change = || {
-            let baseline = self.durable.breakers.get(name).baseline?;
-            let change = checked_sub(equity?, baseline).ok()?;
-            checked_div(checked_mul(change, Decimal::ONE_HUNDRED).ok()?, baseline).ok()
-        };
-        change().unwrap_or_default()
+    /// Change of equity against a breaker's baseline, percent; negative is a loss, none is unknown.
+    fn change_pct(&self, name: BreakerName, equity: Option<Decimal>) -> Option<Decimal> {
+        let baseline = self.durable.breakers.get(name).baseline?;
+        let change = checked_sub(equity?, baseline).ok()?;
+        checked_div(checked_mul(change, Decimal::ONE_HUNDRED).ok()?, baseline).ok()
     }
 
     fn position(&self, symbol: &Symbol, now: Now) -> Option<PositionView> {
