@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::alarm::{AlarmState, AlarmTransition};
 use crate::config::TaskName;
 use crate::coordinator::conflict::{CallFailure, Resolved};
-use crate::coordinator::dca::{LegId, LegState, PlanTransition, Plans};
 use crate::coordinator::degradation::DegradationTransition;
 use crate::coordinator::durable::Durable;
 use crate::coordinator::effect::Effect;
@@ -108,7 +107,7 @@ pub struct Summary {
     pub orders: OrderCounts,
     /// Executions.
     pub fills: u64,
-    /// DCA legs by state at the end, of all plans that were known at the start or made since.
+    /// DCA legs by state, of all plans still known.
     pub legs: BTreeMap<String, u64>,
     /// Alarms raised by class.
     pub alarms_raised: BTreeMap<String, u64>,
@@ -149,9 +148,6 @@ pub struct Tally {
     reasons: Table,
     orders: OrderCounts,
     fills: u64,
-    /// Beside the core's own, which forgets finished plans after a while.
-    plans: Plans,
-    legs: BTreeMap<LegId, LegState>,
     alarms_raised: BTreeMap<String, u64>,
     level_changes: Vec<LevelStep>,
     state_changes: Vec<StateChange>,
@@ -178,11 +174,8 @@ pub struct Ending {
 impl Tally {
     /// Begins to count at `now` in the state `durable` is in.
     pub fn begin(durable: &Durable, now: Timestamp) -> Self {
-        let plans = durable.plans.clone();
-        let known = plans.open().chain(plans.finished());
-        let legs = known.flat_map(|plan| plan.legs.iter().map(|leg| (plan.leg_id(leg), leg.state))).collect();
-        let state = Some((durable.control.state, now));
-        Self { state, last_decision: durable.last_decision, plans, legs, ..Self::default() }
+        let last_decision = durable.last_decision;
+        Self { state: Some((durable.control.state, now)), last_decision, ..Self::default() }
     }
 
     /// Counts an input.
@@ -295,7 +288,6 @@ impl Tally {
                 let first = self.equity.map_or(*equity, |(first, _)| first);
                 self.equity = Some((first, *equity));
             }
-            RecordKind::Plan(transition) => self.plan_moved(transition),
             RecordKind::State(_)
             | RecordKind::RunStarted { .. }
             | RecordKind::RunEnded { .. }
@@ -307,24 +299,10 @@ impl Tally {
             | RecordKind::Closing(_)
             | RecordKind::OrderAdopted(_)
             | RecordKind::ClosingEnded { .. }
+            | RecordKind::Plan(_)
             | RecordKind::Alarm(_)
             | RecordKind::TaskEnabled { .. }
             | RecordKind::Note { .. } => {}
-        }
-    }
-
-    fn plan_moved(&mut self, transition: &PlanTransition) {
-        if let Err(error) = self.plans.apply(transition) {
-            tracing::error!(%error, "a recorded step of a plan is missing in the summary");
-        }
-        match transition {
-            PlanTransition::Created { plan } => {
-                self.legs.extend(plan.legs.iter().map(|leg| (plan.leg_id(leg), leg.state)));
-            }
-            PlanTransition::Leg { id, .. } => {
-                self.legs.extend(self.plans.leg(*id).map(|leg| (*id, leg.state)));
-            }
-            PlanTransition::Shifted { .. } => {}
         }
     }
 
@@ -356,8 +334,8 @@ impl Tally {
         let (started_at, ended_at) = ending.span;
         self.pass_time(ended_at);
         let mut legs: BTreeMap<String, u64> = BTreeMap::new();
-        for state in self.legs.values() {
-            *legs.entry(state.to_string()).or_default() += 1;
+        for leg in durable.plans.open().chain(durable.plans.finished()).flat_map(|plan| &plan.legs) {
+            *legs.entry(leg.state.to_string()).or_default() += 1;
         }
         let mut alarms = Table::new();
         for alarm in durable.alarms.listed() {
