@@ -54,6 +54,22 @@ fn a_storm_of_resizes_down_to_one_cell_leaves_a_whole_screen() {
     console.shows(&["PAUSED"]);
 }
 
+#[test]
+fn a_key_in_the_moment_of_a_resize_does_not_wait_for_the_next_one() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&PANES);
+
+    for step in 0_u16..100 {
+        console.resize(100 + step % 2, 30);
+        console.press("0");
+        console.shows(&["0 Log"]);
+        console.resize(120 + step % 2, 40);
+        console.press("\x1b");
+        console.shows(&PANES);
+    }
+}
+
 #[rstest]
 #[case::resume(&["p"], "PAUSED", "r", "Resume: PAUSED to RUNNING", "Esc cancel")]
 #[case::level(&[], "RUNNING", "d", "Degradation level", "4 EMERGENCY")]
