@@ -514,7 +514,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4))]
 
     #[test]
-    fn many_symbols_run_as_few_do(case in any_case(20..40, 40_000)) {
+    fn many_symbols_run_as_few_do(case in any_case(20..40, 200_000)) {
         runs_as_it_should(&case)?;
     }
 }
