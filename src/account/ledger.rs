@@ -262,9 +262,14 @@ impl Account {
         self.credit(&fill.fee.currency, -fill.fee.amount)
     }
 
+    /// What is sold to the last unit leaves the books, so that they do not grow with every asset ever traded.
     fn credit(&mut self, asset: &Asset, amount: Decimal) -> Result<(), MoneyError> {
-        let balance = self.balances.entry(asset.clone()).or_default();
-        *balance = checked_add(*balance, amount)?;
+        let balance = checked_add(self.balance(asset), amount)?;
+        if balance.is_zero() {
+            self.balances.remove(asset);
+        } else {
+            self.balances.insert(asset.clone(), balance);
+        }
         Ok(())
     }
 

@@ -156,6 +156,7 @@ fn flatten_and_exit_reduce_lots_of_the_symbol_oldest_first_and_then_holdings() {
     let all = book(&mut account, &venue.flatten("BTC/USDT", "1.05", "41000"));
     assert_eq!((all.sold.len(), all.overdrawn.len()), (1, 0));
     assert_eq!((quantities(&account), account.balance(&asset("BTC"))), (vec![], Decimal::ZERO));
+    assert!(!account.balances().contains_key(&asset("BTC")), "the books keep what is not owned any more");
 }
 
 #[test]
@@ -333,7 +334,7 @@ fn any_postings() -> impl Strategy<Value = Vec<Posting>> {
     })
 }
 
-/// Balances as plain sums of the fills.
+/// Balances as plain sums of the fills, without those that come to nothing.
 fn summed(postings: &[Posting]) -> BTreeMap<Asset, Decimal> {
     let mut balances = account().balances().clone();
     for Posting { fill, .. } in postings {
@@ -342,6 +343,7 @@ fn summed(postings: &[Posting]) -> BTreeMap<Asset, Decimal> {
         *balances.entry(fill.symbol.quote().clone()).or_default() -= sign * fill.quantity * fill.price;
         *balances.entry(fill.fee.currency.clone()).or_default() -= fill.fee.amount;
     }
+    balances.retain(|_, balance| !balance.is_zero());
     balances
 }
 

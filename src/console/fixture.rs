@@ -379,13 +379,13 @@ fn tally(agreeing: u8, present: u8, multiplier: f64) -> TallyView {
 }
 
 fn consensus() -> Vec<ConsensusRow> {
-    let last = |action, confidence, outcome, reason| {
+    let last = |action, confidence, outcome| {
         Some(LastSignal {
             at: ago(126),
             action,
             confidence: Confidence::clamped(confidence),
             outcome,
-            reason,
+            blocked_by: None,
         })
     };
     let row = |name: &str| ConsensusRow {
@@ -398,7 +398,7 @@ fn consensus() -> Vec<ConsensusRow> {
         buy: tally(2, 3, 1.10),
         sell: tally(0, 3, 0.85),
         price: Some(decimal("42310.5")),
-        last_signal: last(domain::Action::Buy, 0.81, Some(Outcome::Filled), None),
+        last_signal: last(domain::Action::Buy, 0.81, Some(Outcome::Filled)),
         history: vec![0.85, 1.0, 1.1, 1.1, 0.85, 1.1],
     };
     vec![
@@ -574,7 +574,10 @@ fn decisions() -> DecisionsView {
             ..decision(14, "10:40:01", "BTC/USDT", Buy, 0.74, 1.10)
         },
         Decision {
-            conflicts: vec![Conflict { kind: ConflictKind::RegimeConflict, detail: "choppy".into() }],
+            conflicts: vec![Conflict {
+                kind: ConflictKind::RegimeConflict,
+                detail: "regime choppy .60".into(),
+            }],
             resolution: Some(Resolution {
                 action: ResolutionAction::Abort,
                 by: ResolvedBy::Default,
@@ -584,6 +587,7 @@ fn decisions() -> DecisionsView {
                 reply_digest: None,
                 took: None,
             }),
+            detail: "regime choppy .60 (default)".into(),
             outcome: Some(Outcome::Aborted),
             ..decision(13, "10:40:01", "XRP/USDT", Buy, 0.62, 1.0)
         },

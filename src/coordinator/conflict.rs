@@ -77,9 +77,13 @@ fn risk_override(symbol: &Symbol, alerts: &AlertsInForce, now: Timestamp) -> Opt
     Some(Conflict { kind: ConflictKind::RiskOverride, detail: alert.to_string() })
 }
 
-/// What is done about `conflicts` when no model decides: the strictest of their defaults; without conflicts, proceed.
-pub fn default_action(conflicts: &[Conflict], config: &config::Conflicts) -> ResolutionAction {
-    let of_one = |conflict: &Conflict| {
+/// What is done about `conflicts` when no model decides: the strictest of their defaults, with the first conflict that
+/// asks for it. None without conflicts.
+pub fn strictest_default(
+    conflicts: &[Conflict],
+    config: &config::Conflicts,
+) -> Option<(ResolutionAction, ConflictKind)> {
+    let default = |conflict: &Conflict| {
         let configured = match conflict.kind {
             ConflictKind::TaSentimentConflict => config.defaults.ta_sentiment_conflict,
             ConflictKind::RegimeConflict => config.defaults.regime_conflict,
@@ -91,7 +95,9 @@ pub fn default_action(conflicts: &[Conflict], config: &config::Conflicts) -> Res
             ResolutionAction::Proceed | ResolutionAction::Wait | ResolutionAction::Abort => configured,
         }
     };
-    conflicts.iter().map(of_one).max().unwrap_or(ResolutionAction::Proceed)
+    // Of equals, the last is the greatest.
+    let strictest = conflicts.iter().rev().max_by_key(|conflict| default(conflict))?;
+    Some((default(strictest), strictest.kind))
 }
 
 /// Whether a model may decide about these kinds at `level`: every one of them has to allow it, since an answer is one

@@ -108,9 +108,7 @@ impl Coordinator {
         decision: &mut Decision,
     ) -> Way {
         let left_to_defaults = self.not_for_the_model(now, thinking, decision);
-        let resolution = self.resolution(now, thinking, resolved, &left_to_defaults, decision);
-        let action = resolution.action;
-        decision.resolution = Some(resolution);
+        let action = self.resolve(now, thinking, resolved, &left_to_defaults, decision);
         if let Some(over) = self.barred(now, decision, Outcome::Expired) {
             return over;
         }
@@ -147,16 +145,17 @@ impl Coordinator {
         conflicts
     }
 
-    /// What is done, and by whom: the model's word, or the default, whichever is stricter.
-    fn resolution(
+    /// Resolves by the model's word or by the default, whichever is stricter.
+    fn resolve(
         &self,
         now: Now,
         thinking: &Thinking,
         resolved: &Resolved,
         left_to_defaults: &[Conflict],
-        decision: &Decision,
-    ) -> Resolution {
+        decision: &mut Decision,
+    ) -> ResolutionAction {
         let config = &self.config.orchestration.conflicts;
+        let mut decided = None;
         let (mut action, mut by) = if let Some(answered) = &resolved.answer {
             (answered.answer.action, ResolvedBy::Model(answered.provider.clone()))
         } else {
@@ -164,16 +163,21 @@ impl Coordinator {
                 resolved.failures.iter().any(|it| matches!(it.failure, CallFailure::Unreadable(_)));
             // Words that nobody can read are no reason to trade, whatever the default says of silence.
             let least = if unreadable { ResolutionAction::Wait } else { ResolutionAction::Proceed };
-            let default = conflict::default_action(&decision.conflicts, config);
-            (default.max(least), ResolvedBy::DefaultAfterFailure)
+            let default = conflict::strictest_default(&decision.conflicts, config);
+            decided = default.map(|(_, kind)| kind);
+            (default.map_or(least, |(action, _)| action.max(least)), ResolvedBy::DefaultAfterFailure)
         };
-        let default = conflict::default_action(left_to_defaults, config);
-        if default > action {
-            (action, by) = (default, ResolvedBy::Default);
+        if let Some((default, kind)) = conflict::strictest_default(left_to_defaults, config)
+            && default > action
+        {
+            (action, by, decided) = (default, ResolvedBy::Default, Some(kind));
+        }
+        if let Some(kind) = decided {
+            decision.put_first(kind);
         }
         let last_reply = resolved.failures.iter().rev().find_map(|failure| failure.reply_digest.clone());
         let answered = resolved.answer.as_ref();
-        Resolution {
+        decision.resolution = Some(Resolution {
             action,
             by,
             confidence: answered.map(|answered| answered.answer.confidence),
@@ -181,7 +185,8 @@ impl Coordinator {
             prompt_digest: Some(resolved.prompt_digest.clone()).filter(|digest| !digest.is_empty()),
             reply_digest: answered.map(|answered| answered.reply_digest.clone()).or(last_reply),
             took: Some(now.operator.since(thinking.asked.operator)),
-        }
+        });
+        action
     }
 
     /// The signal's numbers as the model left them; none when they cannot be computed.

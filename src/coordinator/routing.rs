@@ -43,9 +43,7 @@ impl Way {
         };
         let by = decision.resolution.as_ref().map(|resolution| resolution.by.to_string()).unwrap_or_default();
         let conflict = decision.conflicts.first();
-        let detail = conflict
-            .map(|conflict| format!("{}, {by}: {}", conflict.kind, conflict.detail))
-            .unwrap_or_default();
+        let detail = conflict.map(|conflict| format!("{} ({by})", conflict.detail)).unwrap_or_default();
         Some(Self::Ends { outcome, code: None, detail })
     }
 }
@@ -142,14 +140,15 @@ impl Coordinator {
             // What speaks against an entry must never keep a position from being reduced: it is only written down.
             return self.approve_exit(now, decision);
         }
-        if decision.conflicts.is_empty() {
+        let config = &self.config.orchestration.conflicts;
+        let Some((action, kind)) = conflict::strictest_default(&decision.conflicts, config) else {
             return self.approve_entry(now, decision, Adjusted::unchanged(&decision.signal));
-        }
+        };
         if let Some(question) = self.question(now, decision) {
             return Way::Asks(question);
         }
-        let action = conflict::default_action(&decision.conflicts, &self.config.orchestration.conflicts);
         decision.resolution = Some(Resolution::by_default(action));
+        decision.put_first(kind);
         match Way::stopped_by(action, decision) {
             Some(over) => over,
             None => self.approve_entry(now, decision, Adjusted::unchanged(&decision.signal)),

@@ -307,6 +307,24 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What stood in a signal's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// A block, a rule of risk, the gate or the venue.
+    Reason(ReasonCode),
+    /// A conflict that was resolved as wait or abort.
+    Conflict(ConflictKind),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reason(code) => code.fmt(f),
+            Self::Conflict(kind) => kind.fmt(f),
+        }
+    }
+}
+
 /// The trail of one signal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
@@ -324,7 +342,7 @@ pub struct Decision {
     pub multiplier: f64,
     /// The product, at most 1.
     pub confidence: Confidence,
-    /// What spoke against it.
+    /// What spoke against it, first the one whose default was taken.
     pub conflicts: Vec<Conflict>,
     /// How that was resolved.
     pub resolution: Option<Resolution>,
@@ -350,6 +368,27 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Puts the conflict that decided before the others.
+    pub fn put_first(&mut self, decided: ConflictKind) {
+        self.conflicts.sort_by_key(|conflict| conflict.kind != decided);
+    }
+
+    /// The first rule that blocked it; none while it is open, and none where nothing did.
+    pub fn blocked_by(&self) -> Option<Rule> {
+        match self.outcome? {
+            Outcome::Hold | Outcome::Filled => None,
+            Outcome::Waited | Outcome::Aborted => {
+                self.conflicts.first().map(|conflict| Rule::Conflict(conflict.kind))
+            }
+            Outcome::Ignored
+            | Outcome::Rejected
+            | Outcome::Superseded
+            | Outcome::Expired
+            | Outcome::Refused
+            | Outcome::Unfilled => self.reasons.first().copied().map(Rule::Reason),
+        }
+    }
+
     /// Whether `id` is one of those in its trail: its own, its signal's, or that of an order that came of it.
     pub fn is_named(&self, id: &str) -> bool {
         self.id.to_string() == id

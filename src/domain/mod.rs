@@ -26,7 +26,7 @@ pub use command::{
 pub use control::{Epoch, Level, TradingState};
 pub use decision::{
     Change, Conflict, ConflictKind, Decision, Outcome, ReasonCode, Resolution, ResolutionAction, ResolvedBy,
-    Verdict, Vote,
+    Rule, Verdict, Vote,
 };
 pub use ids::{
     AlarmId, ClientOrderId, CommandId, DecisionId, InstallId, MessageId, PlanId, RunId, Seq, SignalId,

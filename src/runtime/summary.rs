@@ -17,7 +17,7 @@ use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
-    DecisionId, FillRole, OrderStatus, Outcome, ReasonCode, RunId, Timestamp, Topic, TradingState,
+    DecisionId, FillRole, OrderStatus, Outcome, ReasonCode, Rule, RunId, Timestamp, Topic, TradingState,
 };
 
 /// Orders by how they stand.
@@ -259,10 +259,8 @@ impl Tally {
                 }
                 if let Some(outcome) = decision.outcome {
                     self.decided(outcome, &decision.reasons);
-                    if matches!(outcome, Outcome::Waited | Outcome::Aborted) {
-                        for conflict in &decision.conflicts {
-                            count(&mut self.reasons, &outcome, &conflict.kind);
-                        }
+                    if let Some(Rule::Conflict(kind)) = decision.blocked_by() {
+                        count(&mut self.reasons, &outcome, &kind);
                     }
                 }
             }

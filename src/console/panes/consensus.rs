@@ -175,9 +175,9 @@ fn voice_word(cell: &Cell) -> String {
 
 fn last_signal(cx: &Cx<'_>, signal: &crate::coordinator::snapshot::LastSignal) -> String {
     let outcome = signal.outcome.map_or_else(|| "open".to_owned(), |outcome| outcome.to_string());
-    let reason = signal.reason.map_or_else(String::new, |reason| format!(" {reason}"));
+    let rule = signal.blocked_by.map_or_else(String::new, |rule| format!(" {rule}"));
     let age = short_span(cx.facts.now.market.since(signal.at));
-    format!("{} {} {age} ago: {outcome}{reason}", signal.action, signal.confidence)
+    format!("{} {} {age} ago: {outcome}{rule}", signal.action, signal.confidence)
 }
 
 /// Title and rows.

@@ -6,7 +6,7 @@ use super::{Content, Cx, Form, RowId};
 use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::theme::Role;
-use crate::domain::{Action, Decision, Outcome, Verdict, short_span};
+use crate::domain::{Action, Decision, Outcome, Rule, Verdict, short_span};
 
 fn word(outcome: Option<Outcome>) -> (&'static str, Role) {
     match outcome {
@@ -30,15 +30,15 @@ fn because(decision: &Decision, cells: usize) -> String {
         let figure = |value| text::fitted(value, cells, false);
         return format!("{} @ {}", figure(decision.filled), figure(price));
     }
-    if let (Some(conflict), Some(resolution)) = (decision.conflicts.first(), &decision.resolution) {
-        return format!("{}, {}", conflict.kind, resolution.by);
-    }
     if let (None, None, Some(conflict)) = (decision.outcome, &decision.resolution, decision.conflicts.first())
     {
         return format!("{}, a model is asked", conflict.kind);
     }
-    let reason = decision.reasons.first().map(ToString::to_string).unwrap_or_default();
-    format!("{reason} {}", decision.detail).trim().to_owned()
+    match (decision.blocked_by(), &decision.resolution) {
+        (Some(Rule::Conflict(kind)), Some(resolution)) => format!("{kind}, {}", resolution.by),
+        (Some(rule), _) => format!("{rule} {}", decision.detail).trim().to_owned(),
+        (None, _) => decision.detail.clone(),
+    }
 }
 
 /// How it ended and why: the first rule that blocked it, or what came of it.

@@ -216,23 +216,27 @@ const RISK: ConflictKind = ConflictKind::RiskOverride;
 fn the_strictest_default_wins() {
     use ResolutionAction::{Abort, Modify, Proceed, Wait};
     let mut config = config();
-    for (kinds, action) in [
-        (&[][..], Proceed),
-        (&[TA][..], Wait),
-        (&[REGIME][..], Abort),
-        (&[RISK][..], Abort),
-        (&[TA, RISK], Abort),
+    for (kinds, strictest) in [
+        (&[][..], None),
+        (&[TA][..], Some((Wait, TA))),
+        (&[REGIME], Some((Abort, REGIME))),
+        (&[RISK], Some((Abort, RISK))),
+        (&[TA, RISK], Some((Abort, RISK))),
+        (&[TA, REGIME, RISK], Some((Abort, REGIME))),
     ] {
-        assert_eq!(default_action(&conflicts(kinds), &config), action, "{kinds:?}");
+        assert_eq!(strictest_default(&conflicts(kinds), &config), strictest, "{kinds:?}");
     }
     for configured in [Proceed, Wait, Abort] {
         config.defaults.ta_sentiment_conflict = configured;
-        assert_eq!(default_action(&conflicts(&[TA]), &config), configured, "not a default of its own");
         config.defaults.regime_conflict = configured;
-        assert_eq!(default_action(&conflicts(&[REGIME]), &config), configured);
+        for kind in [TA, REGIME] {
+            let strictest = strictest_default(&conflicts(&[kind]), &config);
+            assert_eq!(strictest, Some((configured, kind)), "not a default of its own");
+        }
     }
     config.defaults.ta_sentiment_conflict = Modify;
-    assert_eq!(default_action(&conflicts(&[TA]), &config), Wait, "nobody is there to say what to modify");
+    let strictest = strictest_default(&conflicts(&[TA]), &config);
+    assert_eq!(strictest, Some((Wait, TA)), "nobody is there to say what to modify");
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use crate::coordinator::block::Block;
-use crate::domain::{
-    Action, Bias, Confidence, Outcome, ReasonCode, Regime, SentimentBias, Symbol, Timestamp,
-};
+use crate::domain::{Action, Bias, Confidence, Outcome, Regime, Rule, SentimentBias, Symbol, Timestamp};
 
 /// One symbol of pane 2.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +67,6 @@ pub struct LastSignal {
     pub confidence: Confidence,
     /// How it ended; none while open.
     pub outcome: Option<Outcome>,
-    /// The first rule that spoke against it.
-    pub reason: Option<ReasonCode>,
+    /// The first rule that blocked it.
+    pub blocked_by: Option<Rule>,
 }

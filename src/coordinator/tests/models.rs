@@ -12,7 +12,7 @@ use super::*;
 use crate::config::Provider;
 use crate::domain::{
     Bias, Confidence, ConflictKind, Decision, DecisionId, Level, Now, OrderKind, Pct, Regime, RegimeUpdate,
-    ResolutionAction, ResolvedBy, SentimentBias, SentimentUpdate, TaSignal, Untrusted,
+    ResolutionAction, ResolvedBy, Rule, SentimentBias, SentimentUpdate, TaSignal, Untrusted,
 };
 use crate::risk::{BreakerName, BreakerTransition, Trip};
 
@@ -488,6 +488,51 @@ fn a_conflict_that_is_new_takes_its_default_and_the_strictest_outcome_wins() {
     let decided = desk.answer(decision.id, says(ResolutionAction::Abort, None));
     assert_eq!(decided.outcome, Some(Outcome::Aborted), "a model may be stricter than the default");
     assert_eq!(decided.conflicts.len(), 2);
+}
+
+/// Why a decision did not trade, in the order of its conflicts.
+fn blocked(decision: &Decision) -> (Option<Rule>, Vec<ConflictKind>) {
+    (decision.blocked_by(), decision.conflicts.iter().map(|conflict| conflict.kind).collect())
+}
+
+#[test]
+fn of_several_conflicts_the_one_that_decided_is_named() {
+    use ConflictKind::{RegimeConflict, TaSentimentConflict};
+    let mut desk = Desk::with_models(Config::defaults().unwrap());
+    desk.at_odds();
+    let decided = desk.signal(&btc(), Action::Buy);
+    let aborted = (Some(Rule::Conflict(RegimeConflict)), vec![RegimeConflict, TaSentimentConflict]);
+    assert_eq!(blocked(&decided), aborted);
+    assert_eq!(decided.detail, "regime choppy .70 (default)");
+
+    let mut desk = Desk::with_models(config());
+    desk.at_odds();
+    let (decision, _) = desk.asked();
+    let failed = desk.answer(decision.id, nobody_answers(&CallFailure::TimedOut));
+    assert_eq!(blocked(&failed), aborted);
+
+    // The model lets the old one pass; the new one waits.
+    let mut desk = Desk::with_models(config());
+    let (decision, _) = desk.asked();
+    desk.at_odds();
+    let waited = desk.answer(decision.id, proceed());
+    let expected = (Some(Rule::Conflict(TaSentimentConflict)), vec![TaSentimentConflict, RegimeConflict]);
+    assert_eq!(blocked(&waited), expected);
+}
+
+#[test]
+fn a_conflict_that_let_the_signal_pass_is_not_what_blocked_it() {
+    let mut desk = Desk::with_models(config());
+    let (decision, _) = desk.asked();
+    desk.prices.insert(btc(), dec("40900"));
+    desk.candles();
+    let rejected = desk.answer(decision.id, proceed());
+    let collar = Some(Rule::Reason(ReasonCode::PriceCollar));
+    assert_eq!(blocked(&rejected), (collar, vec![ConflictKind::RegimeConflict]));
+
+    let mut desk = Desk::with_models(config());
+    let (decision, _) = desk.asked();
+    assert_eq!(desk.answer(decision.id, proceed()).blocked_by(), None, "it was filled");
 }
 
 #[test]

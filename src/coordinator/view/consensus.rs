@@ -51,7 +51,7 @@ impl Coordinator {
                 action: decision.signal.action,
                 confidence: decision.confidence,
                 outcome: decision.outcome,
-                reason: decision.reasons.first().copied(),
+                blocked_by: decision.blocked_by(),
             }),
             history: self
                 .live

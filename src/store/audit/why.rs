@@ -60,10 +60,8 @@ impl fmt::Display for Why {
             Some(Outcome::Hold) => return f.write_str("asked for nothing"),
             Some(outcome) => write!(f, "was {outcome}: ")?,
         }
-        let rule = decision.reasons.first().map(ToString::to_string);
-        let rule = rule.or_else(|| decision.conflicts.first().map(|conflict| conflict.kind.to_string()));
-        match (rule, decision.detail.as_str()) {
-            (Some(rule), "") => f.write_str(&rule),
+        match (decision.blocked_by(), decision.detail.as_str()) {
+            (Some(rule), "") => write!(f, "{rule}"),
             (Some(rule), detail) => write!(f, "{rule}: {detail}"),
             (None, detail) => f.write_str(detail),
         }

@@ -5,7 +5,7 @@ use crate::alarm::AlarmTransition;
 use crate::coordinator::dca::PlanTransition;
 use crate::coordinator::degradation::DegradationTransition;
 use crate::coordinator::record::{Record, RecordKind};
-use crate::domain::{CommandOutcome, Decision, Order, SafeText, Timestamp, Untrusted};
+use crate::domain::{CommandOutcome, Decision, Order, Rule, SafeText, Timestamp, Untrusted};
 
 /// Longest line; the whole of a record is in `andon audit export`.
 const CHARS_MAX: usize = 300;
@@ -94,9 +94,14 @@ pub(super) fn end(outcome: &CommandOutcome) -> String {
 fn decided(decision: &Decision) -> String {
     let signal = &decision.signal;
     let outcome = decision.outcome.map_or_else(|| "order".to_owned(), |outcome| outcome.to_string());
-    let reasons: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
     let head = format!("{} {} {} -> {outcome}", decision.id, signal.action, signal.symbol);
-    format!("{head} {}", reasons.join(" "))
+    match decision.blocked_by() {
+        Some(Rule::Conflict(kind)) => format!("{head} {kind}"),
+        Some(Rule::Reason(_)) | None => {
+            let reasons: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
+            format!("{head} {}", reasons.join(" "))
+        }
+    }
 }
 
 fn ordered(order: &Order) -> String {
