@@ -16,6 +16,7 @@ use andon::runtime::front::{Front, Left, Seat};
 use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions, Speed};
 use andon::runtime::{self, RunError, StartError};
 use clap::Parser as _;
+use color_eyre::config::HookBuilder;
 use color_eyre::eyre::Report;
 
 use crate::cli::{Cli, ConfigTask, RunArgs, Task, TrailArgs};
@@ -63,8 +64,19 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Reports of panics go to stderr. One that is gone, with its terminal, must not make a second panic of the first: that
+/// would be the end of an engine that holds positions.
+fn report_panics() -> Result<(), Report> {
+    let (panics, errors) = HookBuilder::default().into_hooks();
+    errors.install()?;
+    std::panic::set_hook(Box::new(move |info| {
+        let _ = writeln!(io::stderr().lock(), "{}", panics.panic_report(info));
+    }));
+    Ok(())
+}
+
 fn main() -> ExitCode {
-    let done = color_eyre::install().map_err(Failure::Broken).and_then(|()| {
+    let done = report_panics().map_err(Failure::Broken).and_then(|()| {
         let cli = Cli::parse();
         match cli.task {
             None => run(&cli.run),

@@ -196,8 +196,8 @@ fn issue_06_conflicts_are_those_of_the_signals_own_symbol() {
 
     assert_eq!((quiet.conflicts.len(), quiet.outcome), (0, Some(Outcome::Filled)));
     let kinds: Vec<_> = torn.conflicts.iter().map(|conflict| conflict.kind).collect();
-    assert_eq!(kinds, [ConflictKind::TaSentimentConflict, ConflictKind::RegimeConflict]);
-    assert_eq!(torn.outcome, Some(Outcome::Aborted), "the strictest default wins");
+    assert_eq!(kinds, [ConflictKind::RegimeConflict, ConflictKind::TaSentimentConflict]);
+    assert_eq!(torn.outcome, Some(Outcome::Aborted), "the strictest default wins, and stands first");
 }
 
 #[test]

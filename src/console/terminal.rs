@@ -125,8 +125,11 @@ impl Backend for WholeFrames {
         self.inner.hide_cursor()
     }
 
+    /// The library calls this once more when it is dropped, and prints to stderr what goes wrong then: on a terminal that
+    /// is gone, that would be a panic. What was missed here is made good when the terminal is given back.
     fn show_cursor(&mut self) -> Result<(), Self::Error> {
-        self.inner.show_cursor()
+        let _ = self.inner.show_cursor();
+        Ok(())
     }
 
     fn get_cursor_position(&mut self) -> Result<Position, Self::Error> {

@@ -341,7 +341,7 @@ impl LiveDriver {
         self.core.step(now, input, &mut effects);
         self.heartbeat.beat(now.operator);
         for effect in effects.drain() {
-            self.tally.effect(&effect);
+            self.tally.effect(&effect, self.core.durable());
             self.take_on(effect, now.operator);
         }
         self.effects = effects;

@@ -1,6 +1,6 @@
 //! The account of a run without a console: counted from what really passed by, printed once at its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::alarm::{AlarmState, AlarmTransition};
 use crate::config::TaskName;
 use crate::coordinator::conflict::{CallFailure, Resolved};
+use crate::coordinator::dca::{Plan, PlanTransition, Plans};
 use crate::coordinator::degradation::DegradationTransition;
 use crate::coordinator::durable::Durable;
 use crate::coordinator::effect::Effect;
@@ -17,7 +18,8 @@ use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
-    DecisionId, FillRole, OrderStatus, Outcome, ReasonCode, Rule, RunId, Timestamp, Topic, TradingState,
+    Asset, DecisionId, FillRole, OrderStatus, Outcome, PlanId, ReasonCode, Rule, RunId, Timestamp, Topic,
+    TradingState, checked_add,
 };
 
 /// Orders by how they stand.
@@ -105,9 +107,15 @@ pub struct Summary {
     pub reasons: Table,
     /// Orders.
     pub orders: OrderCounts,
-    /// Executions.
+    /// Executions, also of stops and targets.
     pub fills: u64,
-    /// DCA legs by state, of all plans still known.
+    /// Those of stops.
+    pub stops: u64,
+    /// Those of targets.
+    pub targets: u64,
+    /// Fees of all executions, by asset.
+    pub fees: BTreeMap<String, Decimal>,
+    /// DCA legs by state: those of the plans that ended in this run, and of those open at its end.
     pub legs: BTreeMap<String, u64>,
     /// Alarms raised by class.
     pub alarms_raised: BTreeMap<String, u64>,
@@ -148,6 +156,12 @@ pub struct Tally {
     reasons: Table,
     orders: OrderCounts,
     fills: u64,
+    stops: u64,
+    targets: u64,
+    fees: BTreeMap<Asset, Decimal>,
+    /// Those that were open when last looked at.
+    open_plans: BTreeSet<PlanId>,
+    legs: BTreeMap<String, u64>,
     alarms_raised: BTreeMap<String, u64>,
     level_changes: Vec<LevelStep>,
     state_changes: Vec<StateChange>,
@@ -174,8 +188,12 @@ pub struct Ending {
 impl Tally {
     /// Begins to count at `now` in the state `durable` is in.
     pub fn begin(durable: &Durable, now: Timestamp) -> Self {
-        let last_decision = durable.last_decision;
-        Self { state: Some((durable.control.state, now)), last_decision, ..Self::default() }
+        Self {
+            state: Some((durable.control.state, now)),
+            last_decision: durable.last_decision,
+            open_plans: durable.plans.open().map(|plan| plan.id).collect(),
+            ..Self::default()
+        }
     }
 
     /// Counts an input.
@@ -215,15 +233,18 @@ impl Tally {
         }
     }
 
-    /// Counts an effect.
-    pub fn effect(&mut self, effect: &Effect) {
+    /// Counts an effect of a step that has led to `durable`.
+    pub fn effect(&mut self, effect: &Effect, durable: &Durable) {
         match effect {
             Effect::Publish(message) => *self.messages.entry(message.topic).or_default() += 1,
             Effect::RunTask(run) => {
                 self.runs.insert(run.id, run.task);
             }
             Effect::AbandonTask(run) => self.run_ended(*run, "timed_out"),
-            Effect::Record(record) => self.record(record.at, &record.actor.to_string(), &record.kind),
+            Effect::Record(record) => {
+                self.record(record.at, &record.actor.to_string(), &record.kind);
+                self.count_ended_plans(&durable.plans);
+            }
             Effect::Submit { .. }
             | Effect::CancelAll
             | Effect::ShrinkProtection { .. }
@@ -275,12 +296,20 @@ impl Tally {
             },
             RecordKind::Fill { posting, done } => {
                 self.fills += 1;
-                if *done && posting.fill.role == FillRole::Order {
-                    self.orders.filled += 1;
+                match posting.fill.role {
+                    FillRole::Order => self.orders.filled += u64::from(*done),
+                    FillRole::Stop => self.stops += 1,
+                    FillRole::Target => self.targets += 1,
                 }
+                let fee = &posting.fill.fee;
+                let paid = self.fees.entry(fee.currency.clone()).or_default();
+                *paid = checked_add(*paid, fee.amount).unwrap_or(Decimal::MAX);
             }
             RecordKind::Alarm(AlarmTransition::Raised { class, .. }) => {
                 *self.alarms_raised.entry(class.to_string()).or_default() += 1;
+            }
+            RecordKind::Plan(PlanTransition::Created { plan }) => {
+                self.open_plans.insert(plan.id);
             }
             RecordKind::Mark { equity } => {
                 let first = self.equity.map_or(*equity, |(first, _)| first);
@@ -297,10 +326,18 @@ impl Tally {
             | RecordKind::Closing(_)
             | RecordKind::OrderAdopted(_)
             | RecordKind::ClosingEnded { .. }
-            | RecordKind::Plan(_)
+            | RecordKind::Plan(PlanTransition::Leg { .. } | PlanTransition::Shifted { .. })
             | RecordKind::Alarm(_)
             | RecordKind::TaskEnabled { .. }
             | RecordKind::Note { .. } => {}
+        }
+    }
+
+    /// Counts the legs of plans that have ended, while they are remembered: the state forgets all but the last.
+    fn count_ended_plans(&mut self, plans: &Plans) {
+        let ended = self.open_plans.extract_if(.., |id| plans.plan(*id).is_some_and(Plan::is_finished));
+        for plan in ended.filter_map(|id| plans.plan(id)) {
+            count_legs(&mut self.legs, plan);
         }
     }
 
@@ -331,9 +368,9 @@ impl Tally {
     pub fn end(mut self, durable: &Durable, ending: Ending) -> Summary {
         let (started_at, ended_at) = ending.span;
         self.pass_time(ended_at);
-        let mut legs: BTreeMap<String, u64> = BTreeMap::new();
-        for leg in durable.plans.open().chain(durable.plans.finished()).flat_map(|plan| &plan.legs) {
-            *legs.entry(leg.state.to_string()).or_default() += 1;
+        self.count_ended_plans(&durable.plans);
+        for plan in durable.plans.open() {
+            count_legs(&mut self.legs, plan);
         }
         let mut alarms = Table::new();
         for alarm in durable.alarms.listed() {
@@ -363,7 +400,10 @@ impl Tally {
             reasons: self.reasons,
             orders: self.orders,
             fills: self.fills,
-            legs,
+            stops: self.stops,
+            targets: self.targets,
+            fees: self.fees.into_iter().map(|(asset, paid)| (asset.to_string(), paid.normalize())).collect(),
+            legs: self.legs,
             alarms_raised: self.alarms_raised,
             alarms,
             level_changes: self.level_changes,
@@ -391,6 +431,12 @@ impl Tally {
 
 fn count(table: &mut Table, row: &impl ToString, column: &impl ToString) {
     *table.entry(row.to_string()).or_default().entry(column.to_string()).or_default() += 1;
+}
+
+fn count_legs(legs: &mut BTreeMap<String, u64>, plan: &Plan) {
+    for leg in &plan.legs {
+        *legs.entry(leg.state.to_string()).or_default() += 1;
+    }
 }
 
 /// Always two decimals, so that equal amounts look equal.
@@ -447,14 +493,16 @@ impl Summary {
         line(
             "orders",
             format!(
-                "{} intended, {} filled, {} cancelled, {} rejected; {} fills",
-                self.orders.intended,
-                self.orders.filled,
-                self.orders.cancelled,
-                self.orders.rejected,
-                self.fills
+                "{} intended, {} filled, {} cancelled, {} rejected",
+                self.orders.intended, self.orders.filled, self.orders.cancelled, self.orders.rejected,
             ),
         );
+        line(
+            "fills",
+            format!("{}, of them {} of stops, {} of targets", self.fills, self.stops, self.targets),
+        );
+        let fees = self.fees.iter().map(|(asset, paid)| format!("{paid} {asset}"));
+        line("fees", fees.collect::<Vec<_>>().join(", "));
         line("legs", list(&self.legs));
         let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
         line("raised", or_none(list(&self.alarms_raised)));

@@ -278,7 +278,7 @@ impl VirtualDriver {
             let mut effects = std::mem::take(&mut self.effects);
             self.core.step(Now::both(self.now), input, &mut effects);
             for effect in effects.drain() {
-                self.tally.effect(&effect);
+                self.tally.effect(&effect, self.core.durable());
                 inputs.extend(self.carry_out(effect));
             }
             self.effects = effects;

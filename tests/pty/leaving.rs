@@ -117,6 +117,35 @@ fn a_hangup_with_positions_open_keeps_the_engine_going_paused() {
 }
 
 #[test]
+fn a_closed_terminal_without_positions_ends_it_cleanly() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(80, 24, dir.path(), &[]);
+    console.shows(&["RUNNING", "0 positions"]);
+
+    console.hang_up();
+    let status = console.end();
+
+    assert_eq!(status.exit_code(), 0, "{}", log(dir.path()));
+    assert!(last_record(dir.path()).contains("run_ended"), "{}", log(dir.path()));
+}
+
+#[test]
+fn a_closed_terminal_with_positions_open_keeps_the_engine_going_paused() {
+    let dir = tempdir().unwrap();
+    let mut console = with_positions(dir.path());
+
+    console.hang_up();
+    console.wait_for("the pause to be recorded", || {
+        last_state(dir.path()).is_some_and(|record| record.contains(r#""to":"PAUSED""#))
+    });
+
+    assert!(console.is_alive(), "{}", log(dir.path()));
+    console.signal("TERM");
+    assert_eq!(console.end().exit_code(), 0);
+    assert_clean_end(dir.path(), "SIGTERM");
+}
+
+#[test]
 fn ctrl_z_does_not_stop_the_engine() {
     let dir = tempdir().unwrap();
     let mut console = Console::start(120, 40, dir.path(), &[]);

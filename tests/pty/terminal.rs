@@ -22,6 +22,7 @@ struct Output {
     bytes: Vec<u8>,
     parser: vt100::Parser,
     is_closed: bool,
+    is_hung_up: bool,
 }
 
 type Shared = Arc<(Mutex<Output>, Condvar)>;
@@ -29,8 +30,8 @@ type Shared = Arc<(Mutex<Output>, Condvar)>;
 /// The program on a screen.
 pub struct Console {
     output: Shared,
-    master: Box<dyn MasterPty + Send>,
-    keyboard: Box<dyn Write + Send>,
+    /// The terminal's own end of the line, and what is typed into it; gone when it is closed.
+    line: Option<(Box<dyn MasterPty + Send>, Box<dyn Write + Send>)>,
     child: Box<dyn Child + Send + Sync>,
     started: Instant,
 }
@@ -60,7 +61,7 @@ impl Console {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let parser = vt100::Parser::new(height.try_into().unwrap(), width.try_into().unwrap(), 0);
-        let output = Output { bytes: Vec::new(), parser, is_closed: false };
+        let output = Output { bytes: Vec::new(), parser, is_closed: false, is_hung_up: false };
         let output: Shared = Arc::new((Mutex::new(output), Condvar::new()));
         let reader = pair.master.try_clone_reader().unwrap();
         std::thread::spawn({
@@ -68,7 +69,7 @@ impl Console {
             move || read_all(reader, &output)
         });
         let keyboard = pair.master.take_writer().unwrap();
-        Self { output, master: pair.master, keyboard, child, started }
+        Self { output, line: Some((pair.master, keyboard)), child, started }
     }
 
     /// Time since the start.
@@ -78,8 +79,17 @@ impl Console {
 
     /// Types.
     pub fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).unwrap();
-        self.keyboard.flush().unwrap();
+        let (_, keyboard) = self.line.as_mut().unwrap();
+        keyboard.write_all(keys.as_bytes()).unwrap();
+        keyboard.flush().unwrap();
+    }
+
+    /// Closes the terminal, as by the button of its window. Nothing can be read from the program afterwards.
+    pub fn hang_up(&mut self) {
+        self.line = None;
+        self.output.0.lock().unwrap().is_hung_up = true;
+        // The reader lets go of the line at the next frame.
+        assert!(self.wait_closed(DEADLINE), "nothing was drawn any more:\n{}", self.screen());
     }
 
     /// Makes the terminal this big.
@@ -91,7 +101,7 @@ impl Console {
             .parser
             .screen_mut()
             .set_size(height.try_into().unwrap(), width.try_into().unwrap());
-        self.master.resize(pty_size(width, height)).unwrap();
+        self.line.as_ref().unwrap().0.resize(pty_size(width, height)).unwrap();
     }
 
     /// The screen, one line per row.
@@ -223,7 +233,7 @@ impl Console {
         assert!(on.is_empty(), "still on: {on:?}");
         let bytes = String::from_utf8_lossy(&output.bytes);
         assert_eq!(bytes.matches("\x1b[?1049h").count(), 1, "the alternate screen was entered once");
-        let modes = self.master.get_termios().unwrap();
+        let modes = self.line.as_ref().unwrap().0.get_termios().unwrap();
         let modes = format!("{:?}", modes.local_flags);
         assert!(modes.contains("ICANON") && modes.contains("ECHO"), "still raw: {modes}");
     }
@@ -287,15 +297,14 @@ fn read_all(mut reader: Box<dyn Read + Send>, output: &Shared) {
         // Linux says EIO when the last process has closed the terminal.
         let read = reader.read(&mut buffer).unwrap_or(0);
         let mut guard = output.0.lock().unwrap();
-        if read == 0 {
-            guard.is_closed = true;
-        } else {
-            guard.bytes.extend_from_slice(&buffer[..read]);
-            guard.parser.process(&buffer[..read]);
-        }
-        output.1.notify_all();
-        if read == 0 {
+        guard.bytes.extend_from_slice(&buffer[..read]);
+        guard.parser.process(&buffer[..read]);
+        guard.is_closed = read == 0 || guard.is_hung_up;
+        if guard.is_closed {
+            drop(reader);
+            output.1.notify_all();
             return;
         }
+        output.1.notify_all();
     }
 }

@@ -1,6 +1,14 @@
 //! What a run without a console says at its end.
 
-use super::place::{Place, text};
+use std::collections::BTreeMap;
+
+use andon::coordinator::dca::PlanTransition;
+use andon::coordinator::record::RecordKind;
+use andon::domain::FillRole;
+use andon::runtime::options::RunOptions;
+use rust_decimal::Decimal;
+
+use super::place::{DAY, Place, config, options, simulate, text};
 
 const AT_ONCE: [&str; 5] = ["--no-console", "--speed", "max", "--for", "6h"];
 
@@ -26,6 +34,9 @@ fn the_json_summary_is_one_object_that_says_everything() {
         "reasons",
         "orders",
         "fills",
+        "stops",
+        "targets",
+        "fees",
         "legs",
         "alarms_raised",
         "alarms",
@@ -82,6 +93,40 @@ fn alarms_are_counted_by_class_and_state() {
     assert_eq!(summary["alarms_raised"]["Medium"], 1, "{}", text(&output.stdout));
     assert_eq!(summary["alarms"]["Medium"]["acknowledged"], 1, "{}", summary["alarms"]);
     assert_eq!(summary["level_changes"][0]["to"], "EMERGENCY");
+}
+
+#[test]
+fn legs_and_fees_are_those_of_the_whole_run() {
+    let place = Place::new();
+    // A plan an hour, in many legs: more plans than the state remembers.
+    let config = config(&[
+        "portfolio.rebalancing.every_min=1h",
+        "portfolio.rebalancing.threshold_pct=0.2",
+        "portfolio.dca.at_once_below=1",
+        "portfolio.dca.spacing=5m",
+    ]);
+    let options =
+        RunOptions { data_dir: Some(place.data().path()), run_for: Some(3 * DAY), config, ..options() };
+
+    let summary = simulate(&options);
+
+    let (mut plans, mut legs, mut stops, mut fees) = (0, 0, 0, BTreeMap::<String, Decimal>::new());
+    for record in place.data().records() {
+        match record.kind {
+            RecordKind::Plan(PlanTransition::Created { plan }) => {
+                plans += 1;
+                legs += plan.legs.len() as u64;
+            }
+            RecordKind::Fill { posting, .. } => {
+                stops += u64::from(posting.fill.role == FillRole::Stop);
+                *fees.entry(posting.fill.fee.currency.to_string()).or_default() += posting.fill.fee.amount;
+            }
+            _ => {}
+        }
+    }
+    assert!(plans > 20, "{plans} plans are all remembered");
+    assert_eq!(summary.legs.values().sum::<u64>(), legs, "{:?}", summary.legs);
+    assert_eq!((summary.stops, summary.fees), (stops, fees));
 }
 
 #[test]
