@@ -41,6 +41,14 @@ pub struct Holdings {
     pub left_out: Vec<LeftOut>,
 }
 
+impl Holdings {
+    /// Assets that a pair prices, but not freshly: they are worth something, nobody knows what.
+    pub fn unpriced(&self) -> impl Iterator<Item = &Asset> {
+        let unpriced = self.left_out.iter().filter(|left| !matches!(left.why, PriceError::NoPath { .. }));
+        unpriced.map(|left| &left.asset)
+    }
+}
+
 impl Account {
     /// Worth of everything, account currency.
     ///

@@ -159,15 +159,28 @@ pub enum Subject {
     Order(ClientOrderId),
 }
 
+impl Subject {
+    /// Its name alone: `BTC/USDT`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Symbol(symbol) => symbol.to_string(),
+            Self::Task(task) => task.to_string(),
+            Self::Component(name) | Self::Breaker(name) => name.clone(),
+            Self::Order(id) => id.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Symbol(symbol) => write!(f, "symbol {symbol}"),
-            Self::Task(task) => write!(f, "task {task}"),
-            Self::Component(name) => write!(f, "component {name}"),
-            Self::Breaker(name) => write!(f, "breaker {name}"),
-            Self::Order(id) => write!(f, "order {id}"),
-        }
+        let kind = match self {
+            Self::Symbol(_) => "symbol",
+            Self::Task(_) => "task",
+            Self::Component(_) => "component",
+            Self::Breaker(_) => "breaker",
+            Self::Order(_) => "order",
+        };
+        write!(f, "{kind} {}", self.name())
     }
 }
 

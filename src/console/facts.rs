@@ -39,25 +39,26 @@ impl Facts {
     pub fn core_alarm(&self) -> Option<AlarmRow> {
         let (title, cause, consequence, response) = if self.has_ended {
             (
-                "core ended",
+                "Core ended",
                 "its task panicked; the log (0) names the place",
                 "nothing is traded and nothing answers; stops of the paper venue do not fire; all that is shown is old",
                 "read the log (0), quit (q) and start again: the journal brings everything back, PAUSED",
             )
         } else {
             (
-                "core stuck",
+                "Core makes no steps",
                 "the core has not finished a step for longer than the watchdog allows",
                 "no entries go out; what is shown is old, and nothing that is asked is answered",
                 "look at load and memory of the machine and at the log (0); quit (q) and start again if it does not \
                  recover within a minute",
             )
         };
+        let what = if self.has_ended { "core ended" } else { "core stuck" };
         self.is_stuck().then(|| AlarmRow {
             id: AlarmId(0),
             class: AlarmClass::Emergency,
             title: SafeText::ours(title),
-            detail: SafeText::ours(format!("no step for {}", days_hms(self.core_age()))),
+            headline: SafeText::ours(format!("{what}: no step for {}", days_hms(self.core_age()))),
             unacknowledged: true,
             active: true,
             resettable: false,

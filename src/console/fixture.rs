@@ -486,8 +486,8 @@ fn alarms() -> Vec<AlarmRow> {
         AlarmRow {
             id: AlarmId(41),
             class: AlarmClass::Emergency,
-            title: safe("daily_loss"),
-            detail: safe("5.1% > 5%, paused"),
+            title: safe("Circuit breaker tripped"),
+            headline: safe("daily_loss 5.1% > 5%: paused"),
             unacknowledged: true,
             active: true,
             resettable: false,
@@ -501,8 +501,8 @@ fn alarms() -> Vec<AlarmRow> {
         AlarmRow {
             id: AlarmId(40),
             class: AlarmClass::Medium,
-            title: safe("model deepseek:"),
-            detail: safe("no answer"),
+            title: safe("Model provider does not answer"),
+            headline: safe("model deepseek: no answer"),
             unacknowledged: false,
             active: true,
             resettable: false,
@@ -520,8 +520,8 @@ fn alarms() -> Vec<AlarmRow> {
 pub fn second_emergency() -> AlarmRow {
     AlarmRow {
         id: AlarmId(42),
-        title: safe("store"),
-        detail: safe("slow"),
+        title: safe("Store failed"),
+        headline: safe("store failed: disk full"),
         raised: Now::both(ago(5)),
         ..alarms().remove(0)
     }
@@ -623,8 +623,9 @@ pub fn portfolio() -> PortfolioView {
     };
     let asset = |code: &str, value: &str, share: &str, target: &str| AllocationRow {
         asset: Asset::new(code).unwrap(),
-        value: decimal(value),
-        share_pct: decimal(share),
+        quantity: decimal("1"),
+        value: Some(decimal(value)),
+        share_pct: Some(decimal(share)),
         target_pct: decimal(target),
     };
     let wave = [104, 104, 103, 103, 103, 102, 103, 102, 101, 101, 101, 100, 99, 98, 97, 97];

@@ -3,6 +3,7 @@
 //! The trading state is the gate's own word and one field; the Emergency is another, never instead. A field that
 //! does not fit is said shorter, the least important first; state, Emergency and age are never left out.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use ratatui::text::Line;
@@ -12,12 +13,14 @@ use super::line::LineBuilder;
 use super::panes::degradation;
 use super::text;
 use super::theme::{Role, Theme};
-use crate::domain::{ReasonCode, TradingState, days_hms, short_span};
+use crate::domain::{Level, ReasonCode, TradingState, days_hms, short_span};
 
 /// One thing the header says, from its longest wording to its shortest.
 struct Field {
     /// What is said, and how much that is worth: of all wordings in use the cheapest is given up first.
     wordings: Vec<(u8, String)>,
+    /// Which of them is in use.
+    chosen: usize,
     role: Role,
     /// Stands at the right end.
     right: bool,
@@ -26,7 +29,7 @@ struct Field {
 impl Field {
     fn new(role: Role, wordings: impl IntoIterator<Item = (u8, String)>) -> Self {
         let clean = |(worth, words): (u8, String)| (worth, text::clean(&words).into_owned());
-        Self { wordings: wordings.into_iter().map(clean).collect(), role, right: false }
+        Self { wordings: wordings.into_iter().map(clean).collect(), chosen: 0, role, right: false }
     }
 
     fn at_right(mut self) -> Self {
@@ -35,11 +38,11 @@ impl Field {
     }
 
     fn word(&self) -> &str {
-        self.wordings.first().map_or("", |(_, words)| words)
+        self.wordings.get(self.chosen).map_or("", |(_, words)| words)
     }
 
     fn worth(&self) -> u8 {
-        self.wordings.first().map_or(0, |(worth, _)| *worth)
+        self.wordings.get(self.chosen).map_or(0, |(worth, _)| *worth)
     }
 
     /// Whether it is never left out.
@@ -81,16 +84,39 @@ pub fn smallest(facts: &Facts, theme: Theme, width: usize) -> Line<'static> {
     line.build()
 }
 
-fn lay(theme: Theme, width: usize, mut fields: Vec<Field>) -> Line<'static> {
-    let needed = |fields: &[Field]| {
-        let words: Vec<_> = fields.iter().map(Field::word).filter(|word| !word.is_empty()).collect();
-        words.iter().map(|word| text::width(word)).sum::<usize>() + (2 * words.len()).saturating_sub(1)
-    };
-    while needed(&fields) > width {
-        let candidates = fields.iter_mut().filter(|field| field.wordings.len() > 1);
-        let Some(field) = candidates.min_by_key(|field| field.worth()) else { break };
-        field.wordings.remove(0);
+fn needed(fields: &[Field]) -> usize {
+    let words: Vec<_> = fields.iter().map(Field::word).filter(|word| !word.is_empty()).collect();
+    words.iter().map(|word| text::width(word)).sum::<usize>() + (2 * words.len()).saturating_sub(1)
+}
+
+/// Says fields shorter, the cheapest words first, until all fit. Then the dearest of what was given up comes back where
+/// a later cut has left room for it.
+fn fit(fields: &mut [Field], width: usize) {
+    while needed(fields) > width {
+        let shorter = fields.iter_mut().filter(|field| field.chosen + 1 < field.wordings.len());
+        let Some(field) = shorter.min_by_key(|field| field.worth()) else { break };
+        field.chosen += 1;
     }
+    let mut given_up: Vec<_> = fields
+        .iter()
+        .enumerate()
+        .flat_map(|(at, field)| {
+            field.wordings.iter().take(field.chosen).enumerate().map(move |words| (at, words))
+        })
+        .map(|(at, (longer, (worth, _)))| (Reverse(*worth), longer, at))
+        .collect();
+    given_up.sort_unstable();
+    for (_, longer, at) in given_up {
+        let before = fields[at].chosen;
+        fields[at].chosen = longer.min(before);
+        if needed(fields) > width {
+            fields[at].chosen = before;
+        }
+    }
+}
+
+fn lay(theme: Theme, width: usize, mut fields: Vec<Field>) -> Line<'static> {
+    fit(&mut fields, width);
     let (right, left): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| field.right);
     let gap = |fields: &[Field]| fields.iter().filter(|field| !field.word().is_empty()).count();
     let spare = width.saturating_sub(needed(&left) + needed(&right));
@@ -129,10 +155,10 @@ fn place(facts: &Facts) -> Field {
 
 fn level(facts: &Facts) -> Field {
     let level = facts.snapshot.degradation.effective;
-    Field::new(
-        degradation::role(level),
-        [(7, format!("LEVEL {level}")), (10, level.to_string()), (9, String::new())],
-    )
+    let said = format!("LEVEL {level}");
+    // The bare word would be taken for an alarm.
+    let short = if level == Level::Emergency { said.clone() } else { level.to_string() };
+    Field::new(degradation::role(level), [(7, said), (10, short), (9, String::new())])
 }
 
 /// The state by the gate, and who made it so if the core knows.

@@ -91,10 +91,17 @@ impl Coordinator {
             self.record(cx, actor, RecordKind::Plan(step.clone()));
             let waiting = self.durable.plans.leg(*id).is_some_and(|leg| leg.state == LegState::Waiting);
             let why = self.leg_reason(*id);
-            self.raise_while(cx, waiting, key, "run or skip it", format!("leg {id}: {why}"));
+            let leg = self.leg_text(*id);
+            self.raise_while(cx, waiting, key, "leg waits", format!("{leg}: {why}; run or skip it"));
         } else {
             self.record(cx, actor, RecordKind::Plan(step));
         }
+    }
+
+    /// `p1/2 BTC/USDT buy`
+    fn leg_text(&self, id: LegId) -> String {
+        let leg = self.durable.plans.leg(id);
+        leg.map_or_else(|| id.to_string(), |leg| format!("{id} {} {}", leg.symbol, leg.side))
     }
 
     fn leg_reason(&self, id: LegId) -> String {

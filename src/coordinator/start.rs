@@ -64,7 +64,9 @@ impl Coordinator {
             }
             self.cancel_all(cx);
             let key = AlarmKey::of(AlarmSource::HaltedAtStart);
-            self.raise(cx, key, "a halt was in force", &before.reason);
+            let reason =
+                if before.reason.as_str().is_empty() { "no reason given" } else { before.reason.as_str() };
+            self.raise(cx, key, "a halt was in force", format!("by {}: {reason}", before.by));
         } else if first_run || (started.keep_running && before.state == TradingState::Running) {
             self.live.gate_confirmed = true;
         } else {

@@ -1,5 +1,7 @@
 //! The scheduled agents: which runs begin, and what becomes of their answers.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use super::consensus::Word;
@@ -8,12 +10,12 @@ use super::effect::Effect;
 use super::schedule::{Conditions, Finished};
 use super::task::{Allocation, AssetShare, DecisionInput, TaskFailure, TaskInput, TaskOutput, TaskRun};
 use super::{Coordinator, Cx};
-use crate::account::{Holdings, PriceError};
+use crate::account::Holdings;
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
-    Action, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind, Untrusted,
-    checked_div, checked_mul,
+    Action, Asset, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind,
+    Untrusted, checked_div, checked_mul,
 };
 
 /// Technical updates whose multipliers the console draws.
@@ -76,32 +78,44 @@ impl Coordinator {
         }
     }
 
-    /// The holdings against their targets; targets that no symbol prices are left out and the rest renormalised.
-    pub(super) fn allocation(&self, now: Now) -> Allocation {
+    /// What is owned outside lots, valued where there is a fresh price.
+    pub(super) fn holdings(&self, now: Now) -> Holdings {
         let targets = &self.config.portfolio.target_allocation;
-        let holdings = match self.durable.account.holdings(targets.keys(), &self.prices(now)) {
-            Ok(holdings) => holdings,
-            Err(error) => {
-                tracing::error!(%error, "holdings cannot be valued");
-                let currency = self.durable.account.currency().clone();
-                Holdings { currency, total: Decimal::ZERO, shares: Vec::new(), left_out: Vec::new() }
-            }
-        };
-        let unpriced = holdings.left_out.iter().filter(|left| !matches!(left.why, PriceError::NoPath { .. }));
-        let target = |asset| targets.get(asset).map_or(Decimal::ZERO, |pct| pct.value());
-        let priced: Decimal = holdings.shares.iter().map(|share| target(&share.asset)).sum();
-        let share_of = |asset| checked_div(checked_mul(target(asset), Decimal::ONE_HUNDRED)?, priced);
+        self.durable.account.holdings(targets.keys(), &self.prices(now)).unwrap_or_else(|error| {
+            tracing::error!(%error, "holdings cannot be valued");
+            let currency = self.durable.account.currency().clone();
+            Holdings { currency, total: Decimal::ZERO, shares: Vec::new(), left_out: Vec::new() }
+        })
+    }
+
+    /// The target of each asset, percent of all holdings. Those that no symbol prices at all have none, and the others are
+    /// renormalised.
+    pub(super) fn targets<'a>(&self, holdings: &'a Holdings) -> BTreeMap<&'a Asset, Decimal> {
+        let targets = &self.config.portfolio.target_allocation;
+        let priced = holdings.shares.iter().map(|share| &share.asset).chain(holdings.unpriced());
+        let targets: BTreeMap<_, _> = priced
+            .map(|asset| (asset, targets.get(asset).map_or(Decimal::ZERO, |pct| pct.value())))
+            .collect();
+        let sum: Decimal = targets.values().sum();
+        let share = |target| checked_div(checked_mul(target, Decimal::ONE_HUNDRED)?, sum);
+        targets.into_iter().map(|(asset, target)| (asset, share(target).unwrap_or_default())).collect()
+    }
+
+    /// The holdings against their targets.
+    pub(super) fn allocation(&self, now: Now) -> Allocation {
+        let holdings = self.holdings(now);
+        let targets = self.targets(&holdings);
         let assets = holdings.shares.iter().map(|share| AssetShare {
-            target_pct: share_of(&share.asset).unwrap_or_default(),
+            target_pct: targets.get(&share.asset).copied().unwrap_or_default(),
             asset: share.asset.clone(),
             value: share.value,
             symbol: share.symbol.clone(),
         });
         Allocation {
             assets: assets.collect(),
+            unpriced: holdings.unpriced().cloned().collect(),
             currency: holdings.currency.clone(),
             total: holdings.total,
-            unpriced: unpriced.map(|left| left.asset.clone()).collect(),
         }
     }
 

@@ -42,7 +42,18 @@ impl WatchedLatch {
     pub fn arm(latch: Latch) -> (Self, Option<SafeText>) {
         let (seen, reason) = match latch.read() {
             LatchState::Clear => (None, None),
-            LatchState::Halted { reason, seen } => (Some(seen), Some(reason.sanitize(LATCH_CHARS_MAX))),
+            LatchState::Halted { reason, seen } => {
+                let reason = reason.sanitize(LATCH_CHARS_MAX);
+                let is_empty = reason.as_str().trim().is_empty();
+                (
+                    Some(seen),
+                    Some(if is_empty {
+                        SafeText::ours("the file HALT was there, without a word")
+                    } else {
+                        reason
+                    }),
+                )
+            }
             LatchState::Unreadable { why } => {
                 (None, Some(SafeText::ours(format!("HALT is unreadable: {why}"))))
             }

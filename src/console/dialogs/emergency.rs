@@ -117,8 +117,9 @@ impl EmergencyBox {
         };
         let line = || LineBuilder::new(theme);
         let age = text::ago(row.raised.operator, facts.now.operator);
-        let head = format!("{} {}", row.title, row.detail);
-        let mut lines = vec![line().text(head, Role::Title).text(format!("  {age} ago"), Role::Dim).build()];
+        let mut lines = vec![
+            line().text(row.title.as_str(), Role::Title).text(format!("  {age} ago"), Role::Dim).build(),
+        ];
         let mut labelled = |label: &str, words: &str| {
             let room = width.saturating_sub(8).max(10);
             let parts = text::wrap(words, room).into_iter().enumerate().map(|(at, part)| {
@@ -127,6 +128,7 @@ impl EmergencyBox {
             });
             lines.extend::<Vec<Line<'static>>>(parts.collect());
         };
+        labelled("what", row.headline.as_str());
         labelled("cause", row.cause.as_str());
         labelled("effect", row.consequence.as_str());
         labelled("do", row.response.as_str());

@@ -59,7 +59,7 @@ pub fn minute(at: crate::domain::Timestamp) -> String {
 
 fn headline(row: &AlarmRow) -> String {
     let count = if row.count > 1 { format!(" x{}", row.count) } else { String::new() };
-    format!("{} {}{count}", row.title, row.detail)
+    format!("{}{count}", row.headline)
 }
 
 /// Title and rows.
@@ -107,8 +107,9 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
         return Vec::new();
     };
     let now = cx.facts.now.operator;
-    let head = format!("{} {} {}", alarm.id, word(alarm.class), headline(alarm));
+    let head = format!("{} {} {}", alarm.id, word(alarm.class), alarm.title);
     let mut lines = vec![cx.line().text(head, role(alarm)).build()];
+    lines.extend(cx.labelled("what", alarm.headline.as_str(), width));
     lines.extend(cx.labelled("cause", alarm.cause.as_str(), width));
     lines.extend(cx.labelled("effect", alarm.consequence.as_str(), width));
     lines.extend(cx.labelled("do", alarm.response.as_str(), width));

@@ -98,7 +98,7 @@ fn counts(view: &PortfolioView) -> String {
 
 /// Whether it is an asset that is held beside the cash.
 fn is_holding(view: &PortfolioView, row: &AllocationRow) -> bool {
-    row.asset != view.currency && !row.value.is_zero()
+    row.asset != view.currency && !row.quantity.is_zero()
 }
 
 fn cash_last(view: &PortfolioView) -> Vec<&AllocationRow> {
@@ -111,13 +111,35 @@ fn asset_kind(view: &PortfolioView, row: &AllocationRow) -> &'static str {
     if row.asset == view.currency { "cash" } else { "holds" }
 }
 
+/// One asset, with a bar of its share; in its own units where nobody knows what it is worth.
+fn asset_line(cx: &Cx<'_>, view: &PortfolioView, row: &AllocationRow, width: usize) -> LineBuilder {
+    let line = cx.line().left(asset_kind(view, row), 6, Role::Dim).left(row.asset.as_str(), 6, Role::Plain);
+    let Some(value) = row.value else {
+        let said = format!("{}, no fresh price", text::number(row.quantity));
+        let target = format!(" of {}%", text::percent(row.target_pct));
+        return line.text(said, Role::Stale).text(target, Role::Dim);
+    };
+    let share = row.share_pct.map_or_else(|| "?%".to_owned(), |pct| format!("{}%", text::percent(pct)));
+    let line = line.right(text::amount(value), 11, Role::Plain).right(share, 7, Role::Plain).left(
+        format!(" of {}%", text::percent(row.target_pct)),
+        10,
+        Role::Dim,
+    );
+    let cells = width.saturating_sub(line.used()).min(40);
+    match row.share_pct {
+        Some(share) => line.text(equity_chart::bar(share, row.target_pct, cells), Role::Dim),
+        None => line,
+    }
+}
+
 /// `holds BTC 554 5.5/33.3%  XRP 555 5.6/33.3%  cash USDT 8,885 88.9/33.3%`, where there is no room for a row each.
 fn allocation_line(cx: &Cx<'_>, view: &PortfolioView, width: usize) -> LineBuilder {
     let (mut line, mut kind_before) = (cx.line(), "");
     for row in cash_last(view) {
         let (kind, asset) = (asset_kind(view, row), row.asset.as_str());
-        let (share, target) = (text::percent(row.share_pct), text::percent(row.target_pct));
-        let said = format!("{asset} {} {share}/{target}%", text::fitted(row.value, 6, false));
+        let (share, target) = (text::known_percent(row.share_pct), text::percent(row.target_pct));
+        let value = row.value.map_or_else(|| "?".to_owned(), |value| text::fitted(value, 6, false));
+        let said = format!("{asset} {value} {share}/{target}%");
         if line.used() + kind.len() + 1 + text::width(&said) > width {
             return line.rest("…", width, Role::Dim);
         }
@@ -183,16 +205,7 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         ));
     }
     for row in cash_last(view) {
-        let line = cx
-            .line()
-            .left(asset_kind(view, row), 6, Role::Dim)
-            .left(row.asset.as_str(), 6, Role::Plain)
-            .right(text::amount(row.value), 11, Role::Plain)
-            .right(format!("{}%", text::percent(row.share_pct)), 7, Role::Plain)
-            .left(format!(" of {}%", text::percent(row.target_pct)), 10, Role::Dim);
-        let cells = width.saturating_sub(line.used()).min(40);
-        let line = line.text(equity_chart::bar(row.share_pct, row.target_pct, cells), Role::Dim);
-        rows.push(Row::new(format!("asset {}", row.asset), line));
+        rows.push(Row::new(format!("asset {}", row.asset), asset_line(cx, view, row, width)));
     }
     rows.push(Row::below(cx.note(format!("realised since the start {}", text::result(view.realised)))));
     Content { title, rows, ..Content::default() }

@@ -60,10 +60,10 @@ pub struct AlarmRow {
     pub id: AlarmId,
     /// How urgent.
     pub class: AlarmClass,
-    /// Source and subject: `daily_loss`, `symbol locked XRP/USDT`.
+    /// The catalogue's name for it: `Circuit breaker tripped`.
     pub title: SafeText,
-    /// Its numbers.
-    pub detail: SafeText,
+    /// What happened this time, in one line: `daily_loss 5.1% > 5%: paused`.
+    pub headline: SafeText,
     /// Somebody has to acknowledge it.
     pub unacknowledged: bool,
     /// Its condition still holds.

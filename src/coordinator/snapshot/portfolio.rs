@@ -72,10 +72,12 @@ pub struct OrderView {
 pub struct AllocationRow {
     /// Which.
     pub asset: Asset,
-    /// Worth, account currency.
-    pub value: Decimal,
-    /// Share of all holdings, percent.
-    pub share_pct: Decimal,
+    /// What is owned of it outside lots, in its own units.
+    pub quantity: Decimal,
+    /// Worth, account currency; none without a fresh price.
+    pub value: Option<Decimal>,
+    /// Share of all holdings, percent; none while the worth of any of them is unknown.
+    pub share_pct: Option<Decimal>,
     /// Target, percent.
     pub target_pct: Decimal,
 }

@@ -3,7 +3,7 @@
 use super::super::dca::{LegId, LegState};
 use super::super::degradation::Component;
 use super::super::input::{BusLosses, Input};
-use super::super::snapshot::HealthStatus;
+use super::super::snapshot::{AllocationRow, HealthStatus};
 use super::super::task::{TaskFailure, TaskOutput};
 use super::*;
 use crate::domain::{PlanId, Topic, Untrusted, Verdict};
@@ -144,6 +144,39 @@ fn entries_and_legs_follow_the_level() {
         let next = LegId { plan: PlanId(1), leg: 1 };
         assert_eq!(desk.core.durable().plans.leg(next).unwrap().state, leg, "{level}");
     }
+}
+
+#[test]
+fn what_is_held_stays_on_the_screen_with_its_target_while_nobody_prices_it() {
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
+    let mut desk = Desk::with(config);
+    desk.pass(secs(60));
+    let rows = |desk: &mut Desk| {
+        let portfolio = desk.snapshot().portfolio.clone();
+        let row = |row: &AllocationRow| {
+            (
+                row.asset.to_string(),
+                row.quantity,
+                row.value.is_some(),
+                row.share_pct.is_some(),
+                row.target_pct,
+            )
+        };
+        portfolio.allocation.iter().map(row).collect::<Vec<_>>()
+    };
+    let before = rows(&mut desk);
+    assert!(before.iter().all(|(_, _, is_valued, has_share, _)| *is_valued && *has_share), "{before:?}");
+
+    desk.prices.retain(|symbol, _| *symbol == xrp());
+    desk.pass(secs(240));
+
+    let after = rows(&mut desk);
+    let expected: Vec<_> = before
+        .into_iter()
+        .map(|(asset, quantity, _, _, target)| (asset.clone(), quantity, asset != "BTC", false, target))
+        .collect();
+    assert_eq!(after, expected);
 }
 
 #[test]

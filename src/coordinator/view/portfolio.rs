@@ -6,7 +6,7 @@ use crate::coordinator::Coordinator;
 use crate::coordinator::routing::order_text;
 use crate::coordinator::snapshot::{AllocationRow, OrderView, PortfolioView, PositionView};
 use crate::domain::{
-    MoneyError, Now, OrderStatus, Symbol, checked_add, checked_div, checked_mul, checked_sub,
+    Asset, MoneyError, Now, OrderStatus, Symbol, checked_add, checked_div, checked_mul, checked_sub,
 };
 use crate::risk::BreakerName;
 
@@ -27,7 +27,6 @@ impl Coordinator {
             let limit = self.config.risk.size.per_symbol_max_pct.value();
             Some((symbol.clone(), share(*worth).ok()?, limit))
         });
-        let allocation = self.allocation(now);
         PortfolioView {
             currency: account.currency().clone(),
             equity,
@@ -51,22 +50,36 @@ impl Coordinator {
                     at: tracked.at.market,
                 })
                 .collect(),
-            allocation: allocation
-                .assets
-                .iter()
-                .map(|asset| AllocationRow {
-                    asset: asset.asset.clone(),
-                    value: asset.value,
-                    share_pct: checked_mul(asset.value, Decimal::ONE_HUNDRED)
-                        .and_then(|value| checked_div(value, allocation.total))
-                        .unwrap_or_default(),
-                    target_pct: asset.target_pct,
-                })
-                .collect(),
+            allocation: self.allocation_rows(now),
             equity_history: self.durable.marks.iter().copied().collect(),
             marks: self.durable.changes.iter().cloned().collect(),
             realised: account.results().realised,
         }
+    }
+
+    /// Every holding has a row, whether it can be valued now or not.
+    fn allocation_rows(&self, now: Now) -> Vec<AllocationRow> {
+        let holdings = self.holdings(now);
+        let targets = self.targets(&holdings);
+        let owned = |asset: &Asset| self.durable.account.holding(asset).unwrap_or_default();
+        let all_known = holdings.left_out.iter().all(|left| owned(&left.asset).is_zero());
+        let row = |asset: &Asset, value: Option<Decimal>| AllocationRow {
+            asset: asset.clone(),
+            quantity: owned(asset),
+            value,
+            share_pct: value.filter(|_| all_known).and_then(|value| {
+                let hundredfold = checked_mul(value, Decimal::ONE_HUNDRED).ok()?;
+                checked_div(hundredfold, holdings.total).ok()
+            }),
+            target_pct: targets.get(asset).copied().unwrap_or_default(),
+        };
+        let priced = holdings.shares.iter().map(|share| row(&share.asset, Some(share.value)));
+        let nothing = |asset: &Asset| owned(asset).is_zero().then_some(Decimal::ZERO);
+        let left_out = holdings.left_out.iter().map(|left| row(&left.asset, nothing(&left.asset)));
+        let mut rows: Vec<_> = priced.chain(left_out).collect();
+        rows.retain(|row| !row.quantity.is_zero() || !row.target_pct.is_zero());
+        rows.sort_by(|a, b| a.asset.cmp(&b.asset));
+        rows
     }
 
     /// Change of equity against a breaker's baseline, percent; negative is a loss, none is unknown.

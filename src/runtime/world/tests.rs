@@ -33,7 +33,7 @@ fn stuck_archive(bus: &MessageBus) -> Mailbox {
 }
 
 fn alarms_about_the_archive(snapshot: &Snapshot) -> usize {
-    snapshot.alarms.iter().filter(|row| row.title.as_str().contains("archive")).count()
+    snapshot.alarms.iter().filter(|row| row.headline.as_str().contains("archive")).count()
 }
 
 #[test]
