@@ -237,7 +237,7 @@ pub struct RunArgs {
     /// What a scripted operator does: a YAML list of `at:` and `do:`
     #[arg(long, value_name = "FILE", help_heading = "Operator")]
     pub operator_script: Option<PathBuf>,
-    /// Only look: the console sends no commands
+    /// Only look: the console sends no commands but pause and halt
     #[arg(long, help_heading = "Operator")]
     pub read_only: bool,
 

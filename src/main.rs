@@ -97,7 +97,7 @@ fn main() -> ExitCode {
         // `andon config show | head` closes the pipe early, and that is fine.
         Err(Failure::Broken(report)) if is_closed_pipe(&report) => ExitCode::SUCCESS,
         Err(Failure::Broken(report)) => {
-            complain(&format!("{report:#}"));
+            complain(&whole(&report));
             ExitCode::from(1)
         }
         Err(Failure::Usage(text)) => {
@@ -203,6 +203,7 @@ fn configure(task: &ConfigTask) -> Result<(), Failure> {
     match task {
         ConfigTask::Check(args) => {
             let loaded = load(&args.overrides())?;
+            keymap_of(&loaded)?;
             let fingerprint = loaded.config.fingerprint().map_err(|e| Failure::Broken(e.into()))?;
             say(&format!("the configuration is fine; its fingerprint is {fingerprint}\n"))
         }
@@ -216,9 +217,11 @@ fn configure(task: &ConfigTask) -> Result<(), Failure> {
 }
 
 fn keys(overrides: &Overrides) -> Result<(), Failure> {
-    let loaded = load(overrides)?;
-    let keymap = Keymap::new(&loaded.config.console).map_err(|error| Failure::Usage(error.to_string()))?;
-    say(&keymap::printout(&keymap))
+    say(&keymap::printout(&keymap_of(&load(overrides)?)?))
+}
+
+fn keymap_of(loaded: &Loaded) -> Result<Keymap, Failure> {
+    Keymap::new(&loaded.config.console).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn say_lines(lines: &[String]) -> Result<(), Failure> {
@@ -234,6 +237,15 @@ fn say(text: &str) -> Result<(), Failure> {
 /// Says on stderr what keeps the program from its work. If even that fails there is nobody left to tell.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "andon: {text}");
+}
+
+/// The error and its causes, without those that it has told itself.
+fn whole(report: &Report) -> String {
+    report.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        _ if said.contains(&cause) => said,
+        _ => format!("{said}: {cause}"),
+    })
 }
 
 fn is_closed_pipe(report: &Report) -> bool {

@@ -455,6 +455,7 @@ fn contradictions_in_money_and_keys_are_refused() {
         ("execution.account.start.DOGE=5", "account.start.DOGE", "add the pair DOGE/USDT"),
         ("console.keys.pause=[]", "keys.pause", "no key given"),
         ("console.keys.pause=null", "keys.pause", "no key given"),
+        ("console.keys.pause=[FooBar]", "keys.pause[0]", "`FooBar` is not a key: write one character"),
         ("console.keys.resume=[p]", "keys.resume", "taken by pause"),
         ("console.keys.pauze=[x]", "keys.pauze", "did you mean `pause`?"),
     ] {

@@ -11,6 +11,7 @@ mod execution;
 mod file;
 mod init;
 mod key_path;
+mod key_press;
 mod load;
 mod locate;
 mod orchestration;
@@ -27,6 +28,7 @@ pub use execution::{Account, Execution, ExecutionFile, Paper};
 pub use file::ConfigFile;
 pub use init::init;
 pub use key_path::KeyPath;
+pub use key_press::{KeyError, KeyPress};
 pub use load::{Loaded, load};
 pub use orchestration::{
     ConflictDefaults, Conflicts, Consensus, Control, Degradation, Emergency, EmergencyAction, EmergencyVerb,

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::app::{Action, App, Task};
 use super::facts::Facts;
-use super::key::KeyPress;
 use super::toasts::Ticket;
 use super::{ConsoleEnd, ConsoleError, LogSource, view};
+use crate::config::KeyPress;
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::CommandOutcome;
 use crate::runtime::handle::{Handle, Traffic};

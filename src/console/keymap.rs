@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
-use super::key::{KeyError, KeyPress};
 use super::panes::PaneId;
 use crate::config;
+use crate::config::{KeyError, KeyPress};
 
 /// What a key of the main screen does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

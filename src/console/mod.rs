@@ -12,7 +12,6 @@ pub mod event_loop;
 pub mod facts;
 mod footer;
 mod header;
-pub mod key;
 pub mod keymap;
 mod layout;
 mod line;

@@ -2,8 +2,8 @@
 
 use crossterm::event::KeyCode;
 
-use super::key::KeyPress;
 use super::text;
+use crate::config::KeyPress;
 
 /// A text with its cursor at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]

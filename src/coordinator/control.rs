@@ -61,6 +61,24 @@ impl Coordinator {
         blocks
     }
 
+    /// What keeps every entry back: [`Self::global_blocks`], what blocks each symbol alike, and an equity that nobody
+    /// knows, with which risk lets nothing pass. What header and dialogs say.
+    pub(super) fn blocks_of_all(&self, now: Now) -> Vec<Block> {
+        let mut blocks = self.global_blocks(now);
+        let symbols = &self.setup.symbols;
+        if symbols.iter().all(|symbol| self.durable.degradation.lock(symbol).is_some()) {
+            blocks.push(Block::global(ReasonCode::SymbolLocked));
+        }
+        let named = |name: &str, code| Block { name: Some(name.to_owned()), ..Block::global(code) };
+        if symbols.iter().all(|symbol| self.symbol_feed_stale(symbol, now)) {
+            let name = if self.live.feed_ended { "feed ended" } else { "feed stale" };
+            blocks.push(named(name, ReasonCode::FeedStale));
+        } else if self.equity(now).is_none() {
+            blocks.push(named("equity unknown", ReasonCode::NoEquity));
+        }
+        blocks
+    }
+
     /// What blocks the entries of one symbol alone.
     pub(super) fn symbol_blocks(&self, symbol: &Symbol, now: Now) -> Vec<Block> {
         let locked = self.durable.degradation.lock(symbol).map(|_| ReasonCode::SymbolLocked);
@@ -280,7 +298,7 @@ impl Coordinator {
 
     /// The dialog of a resume; none unless PAUSED.
     pub(super) fn resume_view(&self, now: Now) -> Option<ResumeView> {
-        let mut blocks_after = self.global_blocks(now);
+        let mut blocks_after = self.blocks_of_all(now);
         blocks_after.retain(|block| block.code != ReasonCode::Paused);
         (self.durable.control.state == TradingState::Paused).then(|| ResumeView {
             next_hour: self.orders_possible_within_hour(now),

@@ -388,7 +388,12 @@ impl Words<'_> {
             return Err(self.wrong(format!("{what} is missing")));
         }
         let word = self.rest.remove(0);
-        word.parse().map_err(|e| self.wrong(format!("`{word}` is not a {what}: {e}")))
+        word.parse().map_err(|e: T::Err| {
+            let said = e.to_string();
+            // Most say themselves what is no such thing.
+            let names_it = said.starts_with(&format!("`{word}` "));
+            self.wrong(if names_it { said } else { format!("`{word}` is not a {what}: {said}") })
+        })
     }
 
     fn take_optional<T>(&mut self, what: &str) -> Result<Option<T>, CommandParseError>

@@ -11,7 +11,7 @@ use self::check::Check;
 use super::file::ConfigFile;
 use super::key_path::KeyPath;
 use super::problem::{Finding, or_one_of};
-use super::{Agents, Config, Console};
+use super::{Agents, Config, Console, KeyPress};
 use crate::domain::Pct;
 use rust_decimal::Decimal;
 
@@ -93,7 +93,10 @@ fn console(console: &Console, check: &mut Check) {
         if keys.is_empty() {
             check.problem(path(), "no key given; everything must stay within reach of the keyboard");
         }
-        for key in keys {
+        for (at, key) in keys.iter().enumerate() {
+            if let Err(error) = key.parse::<KeyPress>() {
+                check.problem(path().index(at), error);
+            }
             let other = console.keys.iter().find(|(other, keys)| *other < action && keys.contains(key));
             if let Some((other, _)) = other {
                 check.problem_between(

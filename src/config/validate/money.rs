@@ -61,8 +61,8 @@ fn targets(config: &Config, check: &mut Check) {
             path().key(asset),
             format!(
                 "no symbol prices {asset} in {currency}: it is left out and the other targets are scaled up to 100; \
-                 to include it add the pair {asset}/{currency} to symbols in orchestration.yaml, or change \
-                 account.currency in execution.yaml"
+                 to include it give it a symbol with {currency} (symbols in orchestration.yaml; in a replay, one more \
+                 file), or change account.currency in execution.yaml"
             ),
         );
     }

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::{Panel, Reply, keys, plain, typed};
-use crate::console::key::KeyPress;
+use crate::config::KeyPress;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
 use crate::console::topic_filter::TopicFilter;

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::{Panel, Reply};
-use crate::console::key::KeyPress;
+use crate::config::KeyPress;
 use crate::console::keymap::{Binding, Entry, Keymap};
 use crate::console::line::LineBuilder;
 use crate::console::panes::PaneId;

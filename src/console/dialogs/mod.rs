@@ -19,13 +19,13 @@ use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 
 use super::app::App;
 use super::facts::Facts;
-use super::key::KeyPress;
 use super::layout::{self, Mode};
 use super::line::LineBuilder;
 use super::text::cells;
 use super::theme::{Role, Theme};
 use super::topic_filter::TopicFilter;
 use super::why;
+use crate::config::KeyPress;
 use crate::coordinator::input::Confirmation;
 use crate::domain::{Command, CommandOutcome, Timestamp};
 

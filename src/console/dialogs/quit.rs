@@ -3,8 +3,8 @@
 use crossterm::event::KeyCode;
 
 use super::{Panel, Reply, keys, plain};
+use crate::config::KeyPress;
 use crate::console::facts::Facts;
-use crate::console::key::KeyPress;
 use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::theme::{Role, Theme};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 
 use super::{Panel, Reply, given, keys, plain, typed};
+use crate::config::KeyPress;
 use crate::console::facts::Facts;
-use crate::console::key::KeyPress;
 use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::text_field::TextField;

@@ -1,5 +1,6 @@
 //! Scheduled runs, the level, health.
 
+use super::super::block::Block;
 use super::super::dca::{LegId, LegState};
 use super::super::degradation::Component;
 use super::super::input::{BusLosses, Input};
@@ -450,4 +451,30 @@ fn the_end_of_a_replay_is_a_pause_without_an_alarm() {
     assert_eq!(desk.state(), crate::domain::TradingState::Paused);
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::FeedStale)), AlarmState::Normal);
     assert_eq!(level(&mut desk), Level::Normal);
+    let control = desk.snapshot().control.clone();
+    let said = |blocks: &[Block]| blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    assert_eq!(said(&control.blocks), "paused, feed ended");
+    assert_eq!(said(&control.resume.as_ref().unwrap().blocks_after), "feed ended", "resuming opens nothing");
+}
+
+#[test]
+fn what_blocks_each_symbol_alike_blocks_entries_for_header_and_dialogs() {
+    let mut desk = Desk::new();
+    let codes = |desk: &mut Desk| {
+        let blocks = desk.snapshot().control.blocks.clone();
+        blocks.iter().map(|block| block.code).collect::<Vec<_>>()
+    };
+    desk.pass(secs(60));
+    for symbol in desk.config.orchestration.symbols.clone() {
+        assert_eq!(codes(&mut desk), [], "one symbol is free");
+        desk.say(&format!("lock_symbol {symbol}"));
+    }
+    assert_eq!(codes(&mut desk), [ReasonCode::SymbolLocked]);
+
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
+    let mut desk = Desk::with(config);
+    desk.prices.retain(|symbol, _| *symbol == xrp());
+    desk.pass(secs(300));
+    assert!(codes(&mut desk).contains(&ReasonCode::NoEquity), "nobody knows what the bitcoin is worth");
 }

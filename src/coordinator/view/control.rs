@@ -20,7 +20,7 @@ impl Coordinator {
             not_durable: self.live.health.not_durable,
             epoch: self.live.epoch,
             halt_reasons: control.halt_reasons.clone(),
-            blocks: self.global_blocks(now),
+            blocks: self.blocks_of_all(now),
             symbols_locked: self.setup.symbols.iter().filter(is_locked).cloned().collect(),
             feed_at: self.live.feed_at,
             feed_ended: self.live.feed_ended,

@@ -28,6 +28,9 @@ pub enum RowProblem {
         /// How many there are.
         found: usize,
     },
+    /// Bytes that are no characters.
+    #[error("not UTF-8 text; give a plain CSV file")]
+    NotText,
     /// A field that is not a number.
     #[error("{column} is not a number: `{}`", text.sanitize(30))]
     NotANumber {
@@ -67,10 +70,12 @@ pub enum RowProblem {
 #[derive(Debug, Error)]
 pub enum ReplayError {
     /// The name says neither symbol nor interval.
-    #[error("`{spec}`: {reason}. Name the file like BTCUSDT_1.csv (pair, minutes), or write BTC/USDT={spec}")]
+    #[error("`{spec}`: {reason}. Name the file like BTCUSDT_1.csv (pair, minutes), or write BTC/USDT={file}")]
     Name {
         /// As it was given.
         spec: String,
+        /// The file in it.
+        file: String,
         /// What is missing.
         reason: String,
     },
@@ -162,8 +167,9 @@ impl ReplayFeed {
         let mut files = Vec::new();
         for spec in specs {
             let source = Source::parse(spec.as_ref())?;
-            let text = std::fs::read_to_string(&source.file)
+            let bytes = std::fs::read(&source.file)
                 .map_err(|error| ReplayError::Unreadable { file: source.file.clone(), error })?;
+            let text = String::from_utf8(bytes).map_err(|error| source.not_text(&error))?;
             files.push((source, text));
         }
         Self::of(&files)

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::string::FromUtf8Error;
 
 use rust_decimal::Decimal;
 
@@ -35,12 +36,16 @@ pub(super) struct Source {
 impl Source {
     /// Reads `SYMBOL=FILE`, or symbol and interval from the name of the file.
     pub(super) fn parse(spec: &str) -> Result<Self, ReplayError> {
-        let unclear = |reason: &str| ReplayError::Name { spec: spec.to_owned(), reason: reason.to_owned() };
-        if let Some((symbol, file)) = spec.split_once('=') {
+        let (symbol, file) = spec.split_once('=').map_or((None, spec), |(symbol, file)| (Some(symbol), file));
+        let unclear = |reason: &str| {
+            let (spec, file) = (spec.to_owned(), file.to_owned());
+            ReplayError::Name { spec, file, reason: reason.to_owned() }
+        };
+        if let Some(symbol) = symbol {
             let symbol = Symbol::new(symbol).map_err(|error| unclear(&error.to_string()))?;
             return Ok(Self { symbol, file: file.into(), interval_secs: None });
         }
-        let file = Path::new(spec);
+        let file = Path::new(file);
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let (pair, minutes) =
             stem.rsplit_once('_').ok_or_else(|| unclear("there is no `_MINUTES` in its name"))?;
@@ -84,6 +89,12 @@ impl Source {
             candles.push(candle.validated().map_err(|error| self.at(line, error.into()))?);
         }
         Ok(candles)
+    }
+
+    /// Which line is no text.
+    pub(super) fn not_text(&self, error: &FromUtf8Error) -> ReplayError {
+        let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        self.at(before.filter(|byte| **byte == b'\n').count() + 1, RowProblem::NotText)
     }
 
     /// The interval of the name, or the smallest distance of two rows; checks that time goes forward.

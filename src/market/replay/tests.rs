@@ -186,6 +186,21 @@ fn windows_line_ends_are_read() {
 }
 
 #[test]
+fn a_wrong_symbol_is_refused_with_its_own_file_in_the_advice() {
+    let error = Source::parse("BTC-USDT=any.csv").unwrap_err().to_string();
+    assert!(error.ends_with("or write BTC/USDT=any.csv"), "{error}");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_with_their_line() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("BTCUSDT_1.csv");
+    std::fs::write(&file, [BTC.as_bytes(), b"16409953\xff0,1,1,1,1,5,1\n"].concat()).unwrap();
+    let error = ReplayFeed::open(&[file.to_string_lossy()]).unwrap_err().to_string();
+    assert!(error.contains("BTCUSDT_1.csv:4: not UTF-8 text"), "{error}");
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let error = ReplayFeed::open(&["no/such/BTCUSDT_1.csv"]).unwrap_err().to_string();
     assert!(error.starts_with("no/such/BTCUSDT_1.csv:"), "{error}");
