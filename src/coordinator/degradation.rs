@@ -68,9 +68,17 @@ pub struct Degradation {
     locks: BTreeMap<Symbol, SymbolLock>,
     /// The effective level as last recorded; only to tell when it changes.
     announced: Level,
+    /// Since when it is in force; none before the first change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    announced_at: Option<Now>,
 }
 
 impl Degradation {
+    /// When the level in force began; none if it was never another one.
+    pub const fn level_since(&self) -> Option<Now> {
+        self.announced_at
+    }
+
     /// Outstanding failures: the worst provider's plus the worst other component's.
     pub fn failures(&self, policy: Policy<'_>) -> u32 {
         self.llm_failures() + self.api_failures(policy)

@@ -156,7 +156,7 @@ impl Live {
             deviation_pct: None,
             // A restart comes up in the level that was recovered.
             level: durable.degradation.effective(level::policy(config)),
-            level_since: now.operator,
+            level_since: durable.degradation.level_since().map_or(now.operator, |since| since.operator),
             stepped_at: now.operator,
             multipliers: BTreeMap::new(),
             dirty: Dirty::all(),

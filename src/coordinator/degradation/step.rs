@@ -187,7 +187,10 @@ impl Degradation {
                     streaks.remove(symbol);
                 });
             }
-            DegradationTransition::LevelChanged(change) => self.announced = change.to,
+            DegradationTransition::LevelChanged(change) => {
+                self.announced = change.to;
+                self.announced_at = Some(change.at);
+            }
         }
     }
 }

@@ -248,13 +248,40 @@ fn signals_end_once(desk: &Desk) {
     assert!(outcomes.values().all(|count| *count <= 1), "a second outcome: {outcomes:?}");
 }
 
+fn desk() -> Desk {
+    let mut config = models::config();
+    config.orchestration.store.segment_records = 150;
+    config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
+    Desk::with(config)
+}
+
+/// A history that was found by chance: what is sold when an answer is lost must not be sold a second time.
+#[test]
+fn a_flatten_that_is_refused_and_then_unanswered_sells_no_more_than_is_owned() {
+    let mut desk = desk();
+    for happening in [
+        Happening::Signal(0, Action::Buy),
+        Happening::Price(30_000),
+        Happening::Venue(Mode::Reject),
+        Happening::Unconfirmed("flatten --all"),
+        Happening::Say("flatten --all"),
+        Happening::Price(30_000),
+        Happening::Venue(Mode::LoseAnswer),
+        Happening::Price(30_000),
+        Happening::FillRest,
+        Happening::Price(30_000),
+    ] {
+        happens(&mut desk, &happening);
+    }
+    let account = &desk.core.durable().account;
+    assert!(account.balances().values().all(|balance| !balance.is_sign_negative()), "{account:?}");
+    signals_end_once(&desk);
+}
+
 proptest! {
     #[test]
     fn the_records_make_the_live_state_whatever_happens(happenings in prop::collection::vec(happening(), 1..60)) {
-        let mut config = models::config();
-        config.orchestration.store.segment_records = 150;
-        config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
-        let mut desk = Desk::with(config);
+        let mut desk = desk();
         for happening in happenings {
             let halted = desk.state() == TradingState::Halted;
             let released = matches!(happening, Happening::Say("release done"));

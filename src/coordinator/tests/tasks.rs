@@ -443,6 +443,17 @@ fn each_kind_of_loss_on_the_bus_is_a_warning_until_it_stops() {
 }
 
 #[test]
+fn the_age_of_the_level_goes_on_over_a_restart() {
+    let mut desk = Desk::new();
+    desk.say_unconfirmed("force_level REDUCED drill");
+    let since = desk.snapshot().degradation.since;
+    desk.pass(secs(600));
+    desk.restart(true, |_| {});
+    desk.pass(secs(60));
+    assert_eq!(desk.snapshot().degradation.since, since);
+}
+
+#[test]
 fn the_end_of_a_replay_is_a_pause_without_an_alarm() {
     let mut desk = Desk::new();
     desk.feed = false;

@@ -37,6 +37,13 @@ struct Known {
     open: bool,
 }
 
+impl Known {
+    fn filled(&self) -> Decimal {
+        let of_order = self.fills.iter().filter(|fill| fill.role == FillRole::Order);
+        of_order.map(|fill| fill.quantity).sum()
+    }
+}
+
 /// The venue.
 #[derive(Debug)]
 pub(super) struct FakeVenue {
@@ -111,7 +118,7 @@ impl FakeVenue {
         if self.mode == Mode::LoseAnswer { vec![] } else { events }
     }
 
-    /// Executes a part of an order that stands.
+    /// Executes a part of an order that stands, and no more than is left of it.
     pub(super) fn fill(
         &mut self,
         now: Now,
@@ -119,7 +126,9 @@ impl FakeVenue {
         quantity: Decimal,
         price: Decimal,
     ) -> Option<VenueEvent> {
-        let order = self.known.get(&client_id)?.order.clone();
+        let known = self.known.get(&client_id).filter(|known| known.open)?;
+        let (order, left) = (known.order.clone(), known.order.quantity - known.filled());
+        let quantity = quantity.min(left);
         let price = match order.kind {
             OrderKind::Limit { price, .. } => price,
             OrderKind::Market { .. } => price,
@@ -127,8 +136,7 @@ impl FakeVenue {
         let fill = self.fill_of(now, &order, FillRole::Order, quantity, price);
         let known = self.known.get_mut(&client_id)?;
         known.fills.push(fill.clone());
-        let filled: Decimal = known.fills.iter().map(|fill| fill.quantity).sum();
-        let done = filled >= order.quantity;
+        let done = known.filled() == order.quantity;
         known.open = !done;
         Some(VenueEvent::Filled { fill, done })
     }
