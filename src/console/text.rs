@@ -92,6 +92,11 @@ pub fn percent(value: Decimal) -> String {
     number(round(value, 1))
 }
 
+/// `1 position`, `2 positions`.
+pub fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A percentage, or `?` while it is unknown.
 pub fn known_percent(value: Option<Decimal>) -> String {
     value.map_or_else(|| "?".to_owned(), percent)

@@ -43,7 +43,7 @@ fn tiny(frame: &mut Frame<'_>, app: &App) {
     );
     let lines = vec![
         header::smallest(facts, theme, width),
-        Line::styled(format!("{unacknowledged} alarms unacked"), theme.style(Role::Warn)),
+        Line::styled(format!("{} unacked", text::counted(unacknowledged, "alarm")), theme.style(Role::Warn)),
         Line::styled(size, theme.style(Role::Dim)),
         Line::styled(halt, theme.style(Role::Key)),
         second,

@@ -107,6 +107,15 @@ fn symbol(row: &ConsensusRow) -> String {
     format!("{}{held}{locked}", row.symbol)
 }
 
+/// A word and its age in columns of their own; a word without an age has both.
+fn voice(cx: &Cx<'_>, cell: &Cell, cells: usize) -> LineBuilder {
+    const AGE_CELLS: usize = 4;
+    if cell.age.is_empty() {
+        return cx.line().left(&cell.word, cells + AGE_CELLS, cell.role);
+    }
+    cx.line().left(&cell.word, cells, cell.role).right(&cell.age, AGE_CELLS, Role::Dim)
+}
+
 fn line(cx: &Cx<'_>, row: &ConsensusRow, width: usize) -> LineBuilder {
     let ta = cell(cx, &row.technical, technical);
     let rg = cell(cx, &row.regime, regime);
@@ -117,11 +126,9 @@ fn line(cx: &Cx<'_>, row: &ConsensusRow, width: usize) -> LineBuilder {
     if cx.form == Form::Narrow {
         return line
             .text("TA ", Role::Dim)
-            .left(ta.word, 4, ta.role)
-            .right(ta.age, 4, Role::Dim)
+            .then(voice(cx, &ta, 4))
             .text(" RG ", Role::Dim)
-            .left(rg.word, 8, rg.role)
-            .right(rg.age, 4, Role::Dim)
+            .then(voice(cx, &rg, 8))
             .text(" SE ", Role::Dim)
             .left(voice_word(&se), 9, se.role)
             .text(" BUY ", Role::Dim)
@@ -129,14 +136,8 @@ fn line(cx: &Cx<'_>, row: &ConsensusRow, width: usize) -> LineBuilder {
             .text(" SELL ", Role::Dim)
             .rest(short_votes(row.sell), width, Role::Plain);
     }
-    let line = line
-        .left(ta.word, 4, ta.role)
-        .right(ta.age, 4, Role::Dim)
-        .gap(1)
-        .left(rg.word, 8, rg.role)
-        .right(rg.age, 4, Role::Dim)
-        .gap(1)
-        .left(voice_word(&se), 10, se.role);
+    let line =
+        line.then(voice(cx, &ta, 4)).gap(1).then(voice(cx, &rg, 8)).gap(1).left(voice_word(&se), 10, se.role);
     if width < COLUMN_CELLS {
         let short = |tally: TallyView| format!("{}/{}", tally.agreeing, tally.present);
         let line = line
@@ -186,8 +187,8 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     let attention = rows.iter().filter(|row| row.held || row.locked.is_some()).count();
     let title = match rows.len() {
         0 => "no symbols".to_owned(),
-        all if attention == 0 => format!("{all} symbols, none held or locked"),
-        all => format!("{all} symbols, {attention} held or locked first"),
+        all if attention == 0 => format!("{}, none held or locked", text::counted(all, "symbol")),
+        all => format!("{}, {attention} held or locked first", text::counted(all, "symbol")),
     };
     let head = if cx.form == Form::Narrow || rows.is_empty() || width < COLUMN_CELLS {
         Vec::new()

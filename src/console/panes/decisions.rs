@@ -36,7 +36,13 @@ fn because(decision: &Decision, cells: usize) -> String {
     }
     match (decision.blocked_by(), &decision.resolution) {
         (Some(Rule::Conflict(kind)), Some(resolution)) => format!("{kind}, {}", resolution.by),
-        (Some(rule), _) => format!("{rule} {}", decision.detail).trim().to_owned(),
+        (Some(rule), _) => {
+            let rule = rule.to_string();
+            // `PAUSED` needs no `paused` behind it.
+            let says_more = !decision.detail.eq_ignore_ascii_case(&rule.replace('_', " "));
+            let detail = if says_more { decision.detail.as_str() } else { "" };
+            format!("{rule} {detail}").trim().to_owned()
+        }
         (None, _) => decision.detail.clone(),
     }
 }

@@ -84,14 +84,10 @@ fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
 /// allocation keeps, and what plans buy and sell.
 fn counts(view: &PortfolioView) -> String {
     let holdings = view.allocation.iter().filter(|row| is_holding(view, row)).count();
-    let counted = |count: usize, one: &str| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {one}{plural}")
-    };
     let parts = [
-        counted(view.positions.len(), "position"),
-        counted(holdings, "holding"),
-        counted(view.orders.len(), "order"),
+        text::counted(view.positions.len(), "position"),
+        text::counted(holdings, "holding"),
+        text::counted(view.orders.len(), "order"),
     ];
     parts.join(", ")
 }
