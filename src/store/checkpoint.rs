@@ -8,6 +8,8 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +78,8 @@ pub struct CheckpointStore {
 const KEY: &str = "checkpoint";
 /// Memory that sled may use for pages; it holds one value.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 impl CheckpointStore {
     /// Opens the store of a data directory.
@@ -117,9 +121,21 @@ impl CheckpointStore {
 
 fn open_and_read(path: &Path) -> Result<(sled::Db, Option<Checkpoint>), Failure> {
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    let db = config.open()?;
+    let db = open_unlocked(&config)?;
     let checkpoint = db.get(KEY)?.map(|bytes| decode(&bytes)).transpose()?;
     Ok((db, checkpoint))
+}
+
+/// Who has the data directory has it alone, so a lock on the store is one that sled has not let go of yet: it does so
+/// when the last of its threads has ended, which is a moment after the store was dropped.
+fn open_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
+    for _ in 0..LOCK_TRIES {
+        match config.open() {
+            Err(sled::Error::Io(error)) if is_locked(&error) => thread::sleep(LOCK_PAUSE),
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 /// What a call into sled can end with, apart from its result.
@@ -152,8 +168,6 @@ impl From<String> for Failure {
 }
 
 fn is_refusal(error: &io::Error) -> bool {
-    // sled has no kind for a store that is open already.
-    let locked = error.to_string().contains("acquire lock");
     let kinds = [
         io::ErrorKind::PermissionDenied,
         io::ErrorKind::ReadOnlyFilesystem,
@@ -161,7 +175,12 @@ fn is_refusal(error: &io::Error) -> bool {
         io::ErrorKind::QuotaExceeded,
         io::ErrorKind::WouldBlock,
     ];
-    locked || kinds.contains(&error.kind())
+    is_locked(error) || kinds.contains(&error.kind())
+}
+
+/// sled has no kind for a store that is open already.
+fn is_locked(error: &io::Error) -> bool {
+    error.to_string().contains("acquire lock")
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
@@ -242,5 +261,18 @@ mod tests {
         let second = CheckpointStore::open(&dir);
         assert!(matches!(second, Err(CheckpointError::Store { .. })), "{second:?}");
         assert!(matches!(first, CheckpointOpen::Ready { checkpoint: None, .. }));
+    }
+
+    #[test]
+    fn a_store_that_is_about_to_be_let_go_is_waited_for() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        let first = CheckpointStore::open(&dir).unwrap();
+        let letting_go = thread::spawn(move || {
+            thread::sleep(LOCK_PAUSE * 3);
+            drop(first);
+        });
+        assert!(matches!(CheckpointStore::open(&dir), Ok(CheckpointOpen::Ready { .. })));
+        letting_go.join().unwrap();
     }
 }
