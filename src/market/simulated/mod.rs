@@ -103,6 +103,20 @@ impl SimulatedFeed {
         self.open_time = self.open_time.plus(MINUTE);
     }
 
+    /// Lets so many minutes pass of which no candle is kept, then makes one. Paths and dice end where they would have.
+    fn pass(&mut self, minutes: u64) {
+        for _ in 0..minutes {
+            step_all(&mut self.paths, self.open_time);
+            self.open_time = self.open_time.plus(MINUTE);
+        }
+        for pair in &mut self.pairs {
+            pair.pass(minutes);
+        }
+        self.ready.clear();
+        self.history.clear();
+        self.make_minute();
+    }
+
     fn take(&mut self) -> Option<Candle> {
         let candle = self.ready.pop_front()?;
         if self.ready.is_empty() {
@@ -148,6 +162,12 @@ impl Feed for SimulatedFeed {
     }
 
     fn skip_until(&mut self, at: Timestamp) {
+        let due =
+            u64::try_from(at.since(self.open_time).as_millis() / MINUTE.as_millis()).unwrap_or(u64::MAX);
+        // One more than is kept is made: the first candle that is kept opens where that one closed.
+        if let Some(minutes @ 1..) = due.checked_sub(u64::from(WARM_UP_MINUTES) + 1) {
+            self.pass(minutes);
+        }
         let kept = usize::try_from(WARM_UP_MINUTES).unwrap_or(usize::MAX).saturating_mul(self.symbols.len());
         while self.next_at().is_some_and(|next| next <= at) {
             if self.history.len() == kept {

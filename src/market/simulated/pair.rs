@@ -68,6 +68,13 @@ impl Pair {
         }
     }
 
+    /// Leaves out the candles of so many minutes. The first one after them opens at a price long past; drop it.
+    pub(super) fn pass(&mut self, minutes: u64) {
+        const FOR_VOLUME: u64 = 1;
+        let for_prices = if self.noise > 0.0 { STEPS as u64 + 1 } else { 0 };
+        self.dice.pass((for_prices + FOR_VOLUME) * minutes);
+    }
+
     /// Base units traded: more in a wide bar than in a narrow one.
     fn volume(&mut self, range: f64, base_price: f64) -> Decimal {
         let busy = 0.3 + range / 0.001;

@@ -98,13 +98,20 @@ fn adding_a_symbol_changes_no_other_price() {
 #[test]
 fn a_restarted_run_continues_after_its_last_record_with_warm_history() {
     let mut whole = SimulatedFeed::new(7, &symbols());
-    let all = candles(&mut whole, 3 * 3_000);
-    let mut restarted = SimulatedFeed::new(7, &symbols());
-    let resume_at = restarted.start_at().plus(Duration::from_secs(2_000 * 60));
-    restarted.skip_until(resume_at);
-    assert_eq!(restarted.warm_up(), all[3 * 200..3 * 2_000]);
-    assert_eq!(restarted.next_at(), Some(resume_at.plus(MINUTE)));
-    assert_eq!(candles(&mut restarted, 3 * 1_000), all[3 * 2_000..]);
+    let mut all = whole.warm_up();
+    all.extend(candles(&mut whole, 3 * 3_000));
+    for minutes in [0, 1, 1_799, 1_800, 1_801, 1_802, 1_803, 2_000, 2_900] {
+        for seconds_more in [0, 59] {
+            let mut restarted = SimulatedFeed::new(7, &symbols());
+            let resume_at = restarted.start_at().plus(MINUTE * minutes);
+            restarted.skip_until(resume_at.plus(Duration::from_secs(seconds_more)));
+            let minutes = usize::try_from(minutes).unwrap();
+            let (past, coming) = all[3 * minutes..].split_at(3 * 1_800);
+            assert_eq!(restarted.warm_up(), past, "{minutes} minutes");
+            assert_eq!(restarted.next_at(), Some(resume_at.plus(MINUTE)));
+            assert_eq!(candles(&mut restarted, 3 * 100), coming[..3 * 100], "{minutes} minutes");
+        }
+    }
 }
 
 #[test]
