@@ -454,7 +454,6 @@ fn schedule() -> Vec<TaskRow> {
 fn plan() -> PlanView {
     let leg = |number: u16, state: &str, due: Timestamp, reason: Option<&str>| LegView {
         number,
-        of_trade: (number + 1, 6),
         symbol: symbol("BTC/USDT"),
         side: Side::Buy,
         amount: decimal("83.33"),
@@ -477,7 +476,6 @@ fn plan() -> PlanView {
         ],
         done: decimal("166.68"),
         left: decimal("333.32"),
-        legs_per_trade: 6,
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ratatui::text::Line;
 
+use super::app::App;
 use super::facts::Facts;
+use super::keymap::{Binding, Keymap};
 use super::line::LineBuilder;
 use super::panes::degradation;
 use super::text;
@@ -54,18 +56,43 @@ impl Field {
 /// Words worth this much are on every screen.
 const VITAL: u8 = 20;
 
-/// The header for a screen of `width` cells.
-pub fn lines(facts: &Facts, theme: Theme, width: usize) -> [Line<'static>; 2] {
-    if facts.is_stuck() {
-        return [lay(theme, width, stuck_first(facts)), lay(theme, width, stuck_second(facts))];
+/// The keys that the header names, as they are bound.
+struct Keys<'a> {
+    keymap: &'a Keymap,
+    read_only: bool,
+}
+
+impl<'a> Keys<'a> {
+    fn of(app: &'a App) -> Self {
+        Self { keymap: app.keymap(), read_only: app.options().read_only }
     }
-    [lay(theme, width, first(facts)), lay(theme, width, second(facts))]
+
+    /// A key between two texts; nothing where it is not bound.
+    fn said(&self, before: &str, binding: Binding, after: &str) -> String {
+        let key = self.keymap.name_of(binding);
+        if key.is_empty() { key } else { format!("{before}{key}{after}") }
+    }
+
+    /// As [`Self::said`], and nothing where the key does nothing.
+    fn asked(&self, before: &str, binding: Binding, after: &str) -> String {
+        if self.read_only { String::new() } else { self.said(before, binding, after) }
+    }
+}
+
+/// The header for a screen of `width` cells.
+pub fn lines(app: &App, width: usize) -> [Line<'static>; 2] {
+    let (facts, theme, keys) = (app.facts(), app.theme(), Keys::of(app));
+    if facts.is_stuck() {
+        return [lay(theme, width, stuck_first(facts)), lay(theme, width, stuck_second(facts, &keys))];
+    }
+    [lay(theme, width, first(facts, &keys)), lay(theme, width, second(facts, &keys))]
 }
 
 /// The state and the Emergency in one short line, for a screen on which nothing else fits: in the end the state's glyph
 /// alone.
-pub fn smallest(facts: &Facts, theme: Theme, width: usize) -> Line<'static> {
-    let fields = if facts.is_stuck() { stuck_first(facts) } else { first(facts) };
+pub fn smallest(app: &App, width: usize) -> Line<'static> {
+    let (facts, theme) = (app.facts(), app.theme());
+    let fields = if facts.is_stuck() { stuck_first(facts) } else { first(facts, &Keys::of(app)) };
     let vital: Vec<_> = fields.into_iter().filter(Field::is_vital).collect();
     let least: Vec<_> =
         vital.iter().filter_map(|field| Some((field.wordings.last()?.1.clone(), field.role))).collect();
@@ -206,7 +233,9 @@ fn state(facts: &Facts) -> Field {
     Field::new(role, wordings)
 }
 
-fn alarms(facts: &Facts) -> Field {
+fn alarms(facts: &Facts, keys: &Keys<'_>) -> Field {
+    let key = |before: &str| keys.asked(before, Binding::Acknowledge, "");
+    let (press, short) = (key(": press "), key(":"));
     let now = facts.now.operator;
     let alarms = &facts.snapshot.alarms;
     let emergencies = facts.emergencies();
@@ -214,18 +243,19 @@ fn alarms(facts: &Facts) -> Field {
         let count = emergencies.len();
         let age = text::ago(oldest.raised.operator, now);
         let wordings = [
-            (4, format!("!! {count} EMERGENCY unacked {age}: press a")),
-            (5, format!("!! {count} EMERGENCY {age}: a")),
-            (12, format!("!! {count} EMERGENCY:a")),
-            (VITAL, format!("!!{count}:a")),
+            (4, format!("!! {count} EMERGENCY unacked {age}{press}")),
+            (5, format!("!! {count} EMERGENCY {age}{short}")),
+            (12, format!("!! {count} EMERGENCY{short}")),
+            (VITAL, format!("!!{count}{short}")),
         ];
         return Field::new(Role::Emergency, wordings).at_right();
     }
     let newest = alarms.iter().filter(|row| row.unacknowledged).map(|row| row.raised.operator).max();
     if let Some(newest) = newest {
         let unacknowledged = alarms.iter().filter(|row| row.unacknowledged).count();
-        let long = format!("{unacknowledged} unacked {} ago: press a", text::ago(newest, now));
-        return Field::new(Role::Warn, [(4, long), (12, format!("{unacknowledged} unacked:a"))]).at_right();
+        let long = format!("{unacknowledged} unacked {} ago{press}", text::ago(newest, now));
+        return Field::new(Role::Warn, [(4, long), (12, format!("{unacknowledged} unacked{short}"))])
+            .at_right();
     }
     let (long, short) = match alarms.len() {
         0 => ("no alarms".to_owned(), String::new()),
@@ -234,8 +264,8 @@ fn alarms(facts: &Facts) -> Field {
     Field::new(Role::Dim, [(2, long), (6, short)]).at_right()
 }
 
-fn first(facts: &Facts) -> Vec<Field> {
-    vec![state(facts), level(facts), place(facts), alarms(facts), clock(facts)]
+fn first(facts: &Facts, keys: &Keys<'_>) -> Vec<Field> {
+    vec![state(facts), level(facts), place(facts), alarms(facts, keys), clock(facts)]
 }
 
 /// Whether entries may go out: what the core's list says, and the gate where it is stricter.
@@ -324,7 +354,7 @@ fn observed(facts: &Facts) -> Field {
     )
 }
 
-fn second(facts: &Facts) -> Vec<Field> {
+fn second(facts: &Facts, keys: &Keys<'_>) -> Vec<Field> {
     match facts.state() {
         TradingState::Running | TradingState::Paused => {
             let exits = Field::new(Role::Good, [(4, "EXITS ON".to_owned()), (9, String::new())]);
@@ -339,7 +369,8 @@ fn second(facts: &Facts) -> Vec<Field> {
             };
             let short = "ENTRIES BLOCKED: halted".to_owned();
             let blocked = Field::new(Role::Warn, [(5, long), (VITAL, short)]);
-            let release = Field::new(Role::Key, [(3, "r release".to_owned()), (9, String::new())]);
+            let release = keys.asked("", Binding::Resume, " release");
+            let release = Field::new(Role::Key, [(3, release), (9, String::new())]);
             vec![blocked, observed(facts), release, ages(facts)]
         }
     }
@@ -379,21 +410,25 @@ fn stuck_alarms(facts: &Facts) -> Field {
     Field::new(Role::Emergency, wordings).at_right()
 }
 
-fn stuck_second(facts: &Facts) -> Vec<Field> {
+fn stuck_second(facts: &Facts, keys: &Keys<'_>) -> Vec<Field> {
     let stops = facts.snapshot.control.stops;
     let blocked = match (facts.has_ended, facts.state()) {
-        (true, _) => "ENTRIES BLOCKED: core ended",
-        (false, TradingState::Running) => "ENTRIES NOT BLOCKED: pause now (p)",
-        (false, TradingState::Paused | TradingState::Halted) => "ENTRIES BLOCKED: core stuck",
+        (true, _) => "ENTRIES BLOCKED: core ended".to_owned(),
+        (false, TradingState::Running) => {
+            format!("ENTRIES NOT BLOCKED: pause now{}", keys.said(" (", Binding::Pause, ")"))
+        }
+        (false, TradingState::Paused | TradingState::Halted) => "ENTRIES BLOCKED: core stuck".to_owned(),
     };
     let (long, short) = if facts.has_ended {
-        ("q quits, then start again", "q quits")
+        let quit = |after| keys.said("", Binding::Quit, after);
+        (quit(" quits, then start again"), quit(" quits"))
     } else {
-        ("Ctrl-X halts without the core", "Ctrl-X halts")
+        let halt = |after| keys.said("", Binding::HaltAnywhere, after);
+        (halt(" halts without the core"), halt(" halts"))
     };
-    let halts = [(3, long.to_owned()), (5, short.to_owned()), (9, String::new())];
+    let halts = [(3, long), (5, short), (9, String::new())];
     vec![
-        Field::new(Role::Warn, [(VITAL, blocked.to_owned())]),
+        Field::new(Role::Warn, [(VITAL, blocked)]),
         Field::new(Role::Warn, [(6, format!("EXITS AT VENUE ONLY ({stops})")), (9, String::new())]),
         Field::new(Role::Key, halts).at_right(),
         ages(facts),

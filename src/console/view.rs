@@ -32,7 +32,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
 fn tiny(frame: &mut Frame<'_>, app: &App) {
     let (facts, theme, area) = (app.facts(), app.theme(), frame.area());
     let width = usize::from(area.width);
-    let [_, second] = header::lines(facts, theme, width);
+    let [_, second] = header::lines(app, width);
     let unacknowledged = facts.snapshot.alarms.iter().filter(|row| row.unacknowledged).count();
     let size = format!("{}x{}: 60x16 needed", area.width, area.height);
     let keys = app.keymap();
@@ -42,7 +42,7 @@ fn tiny(frame: &mut Frame<'_>, app: &App) {
         keys.name_of(super::keymap::Binding::Pause)
     );
     let lines = vec![
-        header::smallest(facts, theme, width),
+        header::smallest(app, width),
         Line::styled(format!("{} unacked", text::counted(unacknowledged, "alarm")), theme.style(Role::Warn)),
         Line::styled(size, theme.style(Role::Dim)),
         Line::styled(halt, theme.style(Role::Key)),
@@ -54,7 +54,7 @@ fn tiny(frame: &mut Frame<'_>, app: &App) {
 fn full(frame: &mut Frame<'_>, app: &App, mode: Mode) {
     let area = frame.area();
     let width = usize::from(area.width);
-    let [first, second] = header::lines(app.facts(), app.theme(), width);
+    let [first, second] = header::lines(app, width);
     frame.render_widget(Paragraph::new(vec![first, second]), Rect { height: layout::HEADER_ROWS, ..area });
     let body = Rect {
         y: area.y + layout::HEADER_ROWS,

@@ -233,12 +233,12 @@ impl Coordinator {
         self.raise_while(cx, failing, key, "several failures in a row", task);
     }
 
-    /// The operator wants a run now.
     /// What decides which tasks may run now.
     pub(super) fn conditions(&self) -> Conditions {
         Conditions { level: self.live.level, state: self.durable.control.state }
     }
 
+    /// The operator wants a run now.
     pub(super) fn run_task_now(
         &mut self,
         task: TaskName,

@@ -8,6 +8,7 @@ use crate::console::theme::Role;
 use crate::coordinator::snapshot::{LegView, PlanView};
 use crate::domain::days_hms;
 
+/// `p1/2`: the name of the leg in commands, alarms and journal.
 fn leg_id(plan: &PlanView, leg: &LegView) -> String {
     format!("{}/{}", plan.id, leg.number)
 }
@@ -32,10 +33,10 @@ const CURRENCY_CELLS: usize = 4;
 /// Cells of a countdown; a longer reason may be cut.
 const WHEN_CELLS: usize = 11;
 
-fn line(cx: &Cx<'_>, leg: &LegView, width: usize) -> crate::console::line::LineBuilder {
+fn line(cx: &Cx<'_>, plan: &PlanView, leg: &LegView, width: usize) -> crate::console::line::LineBuilder {
     let (when, role) = when(cx, leg);
     let currency = &cx.facts.snapshot.portfolio.currency;
-    let (amount, place) = (text::amount(leg.amount), format!("{}/{}", leg.of_trade.0, leg.of_trade.1));
+    let (amount, name) = (text::amount(leg.amount), leg_id(plan, leg));
     let line = cx
         .line()
         .left(leg.symbol.as_str(), 9, Role::Plain)
@@ -44,13 +45,13 @@ fn line(cx: &Cx<'_>, leg: &LegView, width: usize) -> crate::console::line::LineB
         .gap(1)
         .right(&amount, text::width(&amount).max(7), Role::Plain);
     // Until when is worth more than the currency, which is everywhere the same.
-    let spare = width.saturating_sub(line.used() + text::width(&place) + 2);
+    let spare = width.saturating_sub(line.used() + text::width(&name) + 2);
     let line = if spare >= CURRENCY_CELLS + 1 + text::width(&when).min(WHEN_CELLS) {
         line.gap(1).left(currency.as_str(), CURRENCY_CELLS, Role::Dim)
     } else {
         line
     };
-    line.gap(1).text(place, Role::Dim).gap(1).rest(when, width, role)
+    line.gap(1).text(name, Role::Plain).gap(1).rest(when, width, role)
 }
 
 /// Title and rows: legs that need a hand, then those to come by their time, then the totals.
@@ -70,7 +71,7 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     let mut rows: Vec<_> = shown
         .into_iter()
         .enumerate()
-        .map(|(at, (plan, leg))| cx.row(at, leg_id(plan, leg), || line(cx, leg, width)))
+        .map(|(at, (plan, leg))| cx.row(at, leg_id(plan, leg), || line(cx, plan, leg, width)))
         .collect();
     if cx.form == Form::Column {
         rows.extend(plans.iter().map(|plan| Row::below(cx.note(totals(plan)))));
@@ -92,11 +93,7 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![cx.line().text(head, Role::Title).build(), cx.note(totals(plan)).build()];
     lines.extend(plan.legs.iter().map(|leg| {
         let mark = if leg_id(plan, leg) == id.0 { ">" } else { " " };
-        cx.line()
-            .left(mark, 2, Role::Key)
-            .left(leg_id(plan, leg), 7, Role::Dim)
-            .then(line(cx, leg, width.saturating_sub(9)))
-            .build()
+        cx.line().left(mark, 2, Role::Key).then(line(cx, plan, leg, width.saturating_sub(2))).build()
     }));
     lines
 }

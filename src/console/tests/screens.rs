@@ -9,7 +9,9 @@ use ratatui::style::{Color, Modifier};
 use ratatui::text::Line;
 use rstest::rstest;
 
+use crate::config::Config;
 use crate::console::app::{Action, App};
+use crate::console::keymap::Keymap;
 use crate::console::panes::{self, Form, PaneId};
 use crate::console::{Options, fixture, layout, view};
 use crate::coordinator::snapshot::{ControlView, Snapshot};
@@ -109,6 +111,25 @@ fn the_header_has_four_forms() {
     let all = [&running, &fixture::app(), &halted, &stuck()];
     let texts: Vec<_> = [120, 80, 60].iter().flat_map(|width| all.map(|app| header(app, *width))).collect();
     insta::assert_snapshot!("headers", texts.join("\n\n"));
+}
+
+#[test]
+fn the_header_names_keys_as_they_are_bound_and_none_that_does_nothing() {
+    let mut config = Config::defaults().unwrap();
+    config.console.keys.insert("acknowledge".to_owned(), vec!["A".to_owned()]);
+    config.console.keys.insert("resume".to_owned(), vec!["R".to_owned()]);
+    let keymap = Keymap::new(&config.console).unwrap();
+    let snapshot = with_control(fixture::halted_control());
+    let snapshot = Snapshot { alarms: fixture::snapshot().alarms, ..snapshot };
+    let facts = fixture::facts(snapshot);
+    let header = |options| {
+        let app = App::new(facts.clone(), options, keymap.clone(), &config);
+        fixture::screen(&app, 140, 24).lines().take(2).collect::<String>()
+    };
+    let bound = header(Options::default());
+    assert!(bound.contains("press A") && bound.contains("R release"), "{bound}");
+    let read_only = header(Options { read_only: true, ..Options::default() });
+    assert!(!read_only.contains("press") && !read_only.contains("release"), "{read_only}");
 }
 
 #[test]

@@ -17,8 +17,6 @@ pub struct PlanView {
     pub done: Decimal,
     /// Sum of the amounts still to come.
     pub left: Decimal,
-    /// Legs per trade in the plan (`3/6`).
-    pub legs_per_trade: u16,
 }
 
 /// One leg.
@@ -26,8 +24,6 @@ pub struct PlanView {
 pub struct LegView {
     /// Number within the plan, from 0.
     pub number: u16,
-    /// Number within its trade, from 1, and how many there are.
-    pub of_trade: (u16, u16),
     /// What.
     pub symbol: Symbol,
     /// Which way.
