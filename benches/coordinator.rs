@@ -21,7 +21,7 @@ use andon::coordinator::conflict::{AlertsInForce, detect};
 use andon::coordinator::consensus::{Freshness, Voices, Word};
 use andon::coordinator::durable::Durable;
 use andon::coordinator::effect::{Effect, Effects};
-use andon::coordinator::input::{Confirmation, Input, Started};
+use andon::coordinator::input::{Confirmation, Input, OldRecords, Started};
 use andon::coordinator::task::{RebalanceProposal, TaskInput, TaskOutput, TaskRun};
 use andon::coordinator::{Coordinator, Setup};
 use andon::domain::{
@@ -187,6 +187,7 @@ impl Desk {
             config_fingerprint: String::new(),
             latched: None,
             journal_fault: None,
+            old_records: OldRecords::Sound,
             begins_segment: false,
             noted: Vec::new(),
             notes_fault: None,

@@ -313,6 +313,97 @@ fn records_after_the_checkpoint_are_kept_when_damage_lies_before_it() {
     assert_eq!(seqs(&recovered.records), [24, 25]);
 }
 
+// What a start does not read -----------------------------------------------------------------------------------------
+
+/// Three segments, of which a start with this checkpoint reads the last only.
+fn with_old_records() -> Fixture {
+    let fixture = Fixture::with_journal(25, 10);
+    fixture.recover().store.write(&checkpoint(fixture.anchor_at(23))).unwrap();
+    fixture
+}
+
+/// What a verification beside the run finds in the segments that a start did not read.
+fn verdict_on_unread(fixture: &Fixture) -> Verdict {
+    let recovered = fixture.recover();
+    assert!(recovered.troubles.is_empty(), "a start does not read so far back: {:?}", recovered.troubles);
+    recovered.unread.unwrap().verify(&AtomicBool::new(false)).unwrap().unwrap().verdict
+}
+
+#[test]
+fn what_a_start_did_not_read_is_verified_up_to_what_it_read() {
+    let fixture = with_old_records();
+    let unread = fixture.recover().unread.unwrap();
+    // Later segments are not its business, however they are written to meanwhile.
+    std::fs::write(fixture.segment(4), "torn").unwrap();
+    let report = unread.verify(&AtomicBool::new(false)).unwrap().unwrap();
+    assert_eq!((report.records, report.head, report.verdict), (20, fixture.anchor_at(20), Verdict::Sound));
+}
+
+#[test]
+fn a_start_that_read_everything_leaves_nothing_to_verify() {
+    assert_eq!(Fixture::new().recover().unread, None);
+    let without_checkpoint = Fixture::with_journal(25, 10);
+    assert_eq!(without_checkpoint.recover().unread, None);
+    let one_segment = Fixture::with_journal(9, 10);
+    one_segment.recover().store.write(&checkpoint(one_segment.anchor_at(5))).unwrap();
+    assert_eq!(one_segment.recover().unread, None);
+}
+
+#[test]
+fn a_bit_flipped_in_any_old_record_is_found_under_its_number() {
+    for seq in 1..=20 {
+        let fixture = with_old_records();
+        let mut segments = read_lines(&fixture, 3);
+        let (segment, line) = ((seq - 1) / 10, (seq - 1) % 10);
+        segments[segment][line][100] ^= 1;
+        write_lines(&fixture, &segments);
+        let bad = Verdict::Damaged { seq: Seq(seq as u64), why: Fault::HashMismatch };
+        assert_eq!(verdict_on_unread(&fixture), bad);
+    }
+}
+
+#[test]
+fn old_records_that_are_missing_or_made_anew_are_found() {
+    let cut = with_old_records();
+    let end = cut.anchor_at(20);
+    let mut segments = read_lines(&cut, 3);
+    segments[1].truncate(7);
+    write_lines(&cut, &segments);
+    assert_eq!(verdict_on_unread(&cut), Verdict::Shortened { anchor: end });
+
+    let torn = with_old_records();
+    let mut segments = read_lines(&torn, 3);
+    segments[1][9].truncate(50);
+    write_lines(&torn, &segments);
+    assert_eq!(verdict_on_unread(&torn), Verdict::Damaged { seq: Seq(20), why: Fault::CutOff });
+
+    let gone = with_old_records();
+    std::fs::remove_file(gone.segment(1)).unwrap();
+    assert_eq!(verdict_on_unread(&gone), Verdict::Damaged { seq: Seq(1), why: Fault::SegmentMissing(1) });
+
+    // A whole chain with another word in it: only what the start has read tells it from the true one.
+    let anew = with_old_records();
+    let other = Fixture::new();
+    let mut writer = other.writer(Resume::FRESH);
+    for seq in 1..=20 {
+        let kind = RecordKind::Note { text: SafeText::ours(format!("other {seq}")) };
+        writer.append(&Record { kind, ..record(seq) }, seq % 10 == 1).unwrap();
+    }
+    writer.commit().unwrap();
+    for segment in 1..=2 {
+        std::fs::copy(other.segment(segment), anew.segment(segment)).unwrap();
+    }
+    assert_eq!(verdict_on_unread(&anew), Verdict::Damaged { seq: Seq(20), why: Fault::NotAsAnchored });
+}
+
+#[test]
+fn a_verification_that_is_stopped_says_nothing() {
+    let fixture = with_old_records();
+    let unread = fixture.recover().unread.unwrap();
+    std::fs::write(fixture.segment(1), "damaged\n").unwrap();
+    assert_eq!(unread.verify(&AtomicBool::new(true)).unwrap(), None);
+}
+
 // The writer's thread ------------------------------------------------------------------------------------------------
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

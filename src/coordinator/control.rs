@@ -238,7 +238,7 @@ impl Coordinator {
             .collect()
     }
 
-    fn release_checks(&self, now: Now) -> Vec<Check> {
+    pub(super) fn release_checks(&self, now: Now) -> Vec<Check> {
         let check =
             |what: &str, problem: Option<String>| Check { what: what.to_owned(), problem, advisory: false };
         let unacknowledged = self.durable.alarms.unacknowledged_emergencies().count();
@@ -273,6 +273,10 @@ impl Coordinator {
                 "feed fresh",
                 (!stale.is_empty() && !self.live.feed_ended).then(|| format!("{} stale", stale.join(", "))),
             ),
+            Check {
+                advisory: true,
+                ..check("older records verified", self.live.health.old_records.problem())
+            },
             Check {
                 advisory: true,
                 ..check("breakers armed", named(tripped).map(|names| format!("tripped: {names}")))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::degradation::{Component, DegradationEvent};
-use super::input::{BusLosses, Probe};
+use super::input::{BusLosses, OldRecords, Probe};
 use super::snapshot::{HealthRow, HealthStatus};
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
@@ -27,6 +27,8 @@ pub(super) struct HealthState {
     pub store_failed: Option<SafeText>,
     /// Nothing that happens now is in the journal.
     pub not_durable: bool,
+    /// What is known of the records before those that the start has read.
+    pub old_records: OldRecords,
     /// What the bus had lost at the last check.
     pub bus: BusLosses,
     /// Result of the last check.
@@ -44,6 +46,14 @@ impl HealthState {
     /// What is wrong with the journal on the disk.
     pub fn journal_problem(&self) -> Option<&SafeText> {
         self.probe.as_ref().and_then(|probe| probe.journal.as_ref().err())
+    }
+
+    /// What is wrong with records that the start did not read.
+    const fn old_records_problem(&self) -> Option<&SafeText> {
+        match &self.old_records {
+            OldRecords::Damaged(fault) => Some(fault),
+            OldRecords::Sound | OldRecords::BeingVerified | OldRecords::NotVerified => None,
+        }
     }
 
     /// What keeps the store from being trusted.
@@ -230,12 +240,12 @@ impl Coordinator {
         }
     }
 
-    /// Whether the journal was whole at the start, can be written now, and still holds its last durable record as it
+    /// Whether the journal was whole at the start and before, can be written now, and still holds its last durable record as it
     /// was written; how far it is.
     fn check_journal(&self) -> Finding {
         let health = &self.live.health;
         let fault = self.live.journal_fault.as_ref().or(health.store_failed.as_ref());
-        let fault = fault.or(health.journal_problem());
+        let fault = fault.or(health.journal_problem()).or(health.old_records_problem());
         match fault {
             Some(fault) => Finding::new("journal", HealthStatus::Failed, fault.to_string()),
             None => Finding::new("journal", HealthStatus::Ok, self.durable.seq.to_string()),

@@ -127,6 +127,11 @@ pub enum Input {
         /// Everything so far is durable and the reserve is filled, or what is in the way.
         result: Result<(), SafeText>,
     },
+    /// The verification of the records that the start did not read has ended: what is wrong with them.
+    OldRecordsVerified {
+        /// The first bad record, or why they cannot be read.
+        result: Result<(), SafeText>,
+    },
     /// The venue has an order of which the journal may know nothing.
     OrderFound(Box<Order>),
     /// Result of the runtime's own checks (disk, clock, mailboxes).
@@ -157,6 +162,32 @@ pub enum Input {
     },
 }
 
+/// What is known of the records that a start need not read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OldRecords {
+    /// They are as they were written, or there are none.
+    #[default]
+    Sound,
+    /// They are being read.
+    BeingVerified,
+    /// Nobody reads them in this run.
+    NotVerified,
+    /// They are not as they were written: what was found.
+    Damaged(SafeText),
+}
+
+impl OldRecords {
+    /// What a release should know of them.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Sound => None,
+            Self::BeingVerified => Some("still being read".to_owned()),
+            Self::NotVerified => Some("not read in this run; see andon audit verify".to_owned()),
+            Self::Damaged(fault) => Some(fault.to_string()),
+        }
+    }
+}
+
 /// What the runtime found when it started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
@@ -170,6 +201,8 @@ pub struct Started {
     pub latched: Option<SafeText>,
     /// The journal lost records or is damaged: what was found.
     pub journal_fault: Option<SafeText>,
+    /// What is known of the records before those that were read.
+    pub old_records: OldRecords,
     /// The journal goes on in a new segment, which begins with the whole state.
     pub begins_segment: bool,
     /// Orders that went out while the journal could not be written, as they stand beside the latch.

@@ -180,6 +180,7 @@ impl Coordinator {
             Input::StoreFailed { error } => self.store_failed(cx, &error),
             Input::StoreOnReserve { error } => self.store_on_reserve(cx, &error),
             Input::StoreReopened { command, result } => self.store_reopened(cx, command, result),
+            Input::OldRecordsVerified { result } => self.old_records_verified(cx, result),
             Input::OrderFound(order) => self.order_found(cx, &order),
             Input::Probe(probe) => self.probed(cx, probe),
             Input::MailboxClosed { subscriber, topic, depth } => {

@@ -42,7 +42,13 @@ impl Coordinator {
             Command::Release { reason } => {
                 self.release_hindrance(reason, now).map_or(Ok(()), Err)?;
                 let reasons = self.durable.control.halt_reasons.iter().map(|halt| halt.reason.as_str());
-                Ok(format!("HALTED becomes PAUSED; it was halted because: {}", listed(reasons)))
+                let noted = self.release_checks(now).into_iter().filter(|check| check.advisory);
+                let noted: Vec<_> = noted
+                    .filter_map(|check| check.problem.map(|problem| format!("{}: {problem}", check.what)))
+                    .collect();
+                let noted =
+                    if noted.is_empty() { String::new() } else { format!("; note: {}", noted.join("; ")) };
+                Ok(format!("HALTED becomes PAUSED; it was halted because: {}{noted}", listed(reasons)))
             }
             Command::Flatten { symbol, all } => {
                 let sales = self.flatten_sales(symbol.as_ref(), *all)?;

@@ -23,6 +23,7 @@ impl Coordinator {
         self.live.config_changed =
             !first_run && self.durable.config_fingerprint != started.config_fingerprint;
         self.live.journal_fault.clone_from(&started.journal_fault);
+        self.live.health.old_records.clone_from(&started.old_records);
         if self.durable.seq.0 == 0 || started.begins_segment {
             self.record_state(cx);
         }

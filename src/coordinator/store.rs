@@ -2,7 +2,7 @@
 //! back: a new segment, then a release. What went out in between is adopted.
 
 use super::effect::Effect;
-use super::input::{Probe, Started};
+use super::input::{OldRecords, Probe, Started};
 use super::record::RecordKind;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
@@ -122,6 +122,24 @@ impl Coordinator {
                 false
             }
         }
+    }
+
+    /// Records that the start did not read have been read since. Damage halts as it would have done at the start.
+    pub(super) fn old_records_verified(&mut self, cx: &mut Cx<'_>, result: Result<(), SafeText>) {
+        self.live.dirty.control = true;
+        self.live.revision += 1;
+        let Err(fault) = result else {
+            self.live.health.old_records = OldRecords::Sound;
+            return;
+        };
+        self.live.health.old_records = OldRecords::Damaged(fault.clone());
+        self.halt(
+            cx,
+            Actor::Runtime,
+            SafeText::ours(format!("old records of the journal were changed: {fault}")),
+        );
+        let key = AlarmKey::about(AlarmSource::JournalFault, Subject::Component("old records".to_owned()));
+        self.raise(cx, key, "not what was written", fault);
     }
 
     /// What the runtime measured; a journal that is not as it was written halts at once.

@@ -13,6 +13,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use super::accidents::{self, Step};
 use super::clock::{self, LiveClock};
 use super::handle::{Handle, Request};
+use super::old_records::Verification;
 use super::outbox::{Outbox, Ready};
 use super::panics;
 use super::script::Script;
@@ -114,6 +115,8 @@ pub struct LiveDriver {
     probed_at: Timestamp,
     lagged: bool,
     began_at: Timestamp,
+    /// Records that the start did not read; verified while it runs.
+    old_records: Option<Verification>,
 }
 
 /// What a driver is started with, and what it is steered by.
@@ -144,6 +147,7 @@ impl LiveDriver {
             checkpoints,
             script,
             started,
+            unread,
             begins_at,
             dir,
             lock,
@@ -196,6 +200,7 @@ impl LiveDriver {
             probed_at: Timestamp::EPOCH,
             lagged: false,
             began_at: begins_at,
+            old_records: unread.map(Verification::new),
         };
         driver.input(Input::Started(Box::new(started)));
         driver.show();
@@ -214,6 +219,7 @@ impl LiveDriver {
     ) -> Result<Summary, LiveError> {
         let wall = clock::monotonic();
         self.keep_bus_clean();
+        self.verify_old_records();
         let end = run_for.map(|span| self.began_at.plus(span));
         let reason = loop {
             if let Some(reason) = stop.borrow_and_update().clone() {
@@ -598,6 +604,18 @@ impl LiveDriver {
         self.supervise("bus clean-up", cleaning);
     }
 
+    fn verify_old_records(&self) {
+        let Some(verification) = &self.old_records else { return };
+        let (read, inputs) = (verification.begin(), self.inputs_in.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            if let Some(result) = read() {
+                // Only a process that ends does not listen.
+                drop(inputs.send(Input::OldRecordsVerified { result }));
+            }
+        });
+        self.supervise("verification of old records", reading);
+    }
+
     fn supervise(&self, what: &'static str, task: JoinHandle<()>) {
         tokio::spawn(panics::supervise(what, task, self.world.gate.clone(), self.inputs_in.clone()));
     }
@@ -678,6 +696,7 @@ impl LiveDriver {
             task.abort();
         }
         self.model_calls.abort_all();
+        self.old_records = None;
         self.input(Input::Stop { reason });
         let bytes = self.state_bytes();
         let ended_at = self.clock.now().market;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod front;
 pub mod handle;
 mod live_driver;
+mod old_records;
 pub mod operator;
 pub mod options;
 mod outbox;

@@ -17,7 +17,7 @@ use crate::alarm::{Catalogue, CatalogueError};
 use crate::bus::MessageBus;
 use crate::config::{Config, Restart};
 use crate::coordinator::durable::Durable;
-use crate::coordinator::input::Started;
+use crate::coordinator::input::{OldRecords, Started};
 use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
 use crate::domain::{InstallId, Now, Order, SafeText, Symbol, Timestamp, TradingState};
@@ -26,7 +26,7 @@ use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
 use crate::store::{
     Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
-    LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Writer, recover,
+    LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread, Writer, recover,
 };
 use crate::venue::{LogError, PaperTerms, PaperVenue};
 
@@ -136,6 +136,8 @@ pub struct Assembly {
     pub script: Option<Script>,
     /// The first input.
     pub started: Started,
+    /// Records that were not needed, to be verified while it runs.
+    pub unread: Option<Unread>,
     /// Market time at which it goes on.
     pub begins_at: Timestamp,
     /// The data directory.
@@ -223,6 +225,11 @@ impl Assembly {
             noted,
             notes_fault,
             journal_fault: faults.journal,
+            old_records: match &recovered.unread {
+                None => OldRecords::Sound,
+                Some(_) if is_virtual => OldRecords::NotVerified,
+                Some(_) => OldRecords::BeingVerified,
+            },
             torn: faults.torn,
             checkpoint_rebuilt: faults.checkpoint,
             keep_running,
@@ -253,8 +260,8 @@ impl Assembly {
             world.history(candle);
             core.history(candle);
         }
-        let checkpoints = Arc::new(recovered.store);
-        Ok(Self { core, world, feed, journal, checkpoints, script, started, begins_at, dir, lock })
+        let (checkpoints, unread) = (Arc::new(recovered.store), recovered.unread);
+        Ok(Self { core, world, feed, journal, checkpoints, script, started, unread, begins_at, dir, lock })
     }
 }
 

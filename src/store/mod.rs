@@ -47,4 +47,4 @@ pub use lock::{Holder, InstanceLock, LockError};
 pub use model_texts::{ModelText, keep_model_texts};
 pub use order_notes::{Noted, OrderNotes};
 pub use recovery::{RecoverError, Recovered, Trouble, recover};
-pub use verify::{Scope, Verdict, VerifyReport, still_holds, verify};
+pub use verify::{Scope, Unread, Verdict, VerifyReport, still_holds, verify};

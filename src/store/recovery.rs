@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointOpen, CheckpointStore};
 use super::data_dir::DataDir;
 use super::journal::{self, Anchor, Fault, ReadError, Reader, Resume, SegmentNo, Torn};
-use super::verify::{self, Verdict, VerifyReport};
+use super::verify::{self, Unread, Verdict, VerifyReport};
 use crate::coordinator::record::Record;
 use crate::domain::Seq;
 
@@ -95,6 +95,8 @@ pub struct Recovered {
     pub resume: Resume,
     /// A torn last line that was set aside, and where it is: to be recorded.
     pub torn: Option<(Torn, PathBuf)>,
+    /// Older segments, which were not needed: damage there is not among the troubles.
+    pub unread: Option<Unread>,
     /// What is wrong. The start is halted if any of it [`Trouble::halts`].
     pub troubles: Vec<Trouble>,
     /// The store of checkpoints, open.
@@ -171,6 +173,7 @@ pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
         records,
         resume,
         torn,
+        unread: ending.unread,
         troubles,
         store,
     })

@@ -2,7 +2,8 @@
 //! reads, and may run beside a writer's instance.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::journal::{self, Anchor, Fault, Line, Progress, ReadError, Reader, SegmentNo, Torn};
 use crate::domain::Seq;
@@ -112,8 +113,54 @@ pub fn still_holds(journal: &Path, progress: &Progress) -> Result<(), String> {
     }
 }
 
+/// The sealed segments that a start did not read. What it did read vouches for them: its first record names the hash of
+/// their last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    journal: PathBuf,
+    /// The first segment that was read.
+    end: SegmentNo,
+    /// The last record before it.
+    last: Anchor,
+}
+
+impl Unread {
+    /// Verifies them, beside a writer of later segments. None if `stop` was set before it came to an end.
+    ///
+    /// # Errors
+    /// Only [`ReadError::Io`]: what is found wrong is in the report.
+    pub fn verify(&self, stop: &AtomicBool) -> Result<Option<VerifyReport>, ReadError> {
+        let mut reader = Reader::before(&self.journal, self.end)?;
+        let mut records = 0;
+        let end = loop {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            match reader.next_line() {
+                Ok(Some(_)) => records += 1,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        let (head, last) = (reader.head(), self.last);
+        let verdict = match end {
+            Ok(()) if head == last => Verdict::Sound,
+            Ok(()) if head.seq < last.seq => Verdict::Shortened { anchor: last },
+            Ok(()) => Verdict::Damaged { seq: last.seq, why: Fault::NotAsAnchored },
+            // More was written after it.
+            Err(ReadError::Torn(torn)) => Verdict::Damaged { seq: torn.after.seq.next(), why: Fault::CutOff },
+            Err(ReadError::Damaged { seq, why }) => Verdict::Damaged { seq, why },
+            Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
+        };
+        let anchored = if verdict == Verdict::Sound { last.seq } else { Seq(0) };
+        Ok(Some(VerifyReport { records, head, anchored, verdict }))
+    }
+}
+
 /// What a walk leaves for whoever goes on writing.
 pub(super) struct Ending {
+    /// What stands in the segments before `from`.
+    pub unread: Option<Unread>,
     /// The last segment with a good line, and the length of the good lines in it.
     pub place: (SegmentNo, u64),
     /// The highest record known, good or not.
@@ -181,7 +228,9 @@ pub(super) fn walk(
     }
     let after = if matches!(verdict, Verdict::Damaged { .. }) { reader.highest_readable()? } else { None };
     let highest = [Some(head), highest_anchor, after].into_iter().flatten().max_by_key(|anchor| anchor.seq);
-    let ending = Ending { place, highest: highest.unwrap_or(head) };
+    let unread = from.filter(|&end| end > 1).zip(reader.before_first());
+    let unread = unread.map(|(end, last)| Unread { journal: journal.to_owned(), end, last });
+    let ending = Ending { unread, place, highest: highest.unwrap_or(head) };
     Ok((VerifyReport { records, head, anchored, verdict }, ending))
 }
 

@@ -6,6 +6,7 @@ mod continued;
 mod full_disk;
 mod live;
 mod models;
+mod old_records;
 mod place;
 mod refusals;
 mod replay;

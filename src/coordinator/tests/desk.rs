@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::super::conflict::Question;
 use super::super::durable::Durable;
 use super::super::effect::{Effect, Effects};
-use super::super::input::{BusLosses, Confirmation, Input, Probe, Started};
+use super::super::input::{BusLosses, Confirmation, Input, OldRecords, Probe, Started};
 use super::super::record::{Record, RecordKind};
 use super::super::snapshot::Snapshot;
 use super::super::task::{RebalanceProposal, RebalanceTrade, TaskInput, TaskOutput, TaskRun};
@@ -53,6 +53,7 @@ pub(super) fn started(run: u16) -> Started {
         config_fingerprint: "same".to_owned(),
         latched: None,
         journal_fault: None,
+        old_records: OldRecords::Sound,
         begins_segment: false,
         noted: Vec::new(),
         notes_fault: None,

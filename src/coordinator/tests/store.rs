@@ -1,6 +1,7 @@
 //! A journal that cannot be written, the way back, and what went out in between.
 
 use super::*;
+use crate::coordinator::input::OldRecords;
 use crate::coordinator::record::RecordKind;
 use crate::domain::{Order, OrderStatus};
 
@@ -163,4 +164,64 @@ fn a_journal_that_was_changed_under_the_run_halts_and_fails_its_row() {
     desk.acknowledge();
     assert!(!desk.say("release hope").is_done());
     assert_eq!(desk.core.durable().control.halt_reasons.len(), 1, "halted once, not at every look");
+}
+
+const FIRST_BAD: &str = "first bad record #7: the record does not match its hash";
+
+/// What a release would be told of the records that the start did not read.
+fn note_on_old_records(desk: &mut Desk) -> Option<String> {
+    let control = std::sync::Arc::clone(&desk.snapshot().control);
+    let checks = &control.release.as_ref().expect("it is HALTED").checks;
+    let check = checks.iter().find(|check| check.what == "older records verified").unwrap();
+    assert!(check.advisory);
+    check.problem.clone()
+}
+
+#[test]
+fn a_release_is_told_of_old_records_that_are_not_verified_and_need_not_wait() {
+    let mut desk = Desk::new();
+    desk.restart(true, |started| started.old_records = OldRecords::BeingVerified);
+    desk.candles();
+    desk.say("halt");
+    assert_eq!(note_on_old_records(&mut desk).as_deref(), Some("still being read"));
+    let preview = desk.say_unconfirmed("release looked at");
+    let CommandOutcome::Preview { would, .. } = &preview else { panic!("{preview:?}") };
+    assert!(would.as_str().contains("note: older records verified: still being read"), "{would}");
+
+    desk.tell(Input::OldRecordsVerified { result: Ok(()) });
+    assert_eq!(note_on_old_records(&mut desk), None);
+    assert_eq!(desk.core.durable().control.halt_reasons.len(), 1, "nothing wrong, nothing said");
+    assert!(desk.say("release looked at").is_done());
+}
+
+#[test]
+fn damaged_old_records_halt_by_name_and_can_be_released_until_the_next_start() {
+    let mut desk = Desk::new();
+    desk.restart(true, |started| {
+        started.keep_running = true;
+        started.old_records = OldRecords::BeingVerified;
+    });
+    assert_eq!(desk.state(), TradingState::Running);
+
+    desk.tell(Input::OldRecordsVerified { result: Err(SafeText::ours(FIRST_BAD)) });
+
+    assert_eq!((desk.state(), desk.gate.state()), (TradingState::Halted, TradingState::Halted));
+    assert!(desk.latch.is_some());
+    assert!(desk.core.durable().control.halt_reasons[0].reason.as_str().contains("#7"));
+    let key = AlarmKey::about(AlarmSource::JournalFault, Subject::Component("old records".to_owned()));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    assert_eq!(note_on_old_records(&mut desk).as_deref(), Some(FIRST_BAD));
+    desk.pass(secs(120));
+    let rows = std::sync::Arc::clone(&desk.snapshot().health);
+    let row = rows.iter().find(|row| row.what.as_str() == "journal").unwrap();
+    assert!(row.detail.as_str().contains("#7"), "{row:?}");
+
+    desk.acknowledge();
+    desk.candles();
+    assert!(desk.say("release the copy of last night has it").is_done());
+    desk.restart(true, |started| started.old_records = OldRecords::BeingVerified);
+    assert_eq!(desk.state(), TradingState::Paused);
+    desk.tell(Input::OldRecordsVerified { result: Err(SafeText::ours(FIRST_BAD)) });
+    assert_eq!(desk.state(), TradingState::Halted);
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged, "a new occurrence");
 }

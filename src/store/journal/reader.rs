@@ -77,6 +77,8 @@ pub struct Reader {
     at: usize,
     /// The last good line; none before the first one of a reader that begins in the middle.
     head: Option<Anchor>,
+    /// The line before the first, as the first names it.
+    before: Option<Anchor>,
     ended: bool,
 }
 
@@ -97,6 +99,16 @@ impl Reader {
         Self::starting(journal, segment, (segment == 1).then_some(Anchor::GENESIS))
     }
 
+    /// From the very first record, and only the segments before `end`.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`] when the directory cannot be listed.
+    pub(in crate::store) fn before(journal: &Path, end: SegmentNo) -> Result<Self, ReadError> {
+        let mut reader = Self::all(journal)?;
+        reader.rest.retain(|&segment| segment < end);
+        Ok(reader)
+    }
+
     /// From the record after `anchor`, wherever that stands; none if it is not there as it was anchored. What is
     /// before it is not looked at.
     ///
@@ -113,7 +125,16 @@ impl Reader {
                 if text.strip_suffix(b"\n").and_then(line::anchor_of) == Some(anchor) {
                     let rest = segments.into_iter().filter(|&later| later > segment).collect();
                     let (journal, head) = (journal.to_owned(), Some(anchor));
-                    return Ok(Some(Self { journal, rest, segment, bytes, at, head, ended: false }));
+                    return Ok(Some(Self {
+                        journal,
+                        rest,
+                        segment,
+                        bytes,
+                        at,
+                        head,
+                        before: head,
+                        ended: false,
+                    }));
                 }
             }
         }
@@ -126,12 +147,17 @@ impl Reader {
         // The segment before the first, so that the first is due.
         let segment = first.saturating_sub(1);
         let journal = journal.to_owned();
-        Ok(Self { journal, rest, segment, bytes: Vec::new(), at: 0, head, ended: false })
+        Ok(Self { journal, rest, segment, bytes: Vec::new(), at: 0, head, before: head, ended: false })
     }
 
     /// The last good line so far; [`Anchor::GENESIS`] before any.
     pub fn head(&self) -> Anchor {
         self.head.unwrap_or(Anchor::GENESIS)
+    }
+
+    /// The line before the first one, as the first names it; none before that is read.
+    pub(in crate::store) const fn before_first(&self) -> Option<Anchor> {
+        self.before
     }
 
     /// The segment being read, and the length of the good lines in it.
@@ -162,7 +188,9 @@ impl Reader {
         let text = &self.bytes[range.clone()];
         let checked = match self.head {
             Some(head) => line::check(text, head),
-            None => line::place_before(text).and_then(|head| line::check(text, head)),
+            None => {
+                line::place_before(text).and_then(|before| line::check(text, *self.before.insert(before)))
+            }
         };
         match checked {
             Ok(line) => {
