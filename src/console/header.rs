@@ -235,7 +235,7 @@ fn state(facts: &Facts) -> Field {
 
 fn alarms(facts: &Facts, keys: &Keys<'_>) -> Field {
     let key = |before: &str| keys.asked(before, Binding::Acknowledge, "");
-    let (press, short) = (key(": press "), key(":"));
+    let (press, spaced, short) = (key(": press "), key(": "), key(":"));
     let now = facts.now.operator;
     let alarms = &facts.snapshot.alarms;
     let emergencies = facts.emergencies();
@@ -244,7 +244,7 @@ fn alarms(facts: &Facts, keys: &Keys<'_>) -> Field {
         let age = text::ago(oldest.raised.operator, now);
         let wordings = [
             (4, format!("!! {count} EMERGENCY unacked {age}{press}")),
-            (5, format!("!! {count} EMERGENCY {age}{short}")),
+            (5, format!("!! {count} EMERGENCY {age}{spaced}")),
             (12, format!("!! {count} EMERGENCY{short}")),
             (VITAL, format!("!!{count}{short}")),
         ];

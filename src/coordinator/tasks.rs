@@ -15,7 +15,7 @@ use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
     Action, Asset, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind,
-    Untrusted, checked_div, checked_mul,
+    Timestamp, Untrusted, checked_div, checked_mul,
 };
 
 /// Technical updates whose multipliers the console draws.
@@ -161,12 +161,14 @@ impl Coordinator {
             TaskOutput::Ta(ta) => {
                 self.publish(cx, source, normal, Some(ttl.technical), Payload::Ta(ta.clone()));
                 let symbol = ta.symbol.clone();
-                self.live.voices.update(Word::Technical(ta), cx.now.market);
+                let at = self.as_old_as_its_candle(cx.now, &symbol);
+                self.live.voices.update(Word::Technical(ta), at);
                 self.remember_multiplier(cx, symbol);
             }
             TaskOutput::Regime(update) => {
                 self.publish(cx, source, normal, Some(ttl.regime), Payload::Regime(update.clone()));
-                self.live.voices.update(Word::Regime(update), cx.now.market);
+                let at = self.as_old_as_its_candle(cx.now, &update.symbol);
+                self.live.voices.update(Word::Regime(update), at);
             }
             TaskOutput::Sentiment(update) => {
                 self.publish(cx, source, normal, Some(ttl.sentiment), Payload::Sentiment(update.clone()));
@@ -183,6 +185,11 @@ impl Coordinator {
             TaskOutput::Rebalance(proposal) => self.rebalance(cx, &proposal),
             TaskOutput::RebalanceWaits(unpriced) => self.rebalance_waits(cx, &unpriced),
         }
+    }
+
+    /// What is computed from candles is as old as the last of them: said again of an old one it is no news.
+    fn as_old_as_its_candle(&self, now: Now, symbol: &Symbol) -> Timestamp {
+        self.live.prices.mark(symbol).map_or(now.market, |mark| mark.at.min(now.market))
     }
 
     /// The multiplier of a BUY after each technical update, for the screen.

@@ -454,6 +454,23 @@ fn the_age_of_the_level_goes_on_over_a_restart() {
 }
 
 #[test]
+fn what_agents_say_of_old_candles_is_as_old_as_the_candles() {
+    let mut desk = Desk::new();
+    let votes = |desk: &Desk| {
+        let voices = &desk.core.live.voices;
+        let fresh = voices.fresh(&btc(), desk.now.market, &desk.core.live.freshness);
+        (fresh.technical.is_some(), fresh.regime.is_some())
+    };
+    desk.pass(secs(600));
+    assert_eq!(votes(&desk), (true, true));
+    desk.feed = false;
+    desk.pass(secs(300));
+    assert_eq!(votes(&desk), (false, true));
+    desk.pass(secs(600));
+    assert_eq!(votes(&desk), (false, false));
+}
+
+#[test]
 fn the_end_of_a_replay_is_a_pause_without_an_alarm() {
     let mut desk = Desk::new();
     desk.feed = false;
