@@ -451,6 +451,8 @@ fn sixty_four_writers_keep_their_order_and_what_is_called_durable_is_readable() 
 struct BadDisk {
     inner: FsDisk,
     failing: Arc<AtomicBool>,
+    /// What it took does not come to the disk.
+    unsynced: Arc<AtomicBool>,
     /// There is no room for the reserve.
     tight: Arc<AtomicBool>,
     /// Giving the reserve back makes room.
@@ -463,6 +465,7 @@ impl BadDisk {
         Self {
             inner: fixture.dir.journal_disk(true),
             failing: Arc::default(),
+            unsynced: Arc::default(),
             tight: Arc::default(),
             reserve_helps: false,
             held: Arc::default(),
@@ -536,8 +539,29 @@ impl Write for BadFile {
 
 impl JournalFile for BadFile {
     fn sync(&mut self) -> io::Result<()> {
+        if self.disk.unsynced.load(Ordering::SeqCst) {
+            return Err(io::Error::other("lost on the way to the disk"));
+        }
         self.inner.sync()
     }
+}
+
+#[test]
+fn what_was_written_and_not_synced_is_not_called_durable() {
+    let fixture = Fixture::new();
+    let disk = BadDisk::new(&fixture);
+    let writer = disk.spawn(64);
+    let mut progress = writer.progress();
+    writer.append(record(1), true).unwrap();
+    block_on(progress.wait_for(|it| it.durable_seq() == Seq(1))).unwrap();
+
+    disk.unsynced.store(true, Ordering::SeqCst);
+    writer.append(record(2), false).unwrap();
+    let anchor = writer.anchor().unwrap();
+    let told = block_on(progress.wait_for(|it| it.state != WriterState::Open)).unwrap().clone();
+    assert!(matches!(told.state, WriterState::Failed { error: WriteError::Disk { doing: "fsync", .. } }));
+    assert_eq!(told.durable_seq(), Seq(1));
+    assert!(anchor.blocking_recv().is_err(), "no checkpoint may be named by it");
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! What the screen shows right after a restart.
+//! What the screen shows right after a restart, and what a simulated run without a disk leaves undone.
 
+use std::io;
 use std::time::Duration;
 
 use super::options::{RunOptions, simulated_for};
-use super::{seen_at_the_end, simulate};
+use super::{Assembly, VirtualDriver, VirtualError, seen_at_the_end, simulate};
+use crate::store::{Anchor, Disk, JournalFile, Resume, SegmentNo, SyncMode, Writer};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -20,4 +22,41 @@ fn after_a_restart_the_indicators_are_warm_and_the_decisions_before_it_are_shown
     assert_eq!(warm, seen.consensus.len(), "{:?}", seen.consensus);
     let decided_before = seen.decisions.recent.iter().filter(|row| row.at < seen.at.market.minus(MINUTE * 3));
     assert!(decided_before.count() > 0, "{:?}", seen.decisions);
+}
+
+/// A disk on which nothing can be made.
+struct Full;
+
+impl Disk for Full {
+    fn create(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+    fn open(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+    fn cut(&mut self, _: SegmentNo, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn seal(&mut self, _: SegmentNo, _: Anchor) -> io::Result<()> {
+        Ok(())
+    }
+    fn free_reserve(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn fill_reserve(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn in_virtual_time_no_order_goes_out_whose_record_cannot_be_written() {
+    let place = tempfile::tempdir().unwrap();
+    let mut assembly = Assembly::new(&simulated_for(MINUTE * 60), place.path()).unwrap();
+    assembly.journal = Writer::new(Box::new(Full), SyncMode::None, Resume::FRESH);
+
+    let ended = VirtualDriver::run(assembly, 1, Some(MINUTE * 60));
+
+    assert!(matches!(ended, Err(VirtualError::Journal(_))), "{ended:?}");
+    let log = std::fs::read_to_string(place.path().join("venue.log")).unwrap();
+    assert_eq!(log.lines().count(), 1, "the book as it was, and no order: {log}");
 }

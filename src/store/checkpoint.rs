@@ -1,5 +1,9 @@
 //! The checkpoint: a shortcut through the journal, kept in sled. Losing it costs time, never facts.
 //!
+//! Nothing else is cached there, because nothing else would be read: candles come from the feed, which brings the history
+//! before the run; decisions, plans, orders and alarms are part of the state; what was said on the bus is for those who
+//! listened, and what mattered of it is in the journal. The only losable part is the schedule, as the hints.
+//!
 //! sled's `flush` does not fsync on Linux and sled does not notice bit rot, so a checkpoint carries its own hash and
 //! proves nothing about durability. sled may panic on a damaged directory: every call into it is caught.
 //! All calls block; async callers use a blocking thread.

@@ -195,4 +195,13 @@ mod tests {
         notes.note(&order(1)).unwrap();
         assert_eq!(notes.read().unwrap().orders, [order(1)]);
     }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_not_on_the_disk_does_not_count_as_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let notes = OrderNotes::new(dir.path());
+        // Takes everything, and cannot be synced.
+        std::os::unix::fs::symlink("/dev/null", &notes.path).unwrap();
+        assert!(notes.note(&order(1)).is_err());
+    }
 }

@@ -205,7 +205,7 @@ fn assert_checkpoint_and_tail_equal_all_records(data: &Data, copy: &Path, at: &s
 fn finish(place: &Place, data: &Data) {
     let script = place.write("enough.yaml", "- { at: 1s, do: cancel_plan all }\n");
     let args: Vec<_> =
-        RUN.into_iter().map(|word| if word == "--for=20d" { "--for=3m" } else { word }).collect();
+        RUN.into_iter().map(|word| if word == "--for=20d" { "--for=30m" } else { word }).collect();
     let mut last = place.command(&args);
     last.args(["--data-dir", data.arg(), "--operator-script"]).arg(script);
     let output = last.output().unwrap();

@@ -114,6 +114,29 @@ fn a_resume_wants_a_confirmation_of_the_present_epoch() {
 }
 
 #[test]
+fn whoever_asked_is_answered_behind_the_record_of_the_answer() {
+    let mut desk = Desk::new();
+    for words in ["note hello", "pause lunch", "resume"] {
+        desk.say(words);
+        let record = desk.place(
+            |effect| matches!(effect, Effect::Record(it) if matches!(it.kind, RecordKind::CommandEnded { .. })),
+        );
+        assert!(record < desk.place(|effect| matches!(effect, Effect::Reply { .. })), "{words}");
+    }
+}
+
+#[test]
+fn the_gate_is_asked_to_open_behind_the_record_of_what_opens_it() {
+    let mut desk = Desk::new();
+    for (halt, open) in [("halt smoke", "release no fire"), ("pause lunch", "resume")] {
+        desk.say(halt);
+        assert!(desk.say(open).is_done());
+        let record = desk.place(is_state_record);
+        assert!(record < desk.place(|effect| matches!(effect, Effect::OpenGate { .. })), "{open}");
+    }
+}
+
+#[test]
 fn a_resume_is_refused_while_an_emergency_is_unacknowledged() {
     let mut desk = Desk::new();
     desk.tell(Input::Panicked { what: SafeText::ours("webhook") });

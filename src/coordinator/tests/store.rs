@@ -65,6 +65,8 @@ fn a_journal_in_its_reserve_halts_but_is_durable() {
     desk.tell(Input::StoreOnReserve { error: SafeText::ours("no space left") });
     assert_eq!((desk.state(), desk.gate.state()), (TradingState::Halted, TradingState::Halted));
     assert!(!desk.snapshot().control.not_durable);
+    let entries = desk.core.entries(&btc(), desk.now);
+    assert!(entries.iter().any(|block| block.code == ReasonCode::StoreSlow), "not by the halt alone");
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::JournalFault)), AlarmState::Unacknowledged);
     desk.acknowledge();
     assert!(!desk.say("release no space yet").is_done());

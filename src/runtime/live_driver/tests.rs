@@ -4,9 +4,14 @@ mod failing_disk;
 
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
 use super::*;
 use crate::config::{Config, Provider};
-use crate::domain::DecisionId;
+use crate::domain::{
+    ClientOrderId, DecisionId, InstallId, Message, MessageId, Order, OrderKind, Payload, Priority, Purpose,
+    Side, Symbol, SystemEvent, SystemEventKind, Topic, TradeId, TradingState,
+};
 use crate::llm::tests::question;
 use crate::llm::{Models, Scripted};
 use crate::runtime::options::{RunOptions, Speed, simulated_for};
@@ -68,5 +73,60 @@ async fn abandoned_calls_end_without_an_answer() {
     take_on(&mut driver, Effect::AbandonModelCalls);
     let ended = driver.model_calls.join_next().await.unwrap();
     assert!(ended.unwrap_err().is_cancelled());
+    drop(watchdog);
+}
+
+/// One of each effect that may leave the process only after the records before it are durable.
+fn that_wait_for_the_disk(driver: &LiveDriver) -> Vec<Effect> {
+    let client_id = ClientOrderId::derive(InstallId::derived("none"), "x");
+    let purpose = Purpose::Flatten { number: 1 };
+    let order = Order {
+        client_id,
+        symbol: Symbol::new("BTC/USDT").unwrap(),
+        side: Side::Sell,
+        quantity: Decimal::ONE,
+        kind: OrderKind::Market { bound: None },
+        purpose,
+        protection: None,
+    };
+    let event = SystemEvent {
+        kind: SystemEventKind::Started,
+        symbol: None,
+        detail: SafeText::ours("said before it is recorded"),
+    };
+    let message = Message {
+        id: MessageId::sequential(InstallId::derived("none"), 1, 1),
+        topic: Topic::SystemEvents,
+        source: "coordinator".into(),
+        priority: Priority::Normal,
+        timestamp: driver.clock.now().market,
+        ttl: None,
+        correlation_id: None,
+        payload: Payload::System(event),
+    };
+    let (seen, command) = (driver.world.gate.epoch(), CommandId(1));
+    vec![
+        Effect::Publish(Arc::new(message)),
+        Effect::Submit { order: Box::new(order), deadline: None, approved: seen, recorded: Seq(1) },
+        Effect::ShrinkProtection { client_id, quantity: Decimal::ZERO },
+        Effect::Query { client_id },
+        Effect::FetchFills { after: TradeId(0) },
+        Effect::PutNotesAway,
+        Effect::Reply { command, outcome: CommandOutcome::done("acknowledged") },
+        Effect::OpenGate { seen, to: TradingState::Running, command },
+        Effect::ReleaseLatch { seen },
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_follows_from_a_record_stays_here_until_the_record_is_durable() {
+    let (Engine { mut driver, watchdog, .. }, _place) = engine(Scripted::hanging());
+    driver.outbox.recorded(Seq(u64::MAX));
+    for effect in that_wait_for_the_disk(&driver) {
+        let before = driver.outbox.len();
+        take_on(&mut driver, effect.clone());
+        driver.flush();
+        assert_eq!(driver.outbox.len(), before + 1, "{effect:?}");
+    }
     drop(watchdog);
 }

@@ -1,6 +1,7 @@
 //! What the bus loses, from a full mailbox to the alarm on the screen, through both drivers; the latch; and what the
 //! core hears of a venue.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rust_decimal::Decimal;
@@ -13,15 +14,17 @@ use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{
-    Actor, Candle, ClientOrderId, CommandId, InstallId, Message, MessageId, Order, OrderKind, Payload,
-    PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol, SystemEvent, SystemEventKind,
-    Timestamp, Topic, TradeId, TradingState, VenueEvent,
+    Actor, Candle, ClientOrderId, CommandId, DecisionId, Fill, InstallId, Message, MessageId, Order,
+    OrderKind, Payload, PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol, SystemEvent,
+    SystemEventKind, Timestamp, Topic, TradeId, TradingState, VenueEvent,
 };
+use crate::gate::AnyPermit;
 use crate::runtime::live_driver::{Engine, LiveDriver};
 use crate::runtime::options::{RunOptions, Speed, simulated_for};
 use crate::runtime::start::Assembly;
 use crate::runtime::virtual_driver::VirtualDriver;
 use crate::store::OrderNotes;
+use crate::venue::{Answer, CancelScope, OrderReport, ProtectiveOrder, Venue, VenueError};
 
 fn options(speed: Speed) -> RunOptions {
     RunOptions { speed, run_for: None, ..simulated_for(Duration::ZERO) }
@@ -52,7 +55,7 @@ async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean
     let place = tempfile::tempdir().unwrap();
     let assembly = Assembly::new(&options(Speed::Times(3_600)), place.path()).unwrap();
     let (bus, now) = (assembly.world.bus.clone(), assembly.begins_at);
-    let short_lived = std::sync::Arc::new(Message {
+    let short_lived = Arc::new(Message {
         id: MessageId::sequential(InstallId::derived("tests"), 1, 1),
         topic: Topic::SystemEvents,
         source: "guest".into(),
@@ -66,7 +69,7 @@ async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean
             detail: SafeText::default(),
         }),
     });
-    let remembered = std::sync::Arc::downgrade(&short_lived);
+    let remembered = Arc::downgrade(&short_lived);
     assert_eq!(bus.publish(short_lived, now).unwrap().mailboxes, 0);
     let archive = stuck_archive(&bus);
 
@@ -236,15 +239,21 @@ fn what_is_not_durable_lets_exits_out_after_a_note_and_nothing_else_to_the_venue
     // Not even in an epoch of the gate that would let it pass.
     let command = CommandId(1);
     world.gate.open(seen, TradingState::Running).unwrap();
-    let submit_leg = Effect::Submit {
-        order: leg().into(),
-        deadline: None,
-        approved: world.gate.epoch(),
-        recorded: Seq(1),
-    };
-    let refused = world.carry_out_not_durable(now, submit_leg);
-    let reason = ReasonCode::GateShut;
-    assert_eq!(refused, [Input::NotHandedOver { client_id: leg().client_id, reason }]);
+    let decision = DecisionId(1);
+    for purpose in [Purpose::Entry { decision }, leg().purpose, Purpose::Exit { decision }] {
+        let client_id = ClientOrderId::derive(InstallId::derived("test"), &purpose.intent());
+        let order = Order { client_id, purpose, ..leg() };
+        let submit = Effect::Submit {
+            order: order.into(),
+            deadline: None,
+            approved: world.gate.epoch(),
+            recorded: Seq(1),
+        };
+        let refused = world.carry_out_not_durable(now, submit);
+        let reason = ReasonCode::GateShut;
+        assert_eq!(refused, [Input::NotHandedOver { client_id, reason }], "{purpose:?}");
+    }
+    assert_eq!(OrderNotes::new(place.path()).read().unwrap().orders, [flatten()], "only what went out");
     let open = Effect::OpenGate { seen: world.gate.epoch(), to: TradingState::Running, command };
     assert_eq!(world.carry_out_not_durable(now, open), [Input::GateNotOpened { command }]);
 
@@ -254,6 +263,65 @@ fn what_is_not_durable_lets_exits_out_after_a_note_and_nothing_else_to_the_venue
     assert!(place.path().join("HALT").exists(), "the latch holds");
     world.carry_out_not_durable(now, Effect::PutNotesAway);
     assert_eq!(OrderNotes::new(place.path()).read().unwrap().orders.len(), 1, "what was noted stays");
+}
+
+/// A venue that looks, when it gets an order, at what is noted beside the latch.
+struct Witness {
+    notes: OrderNotes,
+    noted: Arc<Mutex<Vec<Order>>>,
+}
+
+impl Venue for Witness {
+    fn submit(&mut self, _: Timestamp, _: &Order, _: AnyPermit<'_>) -> Result<Vec<VenueEvent>, VenueError> {
+        *self.noted.lock().unwrap() = self.notes.read().unwrap().orders;
+        Ok(Vec::new())
+    }
+    fn cancel(&mut self, _: ClientOrderId) -> Result<Vec<VenueEvent>, VenueError> {
+        Ok(Vec::new())
+    }
+    fn cancel_all(&mut self, _: CancelScope) -> Result<Vec<VenueEvent>, VenueError> {
+        Ok(Vec::new())
+    }
+    fn shrink_protection(&mut self, _: ClientOrderId, quantity: Decimal) -> Result<Decimal, VenueError> {
+        Ok(quantity)
+    }
+    fn open_orders(&self) -> Result<Vec<OrderReport>, VenueError> {
+        Ok(Vec::new())
+    }
+    fn protective_orders(&self) -> Result<Vec<ProtectiveOrder>, VenueError> {
+        Ok(Vec::new())
+    }
+    fn query(&self, _: ClientOrderId) -> Result<Answer, VenueError> {
+        Ok(Answer::Absent)
+    }
+    fn fills_since(&self, _: TradeId) -> Result<Vec<Fill>, VenueError> {
+        Ok(Vec::new())
+    }
+    fn on_candle(&mut self, _: &Candle) -> Result<Vec<VenueEvent>, VenueError> {
+        Ok(Vec::new())
+    }
+    fn on_time(&mut self, _: Timestamp) -> Result<Vec<VenueEvent>, VenueError> {
+        Ok(Vec::new())
+    }
+    fn next_expiry(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+#[test]
+fn an_exit_without_a_record_is_noted_before_the_venue_sees_it() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = halted_world(place.path());
+    let noted = Arc::default();
+    world.venue = Box::new(Witness { notes: OrderNotes::new(place.path()), noted: Arc::clone(&noted) });
+    let submit = Effect::Submit {
+        order: flatten().into(),
+        deadline: None,
+        approved: world.gate.epoch(),
+        recorded: Seq(1),
+    };
+    world.carry_out_not_durable(candle_at(1).close_time(), submit);
+    assert_eq!(*noted.lock().unwrap(), [flatten()]);
 }
 
 #[test]

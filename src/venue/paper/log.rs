@@ -88,10 +88,10 @@ struct Target {
 }
 
 impl VenueLog {
-    /// A log on a device that is always full.
+    /// A log on a device: `/dev/full` takes nothing, `/dev/null` takes everything and cannot be synced.
     #[cfg(all(test, target_os = "linux"))]
-    pub(super) fn on_a_full_disk() -> io::Result<Self> {
-        let path = PathBuf::from("/dev/full");
+    pub(super) fn on_device(path: &str) -> io::Result<Self> {
+        let path = PathBuf::from(path);
         let file = OpenOptions::new().write(true).open(&path)?;
         Ok(Self { target: Some(Target { path, file, sync: true, unsynced: false, failed: false }) })
     }

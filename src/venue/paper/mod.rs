@@ -54,7 +54,7 @@ impl PaperVenue {
     /// A venue whose log can never be written.
     #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn on_a_full_disk(terms: PaperTerms) -> std::io::Result<Self> {
-        Ok(Self { log: VenueLog::on_a_full_disk()?, ..Self::in_memory(terms) })
+        Ok(Self { log: VenueLog::on_device("/dev/full")?, ..Self::in_memory(terms) })
     }
 
     /// What the venue knows.
@@ -159,27 +159,34 @@ impl Venue for PaperVenue {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use crate::config::Config;
     use crate::domain::{InstallId, OrderKind, PlanId, Purpose, Side, TradingState};
     use crate::gate::Gate;
 
-    #[test]
-    fn a_venue_that_cannot_write_its_log_answers_nothing_more_and_gives_the_permit_back() {
-        let symbol = Symbol::new("BTC/USDT").unwrap();
-        let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [symbol.clone()]);
-        let mut venue = PaperVenue::on_a_full_disk(terms).unwrap();
-        let order = Order {
+    fn terms() -> PaperTerms {
+        PaperTerms::new(&Config::defaults().unwrap().execution.paper, [order().symbol])
+    }
+
+    fn order() -> Order {
+        Order {
             client_id: ClientOrderId::derive(InstallId::derived("test"), "leg/1/0"),
-            symbol,
+            symbol: Symbol::new("BTC/USDT").unwrap(),
             side: Side::Buy,
             quantity: Decimal::ONE,
             kind: OrderKind::Limit { price: Decimal::TEN, valid_until: None },
             purpose: Purpose::Leg { plan: PlanId(1), leg: 0 },
             protection: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_venue_that_cannot_write_its_log_answers_nothing_more_and_gives_the_permit_back() {
+        let mut venue = PaperVenue::on_a_full_disk(terms()).unwrap();
+        let order = order();
         let gate = Gate::new(1, TradingState::Running);
 
         let answer = venue.submit(Timestamp::EPOCH, &order, gate.entry(gate.epoch()).unwrap().into());
@@ -191,5 +198,14 @@ mod tests {
             matches!(asked, Err(VenueError::Log(LogError::Failed { .. }))),
             "an order that may be lost was confirmed"
         );
+    }
+
+    #[test]
+    fn an_order_that_is_not_on_the_venues_disk_is_not_confirmed() {
+        let log = VenueLog::on_device("/dev/null").unwrap();
+        let mut venue = PaperVenue { log, ..PaperVenue::in_memory(terms()) };
+        let gate = Gate::new(1, TradingState::Running);
+        let answer = venue.submit(Timestamp::EPOCH, &order(), gate.entry(gate.epoch()).unwrap().into());
+        assert!(matches!(answer, Err(VenueError::Log(LogError::Write { .. }))), "{answer:?}");
     }
 }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::domain::{Asset, Command, ExecutionEvent, Payload, TradeId, TradingState};
+use crate::coordinator::record::Record;
+use crate::domain::{Asset, Command, ExecutionEvent, Payload, ReasonCode, TradeId, TradingState};
 use crate::store::{
     Anchor, Disk, FsDisk, JournalFile, OrderNotes, Reader, Resume, Scope, SegmentNo, SyncMode, Verdict,
     Writer, verify,
@@ -230,6 +231,8 @@ async fn with_the_journal_failed_a_flatten_goes_out_nothing_piles_up_and_the_nex
     let later = run.driver.clock.now().market.plus(Duration::from_secs(1_800));
     run.until("later", |driver| driver.clock.now().market > later).await;
     assert_eq!(run.driver.outbox.len(), 0);
+    let shown = Arc::clone(&run.driver.snapshots.borrow());
+    assert!(shown.durable == durable && shown.head > durable, "the screen says what is not written");
     let mut messages = Vec::new();
     run.traffic.recv_many(&mut messages, 10_000).await;
     let is_sale = |payload: &Payload| matches!(payload, Payload::Execution(ExecutionEvent::Filled { .. }));
@@ -328,4 +331,93 @@ async fn a_disk_that_hangs_fills_no_memory() {
     assert_eq!((run.driver.outbox.len(), run.driver.store), (0, Store::Failed));
     assert_eq!(run.driver.world.gate.state(), TradingState::Halted);
     run.crash().await;
+}
+
+/// A disk in whose driver something breaks.
+struct Breaking;
+
+impl Disk for Breaking {
+    fn create(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        panic!("on purpose")
+    }
+    fn open(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
+        panic!("on purpose")
+    }
+    fn cut(&mut self, _: SegmentNo, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn seal(&mut self, _: SegmentNo, _: Anchor) -> io::Result<()> {
+        Ok(())
+    }
+    fn free_reserve(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn fill_reserve(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A writer whose thread is gone.
+async fn gone_writer(run: &Run) -> WriterThread {
+    let journal = Writer::new(Box::new(Breaking), SyncMode::Data, Resume::FRESH);
+    let writer = WriterThread::spawn(journal, 8).unwrap();
+    let kind = RecordKind::Note { text: SafeText::ours("the last") };
+    let at = run.driver.clock.now().market;
+    let first = Record { seq: Seq(1), at, wall: None, run: 1, actor: Actor::Script, kind };
+    writer.append(first, true).unwrap();
+    writer.progress().wait_for(|progress| progress.state == WriterState::Gone).await.unwrap();
+    writer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_is_gone_halts_as_soon_as_it_is_seen() {
+    let place = tempfile::tempdir().unwrap();
+    let mut run = Run::start(place.path(), false);
+    run.warm().await;
+    run.driver.progress = gone_writer(&run).await.progress();
+    run.driver.disk_moved();
+    assert_eq!(run.driver.store, Store::Failed);
+    assert_eq!(run.driver.world.gate.state(), TradingState::Halted);
+    run.crash().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_the_writer_does_not_take_halts_before_anything_follows_from_it() {
+    let place = tempfile::tempdir().unwrap();
+    let mut run = Run::start(place.path(), false);
+    run.warm().await;
+    // What the writer tells is not heard: the refused record alone must do.
+    run.driver.writer = gone_writer(&run).await;
+    let outcome = run.command("note is anybody there", Confirmation::None).await;
+    assert!(format!("{outcome:?}").contains("NOT DURABLE"), "{outcome:?}");
+    assert_eq!(run.driver.store, Store::Failed);
+    assert_eq!(run.driver.world.gate.state(), TradingState::Halted);
+    run.crash().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_are_blocked_while_the_disk_is_far_behind_and_open_again_once_it_has_caught_up() {
+    let is_slow = |driver: &LiveDriver| {
+        driver.snapshots.borrow().control.blocks.iter().any(|block| block.code == ReasonCode::StoreSlow)
+    };
+    let place = tempfile::tempdir().unwrap();
+    let mut run = Run::start(place.path(), false);
+    run.warm().await;
+    run.driver.outbox.recorded(Seq(u64::MAX));
+    run.until("slow", is_slow).await;
+    assert_eq!(run.driver.world.gate.state(), TradingState::Running, "it is behind, and has not failed");
+    run.driver.outbox.durable(Seq(u64::MAX));
+    run.until("caught up", |driver| !is_slow(driver)).await;
+    run.crash().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_last_records_are_not_in_the_journal_does_not_end_well() {
+    let place = tempfile::tempdir().unwrap();
+    let mut run = Run::start(place.path(), false);
+    run.warm().await;
+    run.full.store(true, Ordering::SeqCst);
+    run.until("NOT DURABLE", |driver| driver.snapshots.borrow().control.not_durable).await;
+    let ended = run.driver.finish(SafeText::ours("enough"), Duration::ZERO);
+    assert!(matches!(ended, Err(LiveError::Journal(_))), "{ended:?}");
 }
