@@ -118,3 +118,31 @@ fn a_segment_begun_after_damage_or_a_torn_first_line_holds_the_whole_state() {
         assert_eq!(rebuilt.state(), data.state(), "torn: {torn}");
     }
 }
+
+#[test]
+fn a_journal_that_is_damaged_or_has_lost_records_halts_the_start_and_stays_as_it_is() {
+    for lost in [true, false] {
+        let place = Place::new();
+        let data = place.data();
+        simulate(&half_a_plan(&data));
+        let segment = data.dir().journal().join("00000001.log");
+        let mut bytes = fs::read(&segment).unwrap();
+        if lost {
+            let lines: Vec<_> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
+            bytes = lines[..lines.len() - 5].concat();
+        } else {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }
+        fs::write(&segment, &bytes).unwrap();
+
+        let second = simulate(&half_a_plan(&data));
+
+        assert_eq!(second.seconds_in_state["HALTED"], 10 * 3_600, "lost: {lost}");
+        assert!(second.alarms_raised["Emergency"] >= 1, "lost: {lost}");
+        assert_eq!(second.orders.intended, 0, "lost: {lost}");
+        assert!(data.path().join("HALT").exists(), "lost: {lost}");
+        assert_eq!(fs::read(&segment).unwrap(), bytes, "what is left is kept");
+        assert_eq!(data.state().control.state, TradingState::Halted);
+    }
+}
