@@ -15,7 +15,7 @@ use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
     Action, Asset, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind,
-    Timestamp, Untrusted, checked_div, checked_mul,
+    Untrusted, checked_div, checked_mul,
 };
 
 /// Technical updates whose multipliers the console draws.
@@ -161,14 +161,13 @@ impl Coordinator {
             TaskOutput::Ta(ta) => {
                 self.publish(cx, source, normal, Some(ttl.technical), Payload::Ta(ta.clone()));
                 let symbol = ta.symbol.clone();
-                let at = self.as_old_as_its_candle(cx.now, &symbol);
-                self.live.voices.update(Word::Technical(ta), at);
+                self.hear_of_candles(cx, &symbol, Word::Technical(ta));
                 self.remember_multiplier(cx, symbol);
             }
             TaskOutput::Regime(update) => {
                 self.publish(cx, source, normal, Some(ttl.regime), Payload::Regime(update.clone()));
-                let at = self.as_old_as_its_candle(cx.now, &update.symbol);
-                self.live.voices.update(Word::Regime(update), at);
+                let symbol = update.symbol.clone();
+                self.hear_of_candles(cx, &symbol, Word::Regime(update));
             }
             TaskOutput::Sentiment(update) => {
                 self.publish(cx, source, normal, Some(ttl.sentiment), Payload::Sentiment(update.clone()));
@@ -187,9 +186,11 @@ impl Coordinator {
         }
     }
 
-    /// What is computed from candles is as old as the last of them: said again of an old one it is no news.
-    fn as_old_as_its_candle(&self, now: Now, symbol: &Symbol) -> Timestamp {
-        self.live.prices.mark(symbol).map_or(now.market, |mark| mark.at.min(now.market))
+    /// A word that was computed from candles. Once these are stale, saying it again is no news: the last word ages.
+    fn hear_of_candles(&mut self, cx: &Cx<'_>, symbol: &Symbol, word: Word) {
+        if !self.symbol_feed_stale(symbol, cx.now) {
+            self.live.voices.update(word, cx.now.market);
+        }
     }
 
     /// The multiplier of a BUY after each technical update, for the screen.

@@ -137,7 +137,8 @@ impl EmergencyBox {
         match &self.comment {
             Comment::Open => {
                 lines.push(plain(theme, "Acknowledge (seen, mine; clears and resumes nothing) as:"));
-                lines.push(keys(theme, &[&offers[..], &[("Esc", "hide")]].concat()));
+                lines.push(keys(theme, &offers));
+                lines.push(keys(theme, &[("Esc", "hide")]));
             }
             Comment::Chosen(_, word) => {
                 lines.push(keys(theme, &offers));

@@ -2,7 +2,7 @@
 
 use super::super::input::Confirmation;
 use super::*;
-use crate::domain::{Purpose, TradingState};
+use crate::domain::{Actor, Purpose, SafeText, TradingState};
 
 fn not_done(symbol: &Symbol) -> AlarmKey {
     AlarmKey::about(AlarmSource::ExitNotDone, Subject::Symbol(symbol.clone()))
@@ -100,6 +100,22 @@ fn the_next_try_waits_until_the_last_one_has_ended() {
     desk.venue_says(ended);
     assert_eq!(sells(&desk), 2);
     assert_eq!(desk.venue.submitted.last().unwrap().quantity, held / dec("2"));
+    assert_eq!(desk.held(&btc()), Decimal::ZERO);
+}
+
+#[test]
+fn a_smaller_order_to_sell_does_not_take_the_place_of_a_larger_one() {
+    let mut desk = Desk::new().with_lot(&btc());
+    let held = desk.held(&btc());
+    desk.venue.mode = Mode::Reject;
+    desk.say("flatten");
+    let half = held / dec("2");
+    desk.inside(|core, cx| {
+        core.begin_closing(cx, Actor::Breaker, btc(), half, false, false, SafeText::ours("a breach"));
+    });
+    assert_eq!(desk.core.durable().closings[&btc()].remaining, held);
+    desk.venue.mode = Mode::Fill;
+    desk.pass(secs(60));
     assert_eq!(desk.held(&btc()), Decimal::ZERO);
 }
 

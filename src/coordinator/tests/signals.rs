@@ -170,6 +170,17 @@ fn a_sell_reduces_the_lots_of_its_own_symbol_only() {
 }
 
 #[test]
+fn a_sell_for_more_than_is_held_sells_all_that_is_held() {
+    let mut desk = Desk::new().with_lot(&btc());
+    let held = desk.held(&btc());
+    let mut signal = desk.new_signal(&btc(), Action::Sell);
+    signal.size_pct = Pct::HUNDRED;
+    let decision = desk.deliver(signal);
+    assert_eq!((decision.outcome, decision.filled), (Some(Outcome::Filled), held));
+    assert!(desk.held(&btc()).is_zero());
+}
+
+#[test]
 fn without_equity_nothing_can_be_sized_and_a_close_still_goes_out() {
     let mut desk = Desk::new().with_lot(&btc()).with_lot(&xrp());
     // Nothing prices XRP any more: equity is unknown.

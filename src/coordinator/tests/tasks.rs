@@ -454,7 +454,7 @@ fn the_age_of_the_level_goes_on_over_a_restart() {
 }
 
 #[test]
-fn what_agents_say_of_old_candles_is_as_old_as_the_candles() {
+fn what_agents_say_of_stale_candles_is_no_news() {
     let mut desk = Desk::new();
     let votes = |desk: &Desk| {
         let voices = &desk.core.live.voices;
@@ -464,7 +464,7 @@ fn what_agents_say_of_old_candles_is_as_old_as_the_candles() {
     desk.pass(secs(600));
     assert_eq!(votes(&desk), (true, true));
     desk.feed = false;
-    desk.pass(secs(300));
+    desk.pass(secs(360));
     assert_eq!(votes(&desk), (false, true));
     desk.pass(secs(600));
     assert_eq!(votes(&desk), (false, false));
