@@ -463,12 +463,17 @@ fn the_same_leg_with_other_parameters_is_refused_as_an_emergency() {
 }
 
 #[test]
-fn an_intent_is_not_handed_over_after_its_deadline() {
+fn only_the_intent_that_stands_is_handed_over_and_not_after_its_deadline() {
     let mut bench = Bench::with_plan();
     bench.due(hours(0), open);
     let intent = bench.plans.intend(leg(0), intent_terms("50000")).unwrap();
     bench.take(intent);
-    let digest = bench.plans.leg(leg(0)).unwrap().intent.clone().unwrap().digest;
+    let standing = bench.plans.leg(leg(0)).unwrap();
+    let digest = standing.intent.clone().unwrap().digest;
+
+    let other = Intent::new(standing, intent_terms("50001")).digest;
+    let refusal = bench.plans.send(leg(0), &other, hours(0)).unwrap_err();
+    assert_eq!((refusal.is_emergency(), refusal), (true, DcaRefusal::OtherParameters(leg(0))));
 
     assert_eq!(bench.plans.send(leg(0), &digest, hours(1_001)), Err(DcaRefusal::DeadlinePassed(leg(0))));
 
