@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use andon::domain::{Symbol, Timestamp};
 use andon::runtime::clock;
 use andon::store::audit::{self, Filter, Gap, Handover, Since, TrailError, Why};
-use andon::store::{self, Anchor, AnchorError, DataDir, Scope, Verdict};
+use andon::store::{
+    self, Anchor, AnchorError, CheckpointStore, DataDir, Holder, InstanceLock, Scope, Verdict,
+};
 use color_eyre::eyre;
 
 use crate::cli::{AuditTask, TrailArgs};
@@ -23,11 +25,19 @@ pub fn run(task: AuditTask) -> Result<(), Failure> {
     }
 }
 
-/// Verifies the journal against the anchors that can be read beside a running instance, and those that were kept
-/// elsewhere.
+/// Verifies the journal against `HEAD`, the anchors that were kept elsewhere, and the checkpoint, which cannot be read
+/// beside a running instance.
 fn verify(anchors: Option<&Path>, data_dir: Option<&Path>) -> Result<(), Failure> {
     let (dir, journal) = journal_of(data_dir)?;
-    let anchors = anchors.map(kept_anchors).transpose()?.unwrap_or_default();
+    let mut anchors = anchors.map(kept_anchors).transpose()?.unwrap_or_default();
+    let data = DataDir::look_at(&dir);
+    let lock = InstanceLock::take(&data, Holder { pid: std::process::id(), since: clock::wall() });
+    let beside = if lock.is_ok() {
+        anchors.extend(CheckpointStore::last_anchor(&data));
+        ""
+    } else {
+        "; the checkpoint was not asked, as the directory is in use or cannot be locked"
+    };
     let report = store::verify(&journal, &anchors, Scope::All).map_err(|e| Failure::Broken(e.into()))?;
     let chain = match &report.verdict {
         Verdict::Sound => "chain sound".to_owned(),
@@ -41,7 +51,7 @@ fn verify(anchors: Option<&Path>, data_dir: Option<&Path>) -> Result<(), Failure
     } else {
         String::new()
     };
-    say(&format!("{} records, head {}, {chain}{anchored}\n", report.records, report.head.hash))
+    say(&format!("{} records, head {}, {chain}{anchored}{beside}\n", report.records, report.head.hash))
 }
 
 fn kept_anchors(path: &Path) -> Result<Vec<Anchor>, Failure> {

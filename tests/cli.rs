@@ -200,6 +200,12 @@ fn audit_verify_notices_records_cut_off_the_end() {
     let lines: Vec<_> = text.lines().collect();
     fs::write(&journal, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
     assert_fails(&home.andon(&["audit", "verify"]), 1, "are lost");
+    // Without `HEAD` the checkpoint still knows, and no backup is made of what is left.
+    fs::remove_file(dir.join("journal/HEAD")).unwrap();
+    assert_fails(&home.andon(&["audit", "verify"]), 1, "are lost");
+    let export = home.andon(&["state", "export", "backup.tar", "--data-dir", dir.to_str().unwrap()]);
+    assert_fails(&export, 1, "are lost");
+    assert!(!home.path().join("backup.tar").exists());
 }
 
 #[test]

@@ -41,6 +41,14 @@ pub struct Closing {
     pub reason: SafeText,
 }
 
+impl Closing {
+    /// How much of what is there it sells: all of it where holdings go too, also what came in after the order.
+    fn of(&self, available: Decimal) -> Decimal {
+        let wanted = if self.holdings { available } else { self.remaining.min(available) };
+        wanted.round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero)
+    }
+}
+
 impl Coordinator {
     /// Sells everything of one symbol, or of all; holdings too with `all`.
     pub(super) fn flatten(
@@ -51,14 +59,14 @@ impl Coordinator {
         all: bool,
         confirmation: &Confirmation,
     ) -> CommandOutcome {
-        let sales = match self.flatten_sales(symbol, all) {
+        let sales = match self.flatten_sales(cx.now, symbol, all) {
             Ok(sales) => sales,
             Err(refused) => return refused,
         };
         if let Some(refused) = self.wrong_code(cx.now, confirmation) {
             return refused;
         }
-        let list = self.sales_text(cx.now, &sales);
+        let list = self.flatten_text(cx.now, &sales, all);
         for (own, quantity) in sales {
             let reason = SafeText::ours(format!("flatten by {actor}"));
             self.begin_closing(cx, actor.clone(), own, quantity, true, all, reason);
@@ -67,21 +75,31 @@ impl Coordinator {
         CommandOutcome::done(format!("selling {list}"))
     }
 
-    /// What a flatten would sell, base units.
+    /// What a flatten would sell, base units. With `all` that includes what the sales of other pairs bring in.
     pub(super) fn flatten_sales(
         &self,
+        now: Now,
         symbol: Option<&Symbol>,
         all: bool,
     ) -> Result<Vec<(Symbol, Decimal)>, CommandOutcome> {
         symbol.map_or(Ok(()), |symbol| self.known_symbol(symbol))?;
-        let mut sales = Vec::new();
-        for own in self.setup.symbols.iter().filter(|own| symbol.is_none_or(|symbol| symbol == *own)) {
-            let mut quantity = self.durable.account.held(own).unwrap_or_default();
-            if all && own.quote() == self.durable.account.currency() {
-                let holding = self.durable.account.holding(own.base()).unwrap_or_default();
+        let (account, prices) = (&self.durable.account, self.prices(now));
+        let wanted = self.setup.symbols.iter().filter(|own| symbol.is_none_or(|symbol| symbol == *own));
+        let (last, first): (Vec<_>, Vec<_>) = wanted.partition(|own| own.quote() == account.currency());
+        let mut sales: Vec<(Symbol, Decimal)> = Vec::new();
+        for own in first.into_iter().chain(last) {
+            let mut quantity = account.held(own).unwrap_or_default();
+            let mut is_fed = false;
+            if all && own.quote() == account.currency() {
+                let holding = account.holding(own.base()).unwrap_or_default();
                 quantity = checked_add(quantity, holding).unwrap_or(quantity);
+                for (other, sold) in sales.iter().filter(|(other, _)| other.quote() == own.base()) {
+                    let brings = prices.convert(*sold, other.base(), own.base()).unwrap_or_default();
+                    quantity = checked_add(quantity, brings).unwrap_or(quantity);
+                    is_fed = true;
+                }
             }
-            if quantity > Decimal::ZERO {
+            if quantity > Decimal::ZERO || is_fed {
                 sales.push((own.clone(), quantity));
             }
         }
@@ -91,10 +109,15 @@ impl Coordinator {
         Ok(sales)
     }
 
-    pub(super) fn sales_text(&self, now: Now, sales: &[(Symbol, Decimal)]) -> String {
-        let list: Vec<_> =
-            sales.iter().map(|(symbol, quantity)| self.sale_text(now, symbol, *quantity)).collect();
-        list.join(", ")
+    /// The sales of a flatten, and with `all` the plans that would buy again.
+    pub(super) fn flatten_text(&self, now: Now, sales: &[(Symbol, Decimal)], all: bool) -> String {
+        let sales = sales.iter().map(|(symbol, quantity)| self.sale_text(now, symbol, *quantity));
+        let sales = sales.collect::<Vec<_>>().join(", ");
+        let plans = self.durable.plans.open().map(|plan| plan.id.to_string()).collect::<Vec<_>>().join(", ");
+        if !all || plans.is_empty() {
+            return sales;
+        }
+        format!("{sales}; the legs of {plans} are still to come: cancel_plan all calls them off")
     }
 
     fn sale_text(&self, now: Now, symbol: &Symbol, quantity: Decimal) -> String {
@@ -121,7 +144,10 @@ impl Coordinator {
         reason: SafeText,
     ) {
         let standing = self.durable.closings.get(&symbol);
-        if standing.is_some_and(|closing| closing.remaining >= quantity && (closing.flatten || !flatten)) {
+        let covers = |closing: &Closing| {
+            closing.remaining >= quantity && (closing.flatten || !flatten) && (closing.holdings || !holdings)
+        };
+        if standing.is_some_and(covers) {
             return;
         }
         let number = self.durable.last_closing + 1;
@@ -146,12 +172,9 @@ impl Coordinator {
         if under_way || self.live.closings_rest.contains_key(&closing.symbol) {
             return;
         }
-        let left = closing
-            .remaining
-            .min(self.closable(&closing))
-            .round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero);
+        let left = closing.of(self.closable(&closing));
         if left <= Decimal::ZERO {
-            if self.is_promised(&closing) {
+            if self.is_promised(&closing) || self.is_fed(&closing) {
                 // Another order is selling it, or may be: when that has ended it is sold, or its turn has come.
                 return;
             }
@@ -202,9 +225,14 @@ impl Coordinator {
             let holding = account.holding(closing.symbol.base()).unwrap_or_default();
             owned = checked_add(owned, holding).unwrap_or(owned);
         }
-        let wanted = closing.remaining.min(owned);
-        wanted.round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero) > Decimal::ZERO
+        closing.of(owned) > Decimal::ZERO
             && self.durable.open_orders().any(|tracked| tracked.order.symbol.base() == closing.symbol.base())
+    }
+
+    /// Whether the closing of another pair brings in more of what this one sells.
+    fn is_fed(&self, closing: &Closing) -> bool {
+        let feeds = |other: &Closing| other.symbol.quote() == closing.symbol.base();
+        closing.holdings && self.durable.closings.values().any(feeds)
     }
 
     /// Base units that a closing may sell: lots, and holdings where it was ordered so.
@@ -217,7 +245,8 @@ impl Coordinator {
         checked_add(free, holding).unwrap_or(free)
     }
 
-    /// A try of a closing is terminal; the next one follows at the next candle if anything is left.
+    /// A try of a closing is terminal. If anything is left the next one follows at once after a part fill, else after a
+    /// rest.
     pub(super) fn closing_try_ended(&mut self, cx: &mut Cx<'_>, symbol: &Symbol, filled: Decimal) {
         let Some(closing) = self.durable.closings.get(symbol).cloned() else {
             return;

@@ -51,8 +51,8 @@ impl Coordinator {
                 Ok(format!("HALTED becomes PAUSED; it was halted because: {}{noted}", listed(reasons)))
             }
             Command::Flatten { symbol, all } => {
-                let sales = self.flatten_sales(symbol.as_ref(), *all)?;
-                Ok(format!("sells {}", self.sales_text(now, &sales)))
+                let sales = self.flatten_sales(now, symbol.as_ref(), *all)?;
+                Ok(format!("sells {}", self.flatten_text(now, &sales, *all)))
             }
             Command::ForceLevel { level, until, reason } => {
                 let (level, until, by, reason) = (*level, *until, Actor::Coordinator, reason.clone());

@@ -36,8 +36,17 @@ impl Coordinator {
             self.durable.last_rebalance.is_none_or(|last| cx.now.market.since(last) >= rules.every_min);
         let wanted =
             proposal.deviation_pct >= rules.threshold_pct.value() && !proposal.trades.is_empty() && rested;
-        let open = self.durable.plans.open().next().is_some();
-        if !wanted || open {
+        if !wanted {
+            return;
+        }
+        if let Some(plan) = self.durable.plans.open().next() {
+            let waiting = plan.legs.iter().filter(|leg| leg.state == LegState::Waiting).count();
+            let why = if waiting > 0 {
+                format!("no new plan: {waiting} legs of {} wait for you (run_leg, skip_leg)", plan.id)
+            } else {
+                format!("no new plan while {} is open", plan.id)
+            };
+            self.live.problems.insert(TaskName::PortfolioRebalance, SafeText::ours(why));
             return;
         }
         let refused = AlarmKey::of(AlarmSource::PlanRefused);

@@ -446,6 +446,9 @@ fn cents(amount: Decimal) -> Decimal {
     rounded
 }
 
+/// Decimals of fees in the text.
+const FEE_DECIMALS: u32 = 8;
+
 const fn state_word(state: AlarmState) -> &'static str {
     match state {
         AlarmState::Normal => "normal",
@@ -501,7 +504,10 @@ impl Summary {
             "fills",
             format!("{}, of them {} of stops, {} of targets", self.fills, self.stops, self.targets),
         );
-        let fees = self.fees.iter().map(|(asset, paid)| format!("{paid} {asset}"));
+        let fees = self
+            .fees
+            .iter()
+            .map(|(asset, paid)| format!("{} {asset}", paid.round_dp(FEE_DECIMALS).normalize()));
         line("fees", fees.collect::<Vec<_>>().join(", "));
         line("legs", list(&self.legs));
         let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::CheckpointStore;
 use super::data_dir::DataDir;
 use super::durable_file;
 use super::journal::{self, Anchor, Hash, ReadError, Reader};
@@ -123,7 +124,8 @@ pub fn export(dir: &DataDir, to: &Path) -> Result<Manifest, BackupError> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let report = verify(&dir.journal(), &[], Scope::All)?;
+    let anchors: Vec<Anchor> = CheckpointStore::last_anchor(dir).into_iter().collect();
+    let report = verify(&dir.journal(), &anchors, Scope::All)?;
     match report.verdict {
         Verdict::Sound => {}
         Verdict::Torn(_) => return Err(BackupError::Torn),
@@ -145,8 +147,12 @@ pub fn export(dir: &DataDir, to: &Path) -> Result<Manifest, BackupError> {
         files: kept.collect::<Result<_, BackupError>>()?,
     };
     let unfinished = durable_file::with_suffix(to, ".new");
-    write_archive(dir, &manifest, &unfinished).map_err(at(&unfinished))?;
-    fs::rename(&unfinished, to).map_err(at(to))?;
+    let written = write_archive(dir, &manifest, &unfinished).map_err(at(&unfinished));
+    if let Err(error) = written.and_then(|()| fs::rename(&unfinished, to).map_err(at(to))) {
+        // On a full disk a part of an archive would keep the space that the journal needs.
+        let _ = fs::remove_file(&unfinished);
+        return Err(error);
+    }
     durable_file::sync_parent(&absolute(to)?).map_err(at(to))?;
     Ok(manifest)
 }

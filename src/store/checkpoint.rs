@@ -108,6 +108,17 @@ impl CheckpointStore {
         }
     }
 
+    /// The record of the last checkpoint, for verifying; nothing is made, mended or moved aside. None where there is no
+    /// checkpoint that can be read. The caller holds the lock of the directory.
+    pub fn last_anchor(dir: &DataDir) -> Option<Anchor> {
+        let path = dir.checkpoint_store();
+        if !path.exists() {
+            return None;
+        }
+        let (_, checkpoint) = guarded(|| open_and_read(&path)).ok()?;
+        checkpoint.map(|checkpoint| checkpoint.anchor)
+    }
+
     /// Replaces the checkpoint. Returns when the operating system has it, which is not yet the disk.
     ///
     /// # Errors

@@ -7,6 +7,9 @@ use rust_decimal::Decimal;
 
 use super::check::{Check, Shown};
 use super::{DAY, LEVERAGE_MAX};
+
+/// Sent orders are remembered for an hour.
+const ORDERS_KEPT: Duration = Duration::from_secs(3_600);
 use crate::config::key_path::KeyPath;
 use crate::config::{Config, Leverage, Risk, Stop};
 use crate::domain::{Confidence, Pct, Regime, Symbol};
@@ -37,7 +40,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     }
 
     check.above("orders.price_collar_pct", file.orders.price_collar_pct, Pct::ZERO, Pct::HUNDRED);
-    check.range("orders.duplicate_within", file.orders.duplicate_within, Duration::ZERO, DAY);
+    check.range("orders.duplicate_within", file.orders.duplicate_within, Duration::ZERO, ORDERS_KEPT);
     check.range("orders.per_minute_max", file.orders.per_minute_max, 1, 10_000);
 
     let breakers = &file.breakers;

@@ -35,9 +35,10 @@ impl Plans {
     }
 
     /// What time does to the legs; `blocked` names the rule that speaks against a leg now, if one does. Of the overdue
-    /// legs of a plan only the newest run, and only when at most `dca.max_lateness` late; the older ones wait for the
-    /// operator and the scheduled ones shift. So does a leg that its own terms have kept back for longer than that. Legs of one plan that are due at the same instant (one per trade) count
-    /// as one. Legs in state Due afterwards are the ones to send: [`Plans::ready`].
+    /// legs of a plan only the newest run, and only when at most `dca.max_lateness` late, and the scheduled ones shift;
+    /// the older ones wait for the operator, and so does a leg that its own terms have kept back for longer than that.
+    /// Legs of one plan that are due at the same instant (one per trade) count as one. Legs in state Due afterwards are
+    /// the ones to send: [`Plans::ready`].
     pub fn due(
         &self,
         now: Timestamp,

@@ -43,6 +43,23 @@ fn flatten_leaves_holdings_unless_all_is_said() {
 }
 
 #[test]
+fn flatten_all_sells_what_the_sale_of_another_pair_brings_in() {
+    let pair = Symbol::new("XRP/BTC").unwrap();
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
+    let mut desk = Desk::with(config).with_lot(&btc()).with_lot(&pair);
+    desk.propose(&[(xrp(), Side::Buy, "600")]);
+    let done = format!("{:?}", desk.say("flatten --all"));
+    assert!(done.contains("XRP/BTC") && done.contains("cancel_plan all"), "{done}");
+    desk.pass(secs(180));
+    let account = &desk.core.durable().account;
+    for asset in [btc().base(), xrp().base()] {
+        assert!(account.balance(asset) < dec("0.00000001"), "less than can be sold: {asset} {account:?}");
+    }
+    assert!(desk.core.durable().closings.is_empty());
+}
+
+#[test]
 fn a_flatten_waits_for_the_order_that_holds_the_lots_and_then_sells_them() {
     let mut desk = Desk::new().with_lot(&btc());
     desk.venue.mode = Mode::Rest;

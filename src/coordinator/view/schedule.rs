@@ -56,6 +56,6 @@ fn task_symbol_row(row: &RowView) -> TaskSymbolRow {
         last_ok,
         took: row.last.as_ref().map(|last| last.took),
         next_due: row.next_due,
-        counts: (row.counts.succeeded, row.counts.failed.saturating_add(row.counts.timed_out)),
+        counts: (row.counts.succeeded, row.counts.failed),
     }
 }
