@@ -255,7 +255,7 @@ fn values_out_of_range_are_refused() {
         ("risk.exposure.positions_max=0", "1 to 1000"),
         ("risk.exposure.margin_max_pct=0", "above 0, up to 100"),
         ("risk.orders.price_collar_pct=0", "above 0, up to 100"),
-        ("risk.orders.duplicate_within=2days", "0s to 1day"),
+        ("risk.orders.duplicate_within=2days", "0s to 1h"),
         ("risk.orders.per_minute_max=0", "1 to 10000"),
         ("risk.breakers.daily_loss_pct=0", "above 0, up to 100"),
         ("risk.cooldown.losses=0", "1 to 100"),
