@@ -7,12 +7,12 @@ use rust_decimal::Decimal;
 
 use super::check::{Check, Shown};
 use super::{DAY, LEVERAGE_MAX};
-
-/// Sent orders are remembered for an hour.
-const ORDERS_KEPT: Duration = Duration::from_secs(3_600);
 use crate::config::key_path::KeyPath;
 use crate::config::{Config, Leverage, Risk, Stop};
 use crate::domain::{Confidence, Pct, Regime, Symbol};
+
+/// Sent orders are remembered for an hour.
+const ORDERS_KEPT: Duration = Duration::from_secs(3_600);
 
 pub(super) fn check(config: &Config, check: &mut Check) {
     let file = &config.risk;
