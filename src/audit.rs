@@ -25,19 +25,18 @@ pub fn run(task: AuditTask) -> Result<(), Failure> {
     }
 }
 
-/// Verifies the journal against `HEAD`, the anchors that were kept elsewhere, and the checkpoint, which cannot be read
-/// beside a running instance.
+/// Verifies the journal against `HEAD`, the anchors that were kept elsewhere, and the checkpoint, of which a running
+/// instance shows the marker only.
 fn verify(anchors: Option<&Path>, data_dir: Option<&Path>) -> Result<(), Failure> {
     let (dir, journal) = journal_of(data_dir)?;
     let mut anchors = anchors.map(kept_anchors).transpose()?.unwrap_or_default();
     let data = DataDir::look_at(&dir);
     let lock = InstanceLock::take(&data, Holder { pid: std::process::id(), since: clock::wall() });
-    let beside = if lock.is_ok() {
-        anchors.extend(CheckpointStore::last_anchor(&data));
-        ""
+    if lock.is_ok() {
+        anchors.extend(CheckpointStore::anchors(&data));
     } else {
-        "; the checkpoint was not asked, as the directory is in use or cannot be locked"
-    };
+        anchors.extend(CheckpointStore::marked(&data));
+    }
     let report = store::verify(&journal, &anchors, Scope::All).map_err(|e| Failure::Broken(e.into()))?;
     let chain = match &report.verdict {
         Verdict::Sound => "chain sound".to_owned(),
@@ -51,7 +50,7 @@ fn verify(anchors: Option<&Path>, data_dir: Option<&Path>) -> Result<(), Failure
     } else {
         String::new()
     };
-    say(&format!("{} records, head {}, {chain}{anchored}{beside}\n", report.records, report.head.hash))
+    say(&format!("{} records, head {}, {chain}{anchored}\n", report.records, report.head.hash))
 }
 
 fn kept_anchors(path: &Path) -> Result<Vec<Anchor>, Failure> {

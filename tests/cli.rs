@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use andon::domain::Timestamp;
+use andon::store::{DataDir, Holder, InstanceLock};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -206,6 +208,10 @@ fn audit_verify_notices_records_cut_off_the_end() {
     let export = home.andon(&["state", "export", "backup.tar", "--data-dir", dir.to_str().unwrap()]);
     assert_fails(&export, 1, "are lost");
     assert!(!home.path().join("backup.tar").exists());
+    // Beside a running instance its marker does.
+    let lock = InstanceLock::take(&DataDir::look_at(&dir), Holder { pid: 1, since: Timestamp::from_secs(0) });
+    assert_fails(&home.andon(&["audit", "verify"]), 1, "are lost");
+    drop(lock.unwrap());
 }
 
 #[test]
@@ -284,6 +290,9 @@ fn a_backup_gives_the_same_journal_and_state_elsewhere_and_the_next_run_goes_on_
     assert_eq!(next.status.code(), Some(0), "{}", stderr(&next));
     assert!(stdout(&next).contains("paused because restarted"), "{}", stdout(&next));
     assert!(stdout(&next).contains("PAUSED"), "{}", stdout(&next));
+    let records = stdout(&home.andon(&["audit", "export", "--data-dir", "copy"]));
+    assert_eq!(records.matches("\"run_ended\"").count(), 2, "the run before the backup and the one after");
+    assert!(!records.contains("checkpoint_rebuilt"), "a backup holds no checkpoint, so none is lost");
 }
 
 #[test]

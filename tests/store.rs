@@ -65,8 +65,8 @@ impl Fixture {
         verify(&self.journal(), anchors, Scope::All).unwrap().verdict
     }
 
-    fn recover(&self) -> Recovered {
-        recover(&self.dir).unwrap()
+    fn recover(&self) -> Recovered<Vec<u8>> {
+        recover(&self.dir, |state| Ok(state.to_vec())).unwrap()
     }
 
     fn anchor_at(&self, seq: u64) -> Anchor {
@@ -245,6 +245,113 @@ fn recovery_gives_the_checkpoint_and_only_the_records_after_it() {
     assert_eq!(recovered.checkpoint, Some(taken));
     assert_eq!(seqs(&recovered.records), [24, 25]);
     assert!(recovered.troubles.is_empty());
+}
+
+#[test]
+fn a_checkpoint_store_that_is_deleted_is_told() {
+    let fixture = Fixture::with_journal(25, 10);
+    let anchor = fixture.anchor_at(23);
+    fixture.recover().store.write(&checkpoint(anchor)).unwrap();
+    std::fs::remove_dir_all(fixture.dir.checkpoint_store()).unwrap();
+
+    let recovered = fixture.recover();
+
+    assert_eq!(recovered.troubles, [Trouble::CheckpointLost { anchor }]);
+    assert!(!recovered.halts() && recovered.checkpoint.is_none());
+    assert_eq!(seqs(&recovered.records), (1..=25).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_older_checkpoint_in_the_place_of_the_last_one_is_told_and_moved_aside() {
+    let fixture = Fixture::with_journal(25, 10);
+    fixture.recover().store.write(&checkpoint(fixture.anchor_at(23))).unwrap();
+    let marker = std::fs::read(fixture.dir.checkpoint_marker()).unwrap();
+    fixture.recover().store.write(&checkpoint(fixture.anchor_at(12))).unwrap();
+    std::fs::write(fixture.dir.checkpoint_marker(), marker).unwrap();
+
+    let recovered = fixture.recover();
+
+    let why = "that of record #23 is not in the store".to_owned();
+    let moved_to = fixture.dir.root().join("corrupt-1");
+    assert!(moved_to.is_dir());
+    assert_eq!(recovered.troubles, [Trouble::CheckpointDamaged { why, moved_to }]);
+    assert!(!recovered.halts() && recovered.checkpoint.is_none());
+    assert_eq!(seqs(&recovered.records), (1..=25).collect::<Vec<_>>());
+    // The new store takes the next one.
+    let next = checkpoint(fixture.anchor_at(25));
+    recovered.store.write(&next).unwrap();
+    drop(recovered.store);
+    let again = fixture.recover();
+    assert_eq!((again.troubles, again.checkpoint), (vec![], Some(next)));
+}
+
+#[test]
+fn a_checkpoint_whose_state_cannot_be_read_is_moved_aside_and_still_vouches_for_the_journal() {
+    let fixture = Fixture::with_journal(25, 10);
+    let anchor = fixture.anchor_at(25);
+    fixture.recover().store.write(&checkpoint(anchor)).unwrap();
+    std::fs::remove_file(fixture.dir.checkpoint_marker()).unwrap();
+    let mut segments = read_lines(&fixture, 3);
+    segments[2].truncate(2);
+    write_lines(&fixture, &segments);
+
+    let recovered = recover(&fixture.dir, |_| Err::<(), _>("no such field".to_owned())).unwrap();
+
+    let why = "its state cannot be read: no such field".to_owned();
+    let moved_to = fixture.dir.root().join("corrupt-1");
+    assert!(moved_to.is_dir());
+    let damaged = Trouble::CheckpointDamaged { why, moved_to };
+    let head = fixture.anchor_at(22);
+    assert_eq!(recovered.troubles, [damaged, Trouble::Shortened { anchor, head }]);
+    assert!(recovered.checkpoint.is_none());
+    assert_eq!(seqs(&recovered.records), (1..=22).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_kill_between_store_and_marker_is_no_loss() {
+    let fixture = Fixture::with_journal(25, 10);
+    let newer = checkpoint(fixture.anchor_at(23));
+    let store = fixture.recover().store;
+    store.write(&checkpoint(fixture.anchor_at(12))).unwrap();
+    let marker = std::fs::read(fixture.dir.checkpoint_marker()).unwrap();
+    store.write(&newer).unwrap();
+    drop(store);
+    std::fs::write(fixture.dir.checkpoint_marker(), marker).unwrap();
+
+    let recovered = fixture.recover();
+
+    assert_eq!((recovered.troubles, recovered.checkpoint), (vec![], Some(newer)));
+}
+
+#[test]
+fn a_marker_that_says_nothing_asks_for_nothing() {
+    let fixture = Fixture::with_journal(25, 10);
+    fixture.recover().store.write(&checkpoint(fixture.anchor_at(23))).unwrap();
+    std::fs::remove_dir_all(fixture.dir.checkpoint_store()).unwrap();
+    let whole = std::fs::read(fixture.dir.checkpoint_marker()).unwrap();
+    for rest in [b"".as_slice(), &whole[..whole.len() - 1], &whole[2..], b"\xff\n"] {
+        std::fs::write(fixture.dir.checkpoint_marker(), rest).unwrap();
+        assert_eq!(fixture.recover().troubles, [], "{rest:?}");
+    }
+}
+
+#[test]
+fn the_marker_still_knows_of_lost_records_when_the_checkpoint_is_gone() {
+    let fixture = Fixture::with_journal(25, 10);
+    let anchor = fixture.anchor_at(25);
+    fixture.recover().store.write(&checkpoint(anchor)).unwrap();
+    std::fs::remove_dir_all(fixture.dir.checkpoint_store()).unwrap();
+    let mut segments = read_lines(&fixture, 3);
+    segments[2].truncate(2);
+    write_lines(&fixture, &segments);
+
+    let recovered = fixture.recover();
+
+    let head = fixture.anchor_at(22);
+    let lost = [Trouble::CheckpointLost { anchor }, Trouble::Shortened { anchor, head }];
+    assert_eq!(recovered.troubles, lost);
+    assert!(recovered.halts());
+    assert_eq!(recovered.head(), anchor, "no number is used twice");
 }
 
 #[test]
@@ -642,7 +749,7 @@ fn a_newer_version_is_refused_by_name_and_still_verifies() {
     lines[2] = format!("{} {json}", Hash::of(json.as_bytes()));
     std::fs::write(fixture.segment(1), lines.join("\n") + "\n").unwrap();
 
-    let error = recover(&fixture.dir).unwrap_err();
+    let error = recover(&fixture.dir, |state| Ok(state.to_vec())).unwrap_err();
 
     assert!(matches!(error, RecoverError::Newer { seq: Seq(3), found: 9, known: Record::VERSION }));
     let said = error.to_string();
@@ -665,7 +772,14 @@ fn a_newer_version_is_refused_although_a_checkpoint_holds_its_state() {
     store.write(&checkpoint(head)).unwrap();
     drop(store);
 
-    assert!(matches!(recover(&fixture.dir), Err(RecoverError::Newer { seq: Seq(3), found: 3, .. })));
+    // Nor does a start that is refused move it aside.
+    for is_readable in [true, false] {
+        let decode = |_: &[u8]| is_readable.then_some(()).ok_or_else(|| "unknown".to_owned());
+        let refused = recover(&fixture.dir, decode);
+        assert!(matches!(refused, Err(RecoverError::Newer { seq: Seq(3), found: 3, .. })), "{refused:?}");
+    }
+    let found = CheckpointStore::open(&fixture.dir).unwrap();
+    assert!(matches!(found, CheckpointOpen::Ready { checkpoint: Some(_), .. }), "{found:?}");
 }
 
 #[test]

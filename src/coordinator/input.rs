@@ -211,7 +211,7 @@ pub struct Started {
     pub notes_fault: Option<SafeText>,
     /// The last line of the journal was torn and moved aside: where to.
     pub torn: Option<SafeText>,
-    /// The checkpoint was damaged and moved aside: where to.
+    /// The checkpoint was damaged or is lost, in words.
     pub checkpoint_rebuilt: Option<SafeText>,
     /// Keep RUNNING over the restart (simulated and replayed markets only).
     pub keep_running: bool,

@@ -90,7 +90,7 @@ impl Coordinator {
         }
         if let Some(fault) = &started.checkpoint_rebuilt {
             let key = AlarmKey::of(AlarmSource::CheckpointRebuilt);
-            self.raise_moment(cx, key, "checkpoint damaged", fault);
+            self.raise_moment(cx, key, "checkpoint rebuilt", fault);
         }
         if unclean || started.torn.is_some() {
             let torn = started.torn.as_ref().map(|torn| format!("; torn last record moved to {torn}"));

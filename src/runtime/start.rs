@@ -68,9 +68,6 @@ pub enum StartError {
     /// The journal or checkpoint cannot be read.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The recovered state cannot be read.
-    #[error("the recovered state cannot be read ({0}); it was written by another version: see CHANGELOG.md")]
-    State(serde_json::Error),
     /// The venue's log cannot be used.
     #[error(transparent)]
     Venue(#[from] LogError),
@@ -186,14 +183,14 @@ impl Assembly {
         let (latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
         let beside_latch = OrderNotes::new(dir.root());
         let (noted, notes_fault) = read_notes(&beside_latch);
-        let recovered = recover(&dir)?;
+        let recovered = recover(&dir, |state| serde_json::from_slice(state).map_err(|it| it.to_string()))?;
         let faults = Faults::of(&recovered);
         let resume = recovered.resume;
         let is_virtual = options.speed == Speed::Max;
         let at_once = |market| {
             if is_virtual { Now::both(market) } else { Now { market, operator: clock::wall() } }
         };
-        let past = past(&recovered, &config, bound.install, at_once(feed.start_at()))?;
+        let past = past(&recovered, &config, bound.install, at_once(feed.start_at()));
         let run = dir.next_run(past.durable.run)?;
 
         let begins_at = past.durable.at.max(feed.start_at());
@@ -325,19 +322,16 @@ fn open_feed(options: &RunOptions) -> Result<Box<dyn Feed>, StartError> {
 }
 
 /// The state that checkpoint and journal tell, or a fresh one.
-fn past(recovered: &Recovered, config: &Config, install: InstallId, now: Now) -> Result<Past, StartError> {
+fn past(recovered: &Recovered<Durable>, config: &Config, install: InstallId, now: Now) -> Past {
     let (mut durable, image) = match &recovered.checkpoint {
-        Some(Checkpoint { state, hints, .. }) => {
-            let durable = serde_json::from_slice(state).map_err(StartError::State)?;
-            // Hints only save time: unreadable ones are as good as none.
-            (durable, serde_json::from_slice(hints).ok())
-        }
+        // Hints only save time: unreadable ones are as good as none.
+        Some(Checkpoint { state, hints, .. }) => (state.clone(), serde_json::from_slice(hints).ok()),
         None => (Durable::fresh(install, config, now), None),
     };
     for record in &recovered.records {
         durable.apply(record);
     }
-    Ok(Past { durable, image })
+    Past { durable, image }
 }
 
 /// What recovery found wrong, in words.
@@ -349,7 +343,7 @@ struct Faults {
 }
 
 impl Faults {
-    fn of(recovered: &Recovered) -> Self {
+    fn of(recovered: &Recovered<Durable>) -> Self {
         let (mut journal, mut checkpoint) = (None, None);
         for trouble in &recovered.troubles {
             match trouble {

@@ -1,5 +1,5 @@
 //! A data directory in one file, and back: a plain tar archive that begins with a manifest. What can be lost (the
-//! checkpoint, the reserve, the log) is left out; the journal says it all.
+//! checkpoint with its marker, the reserve, the log) is left out; the journal says it all.
 //!
 //! The manifest holds the hash of every file, the head of the journal and the hash of the state that the journal tells,
 //! so that whoever imports knows that it is the same. An import never touches what is there: it unpacks beside the
@@ -124,8 +124,7 @@ pub fn export(dir: &DataDir, to: &Path) -> Result<Manifest, BackupError> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let anchors: Vec<Anchor> = CheckpointStore::last_anchor(dir).into_iter().collect();
-    let report = verify(&dir.journal(), &anchors, Scope::All)?;
+    let report = verify(&dir.journal(), &CheckpointStore::anchors(dir), Scope::All)?;
     match report.verdict {
         Verdict::Sound => {}
         Verdict::Torn(_) => return Err(BackupError::Torn),

@@ -7,11 +7,16 @@
 //! sled's `flush` does not fsync on Linux and sled does not notice bit rot, so a checkpoint carries its own hash and
 //! proves nothing about durability. sled may panic on a damaged directory: every call into it is caught.
 //! All calls block; async callers use a blocking thread.
+//!
+//! sled does not notice either when it has lost what it held, and a directory that is deleted says nothing. So a marker
+//! beside the store names the record of the last checkpoint: what the marker names and the store has not is lost. The
+//! store is written first, the marker second: a kill in between leaves a marker that asks for less.
 
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,16 +25,27 @@ use serde::{Deserialize, Serialize};
 use super::data_dir::DataDir;
 use super::durable_file;
 use super::journal::{Anchor, Hash};
+use crate::domain::Seq;
 
 /// The state after one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
+pub struct Checkpoint<S = Vec<u8>> {
     /// The record after which it was taken, and its hash.
     pub anchor: Anchor,
-    /// The state, in the form that its owner gave it.
-    pub state: Vec<u8>,
+    /// The state; stored in the form that its owner gave it.
+    pub state: S,
     /// What may be lost and only saves time (open windows, last prices), in the form that its owner gave it.
     pub hints: Vec<u8>,
+}
+
+impl Checkpoint {
+    /// The same with its state read.
+    pub(super) fn decoded<S>(
+        self,
+        decode: impl FnOnce(&[u8]) -> Result<S, String>,
+    ) -> Result<Checkpoint<S>, String> {
+        Ok(Checkpoint { anchor: self.anchor, state: decode(&self.state)?, hints: self.hints })
+    }
 }
 
 /// What opening found.
@@ -46,6 +62,8 @@ pub enum CheckpointOpen {
     Damaged {
         /// The new store, empty.
         store: CheckpointStore,
+        /// What was wrong with the old one.
+        why: String,
         /// Where the old one is.
         moved_to: PathBuf,
     },
@@ -72,11 +90,14 @@ pub enum CheckpointError {
     },
 }
 
-/// Writes checkpoints. The last one written is the one that counts.
-#[derive(Debug, Clone)]
+/// Writes checkpoints. The newest is the one that counts.
+#[derive(Debug)]
 pub struct CheckpointStore {
     db: sled::Db,
     path: PathBuf,
+    marker: PathBuf,
+    /// Record of the newest one written here.
+    newest: Mutex<Seq>,
 }
 
 const KEY: &str = "checkpoint";
@@ -94,43 +115,74 @@ impl CheckpointStore {
         let path = dir.checkpoint_store();
         let damage = match guarded(|| open_and_read(&path)) {
             Ok((db, checkpoint)) => {
-                return Ok(CheckpointOpen::Ready { store: Self { db, path }, checkpoint });
+                return Ok(CheckpointOpen::Ready { store: Self::of(dir, db), checkpoint });
             }
             Err(Failure::Refused(why)) => return Err(CheckpointError::Store { path, why }),
             Err(Failure::Damaged(why)) => why,
         };
-        tracing::warn!(path = %path.display(), why = %damage, "the checkpoint store is damaged; it is moved aside");
+        let (store, moved_to) = Self::anew(dir, &damage)?;
+        Ok(CheckpointOpen::Damaged { store, why: damage, moved_to })
+    }
+
+    /// Moves the store aside and begins a new one in its place. Returns where the old one is.
+    pub(super) fn set_aside(self, dir: &DataDir, why: &str) -> Result<(Self, PathBuf), CheckpointError> {
+        drop(self);
+        Self::anew(dir, why)
+    }
+
+    fn anew(dir: &DataDir, why: &str) -> Result<(Self, PathBuf), CheckpointError> {
+        let path = dir.checkpoint_store();
+        tracing::warn!(path = %path.display(), why, "the checkpoint store cannot be used; it is moved aside");
         let moved_to = move_aside(&path, &dir.corrupt())
             .map_err(|error| CheckpointError::MoveAside { path: path.clone(), error })?;
         match guarded(|| open_and_read(&path)) {
-            Ok((db, _)) => Ok(CheckpointOpen::Damaged { store: Self { db, path }, moved_to }),
+            Ok((db, _)) => Ok((Self::of(dir, db), moved_to)),
             Err(failure) => Err(CheckpointError::Store { path, why: failure.why() }),
         }
     }
 
-    /// The record of the last checkpoint, for verifying; nothing is made, mended or moved aside. None where there is no
-    /// checkpoint that can be read. The caller holds the lock of the directory.
-    pub fn last_anchor(dir: &DataDir) -> Option<Anchor> {
-        let path = dir.checkpoint_store();
-        if !path.exists() {
-            return None;
-        }
-        let (_, checkpoint) = guarded(|| open_and_read(&path)).ok()?;
-        checkpoint.map(|checkpoint| checkpoint.anchor)
+    fn of(dir: &DataDir, db: sled::Db) -> Self {
+        let (path, marker) = (dir.checkpoint_store(), dir.checkpoint_marker());
+        Self { db, path, marker, newest: Mutex::new(Seq(0)) }
     }
 
-    /// Replaces the checkpoint. Returns when the operating system has it, which is not yet the disk.
+    /// The record of the last checkpoint that was written, as the marker has it; also beside a running instance. None if
+    /// there was none. A marker that cannot be read, as a power cut may leave it, is as good as none.
+    pub fn marked(dir: &DataDir) -> Option<Anchor> {
+        std::fs::read_to_string(dir.checkpoint_marker()).ok()?.strip_suffix('\n')?.parse().ok()
+    }
+
+    /// What store and marker know of the journal, for verifying; nothing is made, mended or moved aside. The caller holds
+    /// the lock of the directory.
+    pub fn anchors(dir: &DataDir) -> Vec<Anchor> {
+        let path = dir.checkpoint_store();
+        let opened = path.exists().then(|| guarded(|| open_and_read(&path)).ok()).flatten();
+        let stored = opened.and_then(|(_, checkpoint)| checkpoint).map(|checkpoint| checkpoint.anchor);
+        stored.into_iter().chain(Self::marked(dir)).collect()
+    }
+
+    /// Replaces the checkpoint, and then the marker. An older one that comes late is left out. Returns when the operating
+    /// system has it, which is not yet the disk.
     ///
     /// # Errors
-    /// When sled refuses or panics. The journal still has everything.
+    /// When sled refuses or panics, or the marker cannot be written. The journal still has everything.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if checkpoint.anchor.seq < *newest {
+            return Ok(());
+        }
+        let failed = |path: &Path, why| CheckpointError::Store { path: path.to_owned(), why };
         let bytes = encode(checkpoint);
         guarded(|| {
             self.db.insert(KEY, bytes?)?;
             self.db.flush()?;
             Ok(())
         })
-        .map_err(|failure| CheckpointError::Store { path: self.path.clone(), why: failure.why() })
+        .map_err(|failure| failed(&self.path, failure.why()))?;
+        durable_file::swap(&self.marker, format!("{}\n", checkpoint.anchor).as_bytes())
+            .map_err(|error| failed(&self.marker, error.to_string()))?;
+        *newest = checkpoint.anchor.seq;
+        Ok(())
     }
 }
 
@@ -266,6 +318,47 @@ mod tests {
             assert!(decode(&rotten).is_err(), "byte {at}");
             assert!(decode(&bytes[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    fn at(seq: u64) -> Checkpoint {
+        Checkpoint { anchor: Anchor { seq: Seq(seq), ..checkpoint().anchor }, ..checkpoint() }
+    }
+
+    fn stored(dir: &DataDir) -> Option<Checkpoint> {
+        match CheckpointStore::open(dir).unwrap() {
+            CheckpointOpen::Ready { checkpoint, .. } => checkpoint,
+            CheckpointOpen::Damaged { .. } => None,
+        }
+    }
+
+    fn empty(dir: &DataDir) -> CheckpointStore {
+        match CheckpointStore::open(dir).unwrap() {
+            CheckpointOpen::Ready { store, .. } | CheckpointOpen::Damaged { store, .. } => store,
+        }
+    }
+
+    #[test]
+    fn an_older_checkpoint_that_comes_late_replaces_neither_store_nor_marker() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        let store = empty(&dir);
+        store.write(&at(9)).unwrap();
+        store.write(&at(7)).unwrap();
+        drop(store);
+        assert_eq!(CheckpointStore::marked(&dir), Some(at(9).anchor));
+        assert_eq!(stored(&dir), Some(at(9)));
+    }
+
+    #[test]
+    fn the_marker_names_nothing_that_the_store_has_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        std::fs::create_dir(dir.checkpoint_marker()).unwrap();
+        let store = empty(&dir);
+        let told = store.write(&at(7)).unwrap_err().to_string();
+        assert!(told.contains(dir.checkpoint_marker().to_str().unwrap()), "{told}");
+        drop(store);
+        assert_eq!(stored(&dir), Some(at(7)), "it was written first");
     }
 
     #[test]

@@ -126,6 +126,11 @@ impl DataDir {
         self.root.join("store.sled")
     }
 
+    /// Record and hash of the last checkpoint that was written.
+    pub fn checkpoint_marker(&self) -> PathBuf {
+        self.root.join("checkpoint")
+    }
+
     /// Damaged checkpoint stores are kept at this path with `-1`, `-2`, ... after it.
     pub(super) fn corrupt(&self) -> PathBuf {
         self.root.join("corrupt")

@@ -18,6 +18,7 @@
 //!   journal/HEAD               the head at the last seal
 //!   models.log                 what models were asked and wrote, by the digests of the journal
 //!   store.sled/                checkpoint; corrupt-N are damaged ones, kept
+//!   checkpoint                 record and hash of the last checkpoint
 //! ```
 
 pub mod audit;

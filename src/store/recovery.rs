@@ -32,18 +32,19 @@ pub enum Trouble {
         /// What is wrong.
         why: Fault,
     },
-    /// The checkpoint could not be used and was rebuilt: an alarm.
-    #[error("the checkpoint was damaged and is kept at {}; the state comes from the journal", .moved_to.display())]
+    /// The checkpoint cannot be used: an alarm.
+    #[error("the checkpoint cannot be used ({why}) and is kept at {}; the state comes from the journal", .moved_to.display())]
     CheckpointDamaged {
+        /// What is wrong with it.
+        why: String,
         /// Where it is kept.
         moved_to: PathBuf,
     },
-    /// The store of checkpoints opened, but what the last run wrote at its end is not in it; sled does not notice all
-    /// that it loses. An alarm.
-    #[error("the checkpoint store has lost the checkpoint of record {}; the state comes from the journal", .head.seq)]
+    /// The whole store of checkpoints is gone: an alarm.
+    #[error("the checkpoint of record {} is gone; the state comes from the journal", .anchor.seq)]
     CheckpointLost {
-        /// The record with which the last run ended.
-        head: Anchor,
+        /// Its record.
+        anchor: Anchor,
     },
 }
 
@@ -86,9 +87,9 @@ pub enum RecoverError {
 
 /// All that a start needs to know.
 #[derive(Debug)]
-pub struct Recovered {
+pub struct Recovered<S> {
     /// The state to begin with; none if the records say everything.
-    pub checkpoint: Option<Checkpoint>,
+    pub checkpoint: Option<Checkpoint<S>>,
     /// What to apply to it, in order. Without a checkpoint the first one holds the whole state, or is the first of all.
     pub records: Vec<Record>,
     /// Where writing goes on.
@@ -103,7 +104,7 @@ pub struct Recovered {
     pub store: CheckpointStore,
 }
 
-impl Recovered {
+impl<S> Recovered<S> {
     /// The last record there is.
     pub const fn head(&self) -> Anchor {
         self.resume.head
@@ -115,41 +116,63 @@ impl Recovered {
     }
 }
 
-/// Reads what the last run left.
+/// Reads what the last run left. `decode` reads the state of a checkpoint; one that it refuses is as good as damaged, but
+/// its record still vouches for the journal.
 ///
 /// # Errors
 /// See [`RecoverError`]. Damage is no error; it is in [`Recovered::troubles`].
-pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
+pub fn recover<S>(
+    dir: &DataDir,
+    decode: impl FnOnce(&[u8]) -> Result<S, String>,
+) -> Result<Recovered<S>, RecoverError> {
     let journal = dir.journal();
     let mut troubles = Vec::new();
-    // Whoever deletes the store knows it.
+    let mut unusable = None;
+    let marked = CheckpointStore::marked(dir);
     let had_store = dir.checkpoint_store().exists();
-    let (store, checkpoint) = match CheckpointStore::open(dir)? {
+    let (store, stored) = match CheckpointStore::open(dir)? {
         CheckpointOpen::Ready { store, checkpoint } => (store, checkpoint),
-        CheckpointOpen::Damaged { store, moved_to } => {
-            troubles.push(Trouble::CheckpointDamaged { moved_to });
+        CheckpointOpen::Damaged { store, why, moved_to } => {
+            troubles.push(Trouble::CheckpointDamaged { why, moved_to });
             (store, None)
         }
     };
-    let (from, base) = choose_start(&journal, checkpoint.as_ref())?;
-    let anchors: Vec<Anchor> = checkpoint.iter().map(|checkpoint| checkpoint.anchor).collect();
+    let known = stored.as_ref().map(|stored| stored.anchor);
+    let is_missing = |it: &Anchor| troubles.is_empty() && known.is_none_or(|known| known.seq < it.seq);
+    if let Some(anchor) = marked.filter(is_missing) {
+        if had_store {
+            unusable = Some(format!("that of record {} is not in the store", anchor.seq));
+        } else {
+            troubles.push(Trouble::CheckpointLost { anchor });
+        }
+    }
+    let stored = stored.filter(|_| unusable.is_none());
+    let checkpoint = stored.map(|stored| stored.decoded(decode)).transpose().unwrap_or_else(|why| {
+        unusable = Some(format!("its state cannot be read: {why}"));
+        None
+    });
+    let usable = checkpoint.as_ref().map(|checkpoint| checkpoint.anchor);
+    let (from, base) = choose_start(&journal, usable)?;
+    let base = usable.filter(|_| base == Base::Checkpoint);
+    let anchors: Vec<Anchor> = known.into_iter().chain(marked).collect();
     let mut records = Vec::new();
-    let base_seq =
-        if base == Base::Checkpoint { anchors.first().map_or(Seq(0), |it| it.seq) } else { Seq(0) };
-    let mut ended_in_order = false;
     let (report, ending) = verify::walk(&journal, &anchors, from, &mut |line| {
-        ended_in_order = line.kind == journal::RUN_ENDED_KIND;
         // What the checkpoint says of an earlier record is in the words of its version.
         line.is_known()?;
-        if line.anchor.seq > base_seq {
+        if base.is_none_or(|base| line.anchor.seq > base.seq) {
             records.push(line.record()?);
         }
         Ok(())
     })?;
-    let at_head = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.anchor.seq >= report.head.seq);
-    if ended_in_order && !at_head && had_store && troubles.is_empty() {
-        troubles.push(Trouble::CheckpointLost { head: report.head });
-    }
+    // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
+    let store = match unusable {
+        Some(why) => {
+            let (store, moved_to) = store.set_aside(dir, &why)?;
+            troubles.push(Trouble::CheckpointDamaged { why, moved_to });
+            store
+        }
+        None => store,
+    };
     let mut torn = None;
     match &report.verdict {
         Verdict::Sound => {}
@@ -158,8 +181,8 @@ pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
             torn = Some((piece.clone(), aside.map_err(RecoverError::SetAside)?));
         }
         Verdict::Damaged { seq, why } => {
-            if *seq <= base_seq {
-                records = after_damage(&journal, &anchors)?;
+            if let Some(base) = base.filter(|base| *seq <= base.seq) {
+                records = after_damage(&journal, base)?;
             }
             troubles.push(Trouble::Damaged { seq: *seq, why: why.clone() });
         }
@@ -169,7 +192,7 @@ pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
     }
     let resume = resume_at(&journal, &report, &ending)?;
     Ok(Recovered {
-        checkpoint: checkpoint.filter(|_| base == Base::Checkpoint),
+        checkpoint: checkpoint.filter(|_| base.is_some()),
         records,
         resume,
         torn,
@@ -180,10 +203,9 @@ pub fn recover(dir: &DataDir) -> Result<Recovered, RecoverError> {
 }
 
 /// The records that continue the checkpoint although something before it is damaged: its hash vouches for them.
-fn after_damage(journal: &Path, anchors: &[Anchor]) -> Result<Vec<Record>, ReadError> {
-    let Some(&anchor) = anchors.first() else { return Ok(Vec::new()) };
+fn after_damage(journal: &Path, checkpoint: Anchor) -> Result<Vec<Record>, ReadError> {
     let mut records = Vec::new();
-    for record in Reader::after(journal, anchor)?.into_iter().flat_map(Reader::records) {
+    for record in Reader::after(journal, checkpoint)?.into_iter().flat_map(Reader::records) {
         match record {
             Ok(record) => records.push(record),
             Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
@@ -215,10 +237,10 @@ enum Base {
 /// the last state record is not needed: never more than one segment is applied.
 fn choose_start(
     journal: &Path,
-    checkpoint: Option<&Checkpoint>,
+    checkpoint: Option<Anchor>,
 ) -> Result<(Option<SegmentNo>, Base), RecoverError> {
     let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
-    let taken = checkpoint.map(|checkpoint| checkpoint.anchor.seq);
+    let taken = checkpoint.map(|checkpoint| checkpoint.seq);
     for segment in journal::list(journal).map_err(io_error)?.into_iter().rev() {
         let Some(head) = journal::read_head(journal, segment).map_err(io_error)? else { continue };
         if taken.is_some_and(|seq| head.first <= seq) {
@@ -264,9 +286,8 @@ mod tests {
         std::fs::write(journal.join(journal::file_name(segment)), line).unwrap();
     }
 
-    fn checkpoint(seq: u64) -> Checkpoint {
-        let anchor = Anchor { seq: Seq(seq), hash: Hash::GENESIS };
-        Checkpoint { anchor, state: Vec::new(), hints: Vec::new() }
+    fn checkpoint(seq: u64) -> Anchor {
+        Anchor { seq: Seq(seq), hash: Hash::GENESIS }
     }
 
     #[test]
@@ -276,7 +297,7 @@ mod tests {
         write_segment(journal.path(), 2, 11, STATE_KIND);
         write_segment(journal.path(), 3, 21, "note");
         std::fs::write(journal.path().join(journal::file_name(4)), "torn").unwrap();
-        let start = |seq: Option<u64>| choose_start(journal.path(), seq.map(checkpoint).as_ref()).unwrap();
+        let start = |seq: Option<u64>| choose_start(journal.path(), seq.map(checkpoint)).unwrap();
         assert_eq!(start(None), (Some(2), Base::Records), "segment 3 does not begin with the state");
         assert_eq!(start(Some(5)), (Some(2), Base::Records), "an old checkpoint is not needed");
         assert_eq!(start(Some(15)), (Some(2), Base::Checkpoint));

@@ -80,7 +80,7 @@ impl fmt::Display for VerifyReport {
     }
 }
 
-/// Verifies the journal directory `journal` against `anchors` (the checkpoint's) and its own `HEAD`.
+/// Verifies the journal directory `journal` against `anchors` (the checkpoint's, its marker's) and its own `HEAD`.
 ///
 /// # Errors
 /// Only [`ReadError::Io`]: what is found wrong is in the report.

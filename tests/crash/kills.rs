@@ -163,7 +163,7 @@ fn kill_in_one_directory(seed: u64, cycles: usize) -> Seen {
 }
 
 /// The anchors that a run told before it was killed, `life` after the first of them.
-fn run_and_kill(place: &Place, data: &Data, life: Duration) -> Vec<Anchor> {
+pub fn run_and_kill(place: &Place, data: &Data, life: Duration) -> Vec<Anchor> {
     let args: Vec<_> = RUN.into_iter().chain(["--data-dir", data.arg()]).collect();
     let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let (first, reading) = read_anchors(child.stdout.take().unwrap());
@@ -193,7 +193,7 @@ fn read_anchors(pipe: ChildStdout) -> (Receiver<()>, JoinHandle<Vec<Anchor>>) {
 /// do.
 fn assert_checkpoint_and_tail_equal_all_records(data: &Data, copy: &Path, at: &str) -> bool {
     let copied = Data(copy.to_owned());
-    copy_parts(data, &copied, &["journal", "store.sled"]);
+    copy_parts(data, &copied, &["journal", "store.sled", "checkpoint"]);
     let from_checkpoint = copied.state();
     let replayed = replay(&copied.records(), at);
     assert!(from_checkpoint == replayed, "{at}: checkpoint and tail differ from all records");

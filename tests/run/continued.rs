@@ -7,7 +7,7 @@ use andon::coordinator::durable::Durable;
 use andon::coordinator::record::RecordKind;
 use andon::domain::{ClientOrderId, TradingState};
 use andon::runtime::options::RunOptions;
-use andon::store::Reader;
+use andon::store::{Checkpoint, CheckpointOpen, CheckpointStore, Reader};
 
 use super::place::{Data, HOUR, Place, booked, intended, options, simulate};
 
@@ -32,6 +32,33 @@ fn a_checkpoint_and_the_journal_alone_tell_the_same_state() {
 
     assert!(!from_checkpoint.plans.open().next().unwrap().is_finished(), "there is something to lose");
     assert_eq!(from_checkpoint, from_journal);
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_told_and_the_run_goes_on_from_the_journal() {
+    let place = Place::new();
+    let data = place.data();
+    simulate(&half_a_plan(&data));
+    let rebuilt = data.copy_without_checkpoint(&place.path().join("copy"));
+    let CheckpointOpen::Ready { store, checkpoint: Some(last) } = CheckpointStore::open(&data.dir()).unwrap()
+    else {
+        panic!("a run leaves a checkpoint")
+    };
+    store.write(&Checkpoint { state: b"{\"another\":1}".to_vec(), ..last }).unwrap();
+    drop(store);
+
+    for data in [&data, &rebuilt] {
+        simulate(&half_a_plan(data));
+    }
+
+    let told = |data: &Data| {
+        let text = fs::read_to_string(data.dir().journal().join("00000001.log")).unwrap();
+        text.contains("checkpoint_rebuilt") && text.contains("its state cannot be read")
+    };
+    assert!(told(&data) && !told(&rebuilt));
+    assert!(data.path().join("corrupt-1").is_dir());
+    assert_eq!(legs(&data.state()), legs(&rebuilt.state()));
+    assert_eq!(data.state().account.balances(), rebuilt.state().account.balances());
 }
 
 #[test]

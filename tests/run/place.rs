@@ -134,11 +134,12 @@ impl Data {
 
     /// What a start would find. A child that another test is just starting holds our open files, and with them their
     /// locks, until it executes its program: then it is tried again.
-    pub fn recovered(&self) -> Recovered {
+    pub fn recovered(&self) -> Recovered<Durable> {
         const TRIES: u32 = 500;
         let is_locked = |error: &RecoverError| error.to_string().contains("acquire lock");
         for _ in 0..TRIES {
-            match recover(&self.dir()) {
+            let decode = |state: &[u8]| serde_json::from_slice(state).map_err(|error| error.to_string());
+            match recover(&self.dir(), decode) {
                 Err(error) if is_locked(&error) => std::thread::sleep(Duration::from_millis(10)),
                 found => return found.unwrap(),
             }
@@ -151,7 +152,7 @@ impl Data {
         let recovered = self.recovered();
         assert!(recovered.troubles.is_empty(), "{:?}", recovered.troubles);
         let mut durable = if let Some(checkpoint) = &recovered.checkpoint {
-            serde_json::from_slice(&checkpoint.state).unwrap()
+            checkpoint.state.clone()
         } else {
             let record = recovered.records.first().unwrap();
             assert!(matches!(record.kind, RecordKind::State(_)), "the first record is the state");
@@ -161,10 +162,11 @@ impl Data {
         durable
     }
 
-    /// The same directory elsewhere, without its checkpoint.
+    /// The same directory elsewhere, as if no checkpoint had ever been written.
     pub fn copy_without_checkpoint(&self, to: &Path) -> Self {
         copy(&self.0, to);
         fs::remove_dir_all(to.join("store.sled")).unwrap();
+        fs::remove_file(to.join("checkpoint")).unwrap();
         Self(to.to_owned())
     }
 

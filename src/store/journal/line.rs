@@ -9,9 +9,6 @@ use crate::domain::Seq;
 /// The `kind` of the record that holds the whole state; a segment begins with one.
 pub const STATE_KIND: &str = "state";
 
-/// The `kind` of the record with which a run ends in order; a checkpoint is taken of it.
-pub(in crate::store) const RUN_ENDED_KIND: &str = "run_ended";
-
 /// What separates hash and JSON.
 const JSON_AT: usize = Hash::HEX_LEN + 1;
 

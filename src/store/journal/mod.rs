@@ -17,8 +17,8 @@ mod writer;
 
 pub use anchor::{Anchor, AnchorError, Hash, HashError};
 pub use disk::{Disk, FsDisk, JournalFile};
+pub(super) use line::anchor_of;
 pub use line::{Fault, Line, STATE_KIND};
-pub(super) use line::{RUN_ENDED_KIND, anchor_of};
 pub use reader::{ReadError, Reader, Torn};
 pub use segments::SegmentNo;
 pub(super) use segments::{file_name, line_before, list, read_head, read_sealed, set_torn_aside};
