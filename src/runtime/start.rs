@@ -176,6 +176,7 @@ impl Assembly {
             currency: config.execution.account.currency.clone(),
             seed: matches!(options.market, MarketChoice::Simulated).then_some(options.seed),
         };
+        // Derived, so that runs repeat; a market with real money wants one of chance.
         let bound = dir.bind(&identity, InstallId::derived(&identity.to_string()))?;
         if let Err(error) = dir.fill_reserve() {
             tracing::warn!(%error, "no space could be reserved for recording a halt on a full disk");
