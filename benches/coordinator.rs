@@ -376,7 +376,7 @@ fn consensus_and_conflicts(c: &mut Criterion) {
             voices.update(Word::Regime(regime(symbol)), START);
             voices.update(Word::Sentiment(mood(symbol)), START);
         }
-        let freshness = Freshness::new(&config.orchestration.consensus.fresh_for, MINUTE);
+        let freshness = Freshness::new(&config.orchestration.consensus, MINUTE);
         let symbol = config.orchestration.symbols.last().unwrap();
         group.bench_with_input(BenchmarkId::from_parameter(count), &count, |b, _| {
             b.iter(|| {

@@ -28,16 +28,15 @@ use std::time::Duration;
 use andon::alarm::{AlarmKey, AlarmSource, AlarmState, Subject};
 use andon::bus::{Delivery, Filter, MessageBus, TryRecvError};
 use andon::config::TaskName;
-use andon::coordinator::conflict::{EntryLimits, Modifications, apply_modifications};
 use andon::coordinator::degradation::Component;
 use andon::coordinator::input::{BusLosses, Input, Probe};
 use andon::coordinator::record::RecordKind;
 use andon::coordinator::snapshot::{HealthStatus, TaskState};
 use andon::coordinator::task::{RebalanceProposal, RebalanceTrade, TaskFailure, TaskOutput};
 use andon::domain::{
-    Action, Bias, Candle, ConflictKind, InstallId, Level, Message, MessageId, Now, Outcome, Payload,
-    Priority, Purpose, ReasonCode, Regime, SafeText, SentimentBias, Side, SystemEvent, SystemEventKind,
-    Timestamp, Topic, TradingState, Untrusted,
+    Action, Bias, Candle, Change, ConflictKind, InstallId, Level, Message, MessageId, Now, OrderKind,
+    Outcome, Payload, Priority, Purpose, ReasonCode, Regime, ResolvedBy, SafeText, SentimentBias, Side,
+    Signal, SystemEvent, SystemEventKind, Timestamp, Topic, TradingState, Untrusted, Verdict,
 };
 use andon::runtime::{Assembly, VirtualDriver};
 use rust_decimal::Decimal;
@@ -420,33 +419,33 @@ fn issue_12_business_events_are_logged_at_info() {
 
 #[test]
 fn issue_13_bounds_from_config_limit_what_a_model_may_change() {
-    let place = Place::new();
-    let mut house = House::open(&place.path().join("d"), &[]);
-    let run = house.asked(TaskName::TradingDecision, Some(BTC));
-    let signal = andon::domain::Signal {
-        leverage: dec("4"),
-        stop: Some(dec("30000")),
-        ..house.signal_of(&run, Action::Buy, 0.9)
-    };
-    let wanted = Modifications {
-        leverage: Some(dec("3")),
-        size_reduction_pct: Some(dec("80")),
-        entry_adjustment_pct: Some(dec("-1")),
-    };
-    let limits = EntryLimits {
-        last_trade: Some(dec("40000")),
-        collar: house.core.config().risk.orders.price_collar_pct,
-    };
-    let changed = |set: &[&str]| {
-        let bounds = config(set).orchestration.conflicts.modification_bounds.clone();
-        let adjusted = apply_modifications(&signal, &wanted, &bounds, limits).unwrap();
-        (adjusted.leverage, adjusted.size_pct.value(), adjusted.entry.unwrap())
+    const LESS: &str = r#"{"action": "modify", "confidence": 0.9, "reasoning": "choppy, so less", "modifications":
+        {"leverage": 3, "size_reduction_pct": 80, "entry_adjustment_pct": -1}}"#;
+    // A choppy market makes a conflict, and the model says what it would change.
+    let changed = |bound: &[&str]| {
+        let place = Place::new();
+        let bound: Vec<String> =
+            bound.iter().map(|it| format!("orchestration.conflicts.modification_bounds.{it}")).collect();
+        let bound: Vec<&str> = bound.iter().map(String::as_str).collect();
+        let mut house = House::asking(&place.path().join("d"), &bound, LESS);
+        house.technical(BTC, Bias::Long, 0.8);
+        house.regime(BTC, Regime::Choppy);
+        let run = house.asked(TaskName::TradingDecision, Some(BTC));
+        let signal = Signal { leverage: dec("4"), ..house.signal_of(&run, Action::Buy, 0.9) };
+        house.answer(&run, Ok(TaskOutput::Signal(signal)));
+        let decision = house.state().decisions.back().unwrap().clone();
+        assert_eq!(decision.resolution.as_ref().unwrap().by, ResolvedBy::Model("alpha".to_owned()));
+        let order = house.submitted.last().unwrap_or_else(|| panic!("nothing was sent: {decision:?}"));
+        let OrderKind::Limit { price, .. } = order.kind else { panic!("{order:?}") };
+        let Some(Verdict::Approved { size_pct, .. }) = &decision.verdict else { panic!("{decision:?}") };
+        let by_model =
+            |change: &&Change| change.code == ReasonCode::LeverageReduced && change.from == dec("4");
+        (decision.changes.iter().find(by_model).unwrap().to, size_pct.value(), price)
     };
     assert_eq!(changed(&[]), (dec("3"), dec("2"), dec("39600")));
-    let set = |bound: &str| format!("orchestration.conflicts.modification_bounds.{bound}");
-    assert_eq!(changed(&[&set("leverage_max=2")]).0, dec("2"));
-    assert_eq!(changed(&[&set("size_reduction_pct_max=50")]).1, dec("5"));
-    assert_eq!(changed(&[&set("entry_adjustment_pct_max=0.5")]).2, dec("39800"));
+    assert_eq!(changed(&["leverage_max=2"]).0, dec("2"));
+    assert_eq!(changed(&["size_reduction_pct_max=50"]).1, dec("5"));
+    assert_eq!(changed(&["entry_adjustment_pct_max=0.5"]).2, dec("39800"));
 }
 
 // Gaps.
@@ -572,10 +571,7 @@ fn gap_4_with_voices_of_other_symbols_only_the_multiplier_stays_1() {
             assert_eq!((decision.multiplier, decision.confidence.value()), (1.0, 0.7), "{asked} {action}");
         }
         // An agent that answers for another symbol than it was asked about is not heard at all.
-        assert!(
-            house.say(&format!("run_task technical_analysis {asked}")).is_done() || !house.runs.is_empty()
-        );
-        let run = house.run_of(TaskName::TechnicalAnalysis, Some(asked));
+        let run = house.asked(TaskName::TechnicalAnalysis, Some(asked));
         let wrong = if asked == BTC { XRP } else { BTC };
         house.answer(&run, Ok(technical(&symbol(wrong), Bias::Short, 1.0)));
         assert_eq!(house.signal(asked, Action::Sell, 0.7).votes.len(), 0);

@@ -123,7 +123,7 @@ mod tests {
             (AlarmSource::JournalFault, Emergency),
             (AlarmSource::StoreFault, Emergency),
             (AlarmSource::VenueFailed, Emergency),
-            (AlarmSource::LegUnknown, Emergency),
+            (AlarmSource::OrderUnknown, Emergency),
             (AlarmSource::TaskPanicked, Emergency),
             (AlarmSource::CoreStuck, Emergency),
             (AlarmSource::HaltedAtStart, Emergency),

@@ -77,8 +77,9 @@ sources! {
     StoreFault = "store_fault",
     /// The venue keeps no book any more: stops and targets do not fire.
     VenueFailed = "venue_failed",
-    /// Nobody can say whether a leg was executed.
-    LegUnknown = "leg_unknown",
+    /// Nobody can say whether an order was executed.
+    #[serde(alias = "leg_unknown")]
+    OrderUnknown = "order_unknown",
     /// A leg was to be sent again with other parameters.
     LegMismatch = "leg_mismatch",
     /// A task of the program panicked.

@@ -565,7 +565,7 @@ enum Step {
 }
 
 const SOURCES: [AlarmSource; 4] =
-    [LATCHED, AlarmSource::LegUnknown, AlarmSource::FeedStale, AlarmSource::MailboxDrops];
+    [LATCHED, AlarmSource::OrderUnknown, AlarmSource::FeedStale, AlarmSource::MailboxDrops];
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let comment = prop_oneof![Just(""), Just("1"), Just("looked at it")];

@@ -40,6 +40,20 @@ pub struct Execution {
     /// An order without an answer is Unknown after this (operator time).
     #[serde(with = "humantime_serde")]
     pub answer_within: Duration,
+    /// An Unknown order is asked for again in this distance (operator time).
+    #[serde(with = "humantime_serde")]
+    pub ask_again_after: Duration,
+    /// While a cancel-all leaves orders at the venue, it is told again in this distance (operator time).
+    #[serde(with = "humantime_serde")]
+    pub cancel_again_after: Duration,
+    /// What a cancel-all has left after this is an Emergency (operator time).
+    #[serde(with = "humantime_serde")]
+    pub cancel_reported_after: Duration,
+    /// A closing that sold nothing is tried again after this (market time).
+    #[serde(with = "humantime_serde")]
+    pub closing_again_after: Duration,
+    /// Tries that sold nothing before a closing is an Emergency.
+    pub closing_tries_max: u32,
 }
 
 /// Section `paper`.
@@ -50,7 +64,7 @@ pub struct Paper {
     pub fee_pct: Pct,
     /// Distance of a market order's price from the last trade, to the worse side.
     pub slippage_pct: Pct,
-    /// The venue's own leverage limit.
+    /// The venue's own leverage limit; always 1, it trades spot.
     pub leverage_max: Decimal,
     /// A price older than this is not fresh for the venue (market time).
     #[serde(with = "humantime_serde")]

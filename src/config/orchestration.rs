@@ -132,6 +132,9 @@ pub struct Degradation {
     /// When a forced level is due for review (operator time).
     #[serde(with = "humantime_serde")]
     pub forced_review_after: Duration,
+    /// How long before its end the end of a forced level is announced (market time).
+    #[serde(with = "humantime_serde")]
+    pub forced_end_warned_before: Duration,
     /// Failures in a row of one symbol of a task that lock the symbol.
     pub symbol_lock_after: u8,
 }
@@ -150,6 +153,8 @@ pub struct Consensus {
     pub max_penalty: f64,
     /// Fewest present voices for a raise.
     pub min_voices_for_boost: u8,
+    /// Candle intervals of the feed for which each voice counts at least.
+    pub fresh_candles_min: u32,
     /// How long each voice counts.
     pub fresh_for: FreshFor,
 }
@@ -173,12 +178,16 @@ pub struct FreshFor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signals {
-    /// A signal older than this, or two candles, is not traded.
+    /// A signal older than this, or `max_age_candles`, is not traded.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
-    /// A feed older than this, or three candles, blocks entries.
+    /// The same in candle intervals; the longer one rules.
+    pub max_age_candles: u32,
+    /// A feed older than this, or `feed_stale_candles`, blocks entries.
     #[serde(with = "humantime_serde")]
     pub feed_stale_after: Duration,
+    /// The same in candle intervals; the longer one rules.
+    pub feed_stale_candles: u32,
 }
 
 /// Section `conflicts`.
@@ -361,6 +370,10 @@ pub struct Health {
     /// Its length (market time).
     #[serde(with = "humantime_serde")]
     pub execution_cooldown: Duration,
+    /// Failures of a task in a row that raise an alarm.
+    pub task_failing_after: u32,
+    /// Failures of a model provider in a row with which it counts as down.
+    pub provider_down_after: u32,
 }
 
 /// Section `store`.

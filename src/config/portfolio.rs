@@ -49,4 +49,10 @@ pub struct Dca {
     /// An overdue leg runs by itself only if it is at most this late (market time).
     #[serde(with = "humantime_serde")]
     pub max_lateness: Duration,
+    /// A leg is not handed over later than this after it was decided (market time).
+    #[serde(with = "humantime_serde")]
+    pub intent_valid_for: Duration,
+    /// A deferred leg is offered again at least in this distance (market time).
+    #[serde(with = "humantime_serde")]
+    pub offer_again_after: Duration,
 }

@@ -135,6 +135,8 @@ pub struct Exposure {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Orders {
+    /// Least worth of an entry (account currency).
+    pub entry_min: Decimal,
     /// Most distance of a price from the last trade.
     pub price_collar_pct: Pct,
     /// The same symbol, side and size is refused within this span (market time).

@@ -2,7 +2,6 @@
 //! guess.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::degradation::Component;
 use super::effect::Effect;
@@ -11,9 +10,6 @@ use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::domain::{
     ClientOrderId, OrderStatus, Purpose, SafeText, Timestamp, TradingState, Untrusted, VenueEvent,
 };
-
-/// An Unknown order is asked for again after this, operator time.
-const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Whether the answer to the hand-over is still owed.
 pub(super) fn is_unanswered(status: OrderStatus) -> bool {
@@ -143,7 +139,8 @@ impl Coordinator {
         let since = self.live.waiting.get(&client_id).copied().unwrap_or(self.live.started_at.operator);
         let status = self.durable.orders.get(&client_id).map(|tracked| tracked.status);
         let first_answer = status.is_some_and(is_unanswered) || self.live.reconciling.contains(&client_id);
-        since.plus(if first_answer { self.config.execution.execution.answer_within } else { ASK_AGAIN })
+        let config = &self.config.execution.execution;
+        since.plus(if first_answer { config.answer_within } else { config.ask_again_after })
     }
 
     fn is_asked_leg(&self, client_id: ClientOrderId) -> bool {
@@ -152,5 +149,5 @@ impl Coordinator {
 }
 
 fn unknown_alarm(client_id: ClientOrderId) -> AlarmKey {
-    AlarmKey::about(AlarmSource::LegUnknown, Subject::Order(client_id))
+    AlarmKey::about(AlarmSource::OrderUnknown, Subject::Order(client_id))
 }

@@ -24,6 +24,11 @@ impl Block {
     pub const fn global(code: ReasonCode) -> Self {
         Self { code, name: None, symbol: None, until: None }
     }
+
+    /// Whether a resume is what ends it.
+    pub const fn ends_with_a_resume(&self) -> bool {
+        matches!(self.code, ReasonCode::Paused | ReasonCode::Watchdog)
+    }
 }
 
 impl fmt::Display for Block {
@@ -42,11 +47,34 @@ impl fmt::Display for Block {
         };
         f.write_str(&word)?;
         match self.until {
+            // Only the end of a week is farther than the next midnight.
+            Some(until) if until == until.week_start() => f.write_str(" to Mon 00:00Z"),
             Some(until) => {
                 let clock = until.clock();
                 write!(f, " to {}Z", clock.get(..5).unwrap_or(&clock))
             }
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_week_is_told_by_its_day() {
+        let daily = Timestamp::from_secs(1_754_006_400);
+        let monday = Timestamp::from_secs(1_754_265_600);
+        let said = |name: &str, until| {
+            let block =
+                Block { name: Some(name.to_owned()), until, ..Block::global(ReasonCode::BreakerTripped) };
+            block.to_string()
+        };
+        assert_eq!(daily.to_string(), "2025-08-01T00:00:00.000Z");
+        assert_eq!(monday.to_string(), "2025-08-04T00:00:00.000Z");
+        assert_eq!(said("daily_loss", Some(daily)), "daily_loss to 00:00Z");
+        assert_eq!(said("weekly_loss", Some(monday)), "weekly_loss to Mon 00:00Z");
+        assert_eq!(said("max_drawdown", None), "max_drawdown");
     }
 }

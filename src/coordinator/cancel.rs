@@ -1,23 +1,28 @@
 //! Cancelling everything that could still open a position: asked again until nothing is left, and what is left after a
 //! while is reported by name.
 
-use std::time::Duration;
-
 use super::effect::Effect;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
+use crate::config::Execution;
 use crate::domain::{ClientOrderId, Order, Purpose, Timestamp};
-
-/// How often the venue is told again, operator time.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// What is left after this is an Emergency, operator time.
-const REPORTED_AFTER: Duration = Duration::from_secs(10);
 
 /// A cancel-all that is not through yet. Operator times.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cancelling {
     since: Timestamp,
     asked: Timestamp,
+}
+
+impl Cancelling {
+    fn told_again_at(self, config: &Execution) -> Timestamp {
+        self.asked.plus(config.cancel_again_after)
+    }
+
+    /// What is left then is an Emergency.
+    fn reported_at(self, config: &Execution) -> Timestamp {
+        self.since.plus(config.cancel_reported_after)
+    }
 }
 
 impl Coordinator {
@@ -33,6 +38,7 @@ impl Coordinator {
         let Some(cancelling) = self.live.cancelling else {
             return;
         };
+        let config = &self.config.execution.execution;
         let left: Vec<ClientOrderId> = self
             .durable
             .open_orders()
@@ -41,12 +47,12 @@ impl Coordinator {
             .collect();
         if left.is_empty() {
             self.live.cancelling = None;
-        } else if cx.now.operator >= cancelling.since.plus(REPORTED_AFTER) {
+        } else if cx.now.operator >= cancelling.reported_at(config) {
             self.live.cancelling = None;
             for client_id in left {
                 self.report_left(cx, client_id);
             }
-        } else if cx.now.operator >= cancelling.asked.plus(AGAIN_AFTER) {
+        } else if cx.now.operator >= cancelling.told_again_at(config) {
             self.cancel_all(cx);
         }
     }
@@ -54,7 +60,8 @@ impl Coordinator {
     /// When [`Self::watch_cancelling`] has something to do, operator time.
     pub(super) fn next_cancelling(&self) -> Option<Timestamp> {
         let cancelling = self.live.cancelling?;
-        Some(cancelling.asked.plus(AGAIN_AFTER).min(cancelling.since.plus(REPORTED_AFTER)))
+        let config = &self.config.execution.execution;
+        Some(cancelling.told_again_at(config).min(cancelling.reported_at(config)))
     }
 
     fn report_left(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {

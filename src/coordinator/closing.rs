@@ -1,8 +1,6 @@
 //! Closing and reducing by order of an emergency or the operator: tried again until nothing is left.
 
-use std::time::Duration;
-
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::input::Confirmation;
@@ -11,15 +9,8 @@ use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::domain::{
     Actor, ClientOrderId, CommandOutcome, Now, Order, OrderKind, Purpose, SafeText, Side, Symbol, Timestamp,
-    checked_add,
+    checked_add, round_quantity,
 };
-
-/// Tries that sold nothing before a closing is reported by name.
-const CLOSING_TRIES: u32 = 3;
-/// A closing that sold nothing rests for this long, market time: the venue's answer would be the same.
-const CLOSING_REST: Duration = Duration::from_secs(30);
-/// Quantities are sold in steps of this many decimals.
-pub(super) const QUANTITY_DECIMALS: u32 = 8;
 
 /// How much of one symbol still has to be sold, and why. While one is open, each try is an order of its own, sent
 /// only after the last one is terminal.
@@ -45,7 +36,7 @@ impl Closing {
     /// How much of what is there it sells: all of it where holdings go too, also what came in after the order.
     fn of(&self, available: Decimal) -> Decimal {
         let wanted = if self.holdings { available } else { self.remaining.min(available) };
-        wanted.round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero)
+        round_quantity(wanted)
     }
 }
 
@@ -255,10 +246,14 @@ impl Coordinator {
             return;
         }
         let failures = closing.failures.saturating_add(1);
-        self.live.closings_rest.insert(symbol.clone(), cx.now.market.plus(CLOSING_REST));
+        let config = &self.config.execution.execution;
+        // Asked again at once, the venue would answer the same.
+        let rests_until = cx.now.market.plus(config.closing_again_after);
+        let tries_max = config.closing_tries_max;
+        self.live.closings_rest.insert(symbol.clone(), rests_until);
         let left = closing.remaining;
         self.record_own(cx, RecordKind::Closing(Closing { failures, ..closing }));
-        if failures >= CLOSING_TRIES {
+        if failures >= tries_max {
             let key = not_done(symbol);
             self.raise(
                 cx,

@@ -14,9 +14,6 @@ use crate::domain::{
     Action, Confidence, RegimeUpdate, SentimentUpdate, Symbol, TaSignal, Timestamp, VoiceKind, Vote,
 };
 
-/// A voice counts for at least this many candle intervals of the feed, however short its configured span.
-const FRESH_CANDLES_MIN: u32 = 2;
-
 /// How long each voice counts, market time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
@@ -29,13 +26,14 @@ pub struct Freshness {
 }
 
 impl Freshness {
-    /// The configured spans, each at least two candle intervals of the feed. Also the TTL of the messages.
-    pub fn new(config: &config::FreshFor, candle_interval: Duration) -> Self {
-        let least = candle_interval.saturating_mul(FRESH_CANDLES_MIN);
+    /// The configured spans, each at least so many candle intervals of the feed. Also the TTL of the messages.
+    pub fn new(config: &config::Consensus, candle_interval: Duration) -> Self {
+        let least = candle_interval.saturating_mul(config.fresh_candles_min);
+        let spans = &config.fresh_for;
         Self {
-            technical: config.technical.max(least),
-            regime: config.regime.max(least),
-            sentiment: config.sentiment.max(least),
+            technical: spans.technical.max(least),
+            regime: spans.regime.max(least),
+            sentiment: spans.sentiment.max(least),
         }
     }
 }
@@ -125,7 +123,7 @@ impl Voices {
         config: &config::Consensus,
         candle_interval: Duration,
     ) -> Tally {
-        let freshness = Freshness::new(&config.fresh_for, candle_interval);
+        let freshness = Freshness::new(config, candle_interval);
         self.fresh(symbol, now, &freshness).tally(action, config)
     }
 }

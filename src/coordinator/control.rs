@@ -37,7 +37,12 @@ impl Coordinator {
         let mut blocks = Vec::new();
         match self.durable.control.state {
             TradingState::Halted => blocks.push(Block::global(ReasonCode::Halted)),
-            TradingState::Paused => blocks.push(Block::global(ReasonCode::Paused)),
+            TradingState::Paused => {
+                blocks.push(Block::global(ReasonCode::Paused));
+                if self.durable.control.by == Actor::Watchdog {
+                    blocks.push(Block::global(ReasonCode::Watchdog));
+                }
+            }
             TradingState::Running if !self.live.gate_confirmed => {
                 blocks.push(Block::global(ReasonCode::Paused));
             }
@@ -61,8 +66,9 @@ impl Coordinator {
         blocks
     }
 
-    /// What keeps every entry back: [`Self::global_blocks`], what blocks each symbol alike, and an equity that nobody
-    /// knows, with which risk lets nothing pass. What header and dialogs say.
+    /// What keeps every entry back: [`Self::global_blocks`], what blocks each symbol alike, an equity that nobody knows,
+    /// with which risk lets nothing pass, and a risk alert, which outlives the breaker that it tells of and aborts every
+    /// BUY while it is in force. What header and dialogs say.
     pub(super) fn blocks_of_all(&self, now: Now) -> Vec<Block> {
         let mut blocks = self.global_blocks(now);
         let symbols = &self.setup.symbols;
@@ -75,6 +81,10 @@ impl Coordinator {
             blocks.push(named(name, ReasonCode::FeedStale));
         } else if self.equity(now).is_none() {
             blocks.push(named("equity unknown", ReasonCode::NoEquity));
+        }
+        if let Some(alert) = self.durable.alerts.portfolio(now.market) {
+            let until = Some(alert.until);
+            blocks.push(Block { until, ..named("risk alert", ReasonCode::BreakerTripped) });
         }
         blocks
     }
@@ -303,7 +313,7 @@ impl Coordinator {
     /// The dialog of a resume; none unless PAUSED.
     pub(super) fn resume_view(&self, now: Now) -> Option<ResumeView> {
         let mut blocks_after = self.blocks_of_all(now);
-        blocks_after.retain(|block| block.code != ReasonCode::Paused);
+        blocks_after.retain(|block| !block.ends_with_a_resume());
         (self.durable.control.state == TradingState::Paused).then(|| ResumeView {
             next_hour: self.orders_possible_within_hour(now),
             unacknowledged: self.durable.alarms.unacknowledged_emergencies().count(),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use counter::{Component, ComponentError, Counter};
 pub use event::{DegradationEvent, DegradationRefusal, DegradationTransition, LevelChange, RunResult};
-pub use forced::{FORCED_END_WARNED_BEFORE, Forced, ForcedEnd};
+pub use forced::{Forced, ForcedEnd};
 pub use level_table::{ModelUse, allows_model};
 pub use task_run::{SymbolLock, cycle_result};
 
@@ -34,8 +34,6 @@ pub struct Policy<'a> {
     pub config: &'a config::Degradation,
     /// From which level each task is not run any more.
     pub tasks: &'a BTreeMap<TaskName, config::Task>,
-    /// Whether rules stand in for models that do not answer: then model trouble alone stops at LIMITED.
-    pub rules_stand_in: bool,
 }
 
 impl Policy<'_> {
@@ -96,11 +94,11 @@ impl Degradation {
         counters.map(|(component, counter)| policy.weight(component, *counter)).max().unwrap_or(0)
     }
 
-    /// The level that the counters ask for.
+    /// The level that the counters ask for. Rules stand in for every model, so model trouble alone stops at LIMITED.
     pub fn automatic(&self, policy: Policy<'_>) -> Level {
         let by_models_alone = self.api_failures(policy) == 0;
         let level = level_of(self.failures(policy), policy.config);
-        if policy.rules_stand_in && by_models_alone { level.min(Level::Limited) } else { level }
+        if by_models_alone { level.min(Level::Limited) } else { level }
     }
 
     /// The level in force: the tighter of automatic and forced.

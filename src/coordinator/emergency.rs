@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::closing::QUANTITY_DECIMALS;
 use super::record::RecordKind;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{EmergencyAction, EmergencyVerb};
 use crate::domain::{
-    Actor, CommandOutcome, Now, Payload, Pct, Priority, RiskAlert, SafeText, Severity, Timestamp, checked_sub,
+    Actor, CommandOutcome, Now, Payload, Pct, Priority, RiskAlert, SafeText, Severity, Timestamp,
+    checked_sub, round_quantity,
 };
 use crate::risk::{BreakerName, BreakerTransition, RearmError, Trip};
 
@@ -95,7 +95,7 @@ impl Coordinator {
         let mut count = 0;
         for symbol in self.setup.symbols.clone() {
             let held = self.durable.account.held(&symbol).unwrap_or_default();
-            let quantity = pct.of(held).unwrap_or(held).round_dp(QUANTITY_DECIMALS);
+            let quantity = round_quantity(pct.of(held).unwrap_or(held));
             if quantity > Decimal::ZERO {
                 self.begin_closing(cx, Actor::Breaker, symbol, quantity, flatten, false, reason.clone());
                 count += 1;

@@ -233,7 +233,11 @@ impl Coordinator {
             Finding::new("feed", HealthStatus::Failed, detail)
         } else if let Some(at) = self.live.feed_at {
             let age = cx.now.operator.since(at);
-            let detail = format!("{}.{} s", age.as_secs(), age.subsec_millis() / 100);
+            let age = format!("{}.{} s", age.as_secs(), age.subsec_millis() / 100);
+            let detail = match self.live.candles_refused {
+                0 => age,
+                refused => format!("{age}, {refused} refused"),
+            };
             Finding::new("feed", HealthStatus::Ok, detail)
         } else {
             Finding::new("feed", HealthStatus::Ok, "waiting for the first candle")

@@ -13,10 +13,9 @@ use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{Config, TaskName};
 use crate::domain::{Actor, CommandOutcome, Level, Priority, SafeText, Symbol, SystemEventKind, days_hms};
 
-/// Rules stand in for every model.
 pub(super) fn policy(config: &Config) -> Policy<'_> {
     let orchestration = &config.orchestration;
-    Policy { config: &orchestration.degradation, tasks: &orchestration.schedules.tasks, rules_stand_in: true }
+    Policy { config: &orchestration.degradation, tasks: &orchestration.schedules.tasks }
 }
 
 impl Coordinator {

@@ -21,7 +21,7 @@ use super::view::Dirty;
 use super::{Setup, level};
 use crate::account::Prices;
 use crate::config::{Config, TaskName};
-use crate::domain::{ClientOrderId, Epoch, Level, Now, RunId, SafeText, Symbol, Timestamp};
+use crate::domain::{ClientOrderId, DecisionId, Epoch, Level, Now, RunId, SafeText, Symbol, Timestamp};
 
 /// The first health check comes when the tasks of the start have answered (operator time).
 const FIRST_CHECK_AFTER: Duration = Duration::from_secs(2);
@@ -44,6 +44,10 @@ pub(super) struct Live {
     pub(super) thinking: BTreeMap<Symbol, Thinking>,
     /// Answers of models that nobody waited for any more, in this run.
     pub(super) late_answers: u64,
+    /// Questions that have ended in silence and were counted so: what comes of them yet is no second failure.
+    pub(super) silent: BTreeSet<DecisionId>,
+    /// Candles that told nothing usable.
+    pub(super) candles_refused: u64,
     /// How each configured provider is.
     pub(super) providers: BTreeMap<String, ProviderHealth>,
     /// Commands that were begun and have not ended.
@@ -120,7 +124,7 @@ impl Live {
         Self {
             prices: Prices::new(setup.symbols.iter().cloned()),
             voices: Voices::default(),
-            freshness: Freshness::new(&config.orchestration.consensus.fresh_for, setup.candle_interval),
+            freshness: Freshness::new(&config.orchestration.consensus, setup.candle_interval),
             schedule,
             last_run: RunId(0),
             cycles: BTreeMap::new(),
@@ -128,6 +132,8 @@ impl Live {
             failed_in_a_row: BTreeMap::new(),
             thinking: BTreeMap::new(),
             late_answers: 0,
+            silent: BTreeSet::new(),
+            candles_refused: 0,
             providers: providers::configured(config),
             pending: Vec::new(),
             legs_offered_at: None,

@@ -12,15 +12,14 @@ use crate::domain::{
     Candle, Now, Payload, PortfolioUpdate, Priority, Symbol, SystemEventKind, Timestamp, days_hms,
 };
 
-/// Candles after which a price is stale, at least.
-const STALE_CANDLES: u32 = 3;
 /// How long a candle's message is of use.
 const CANDLE_TTL: Duration = Duration::from_secs(3_600);
 
 impl Coordinator {
     /// How old a price may be (market time).
     pub(super) fn price_max_age(&self) -> Duration {
-        self.config.orchestration.signals.feed_stale_after.max(self.setup.candle_interval * STALE_CANDLES)
+        let config = &self.config.orchestration.signals;
+        config.feed_stale_after.max(self.setup.candle_interval * config.feed_stale_candles)
     }
 
     /// The prices that are fresh now.
@@ -45,7 +44,14 @@ impl Coordinator {
 
     /// A closed candle: prices, then everything that follows from what the account is worth.
     pub(super) fn candle(&mut self, cx: &mut Cx<'_>, candle: Candle) {
-        if !self.live.prices.update(&candle) {
+        // One that is dated far ahead would keep every honest one out until its time has come.
+        let ahead = candle.close_time().since(cx.now.market);
+        if ahead > self.price_max_age() || !self.live.prices.update(&candle) {
+            self.live.candles_refused += 1;
+            tracing::warn!(
+                symbol = %candle.symbol, closed_at = %candle.close_time(), close = %candle.close,
+                "a candle is older than the last one, dated ahead or without a price; ignored"
+            );
             return;
         }
         self.live.feed_at = Some(cx.now.operator);

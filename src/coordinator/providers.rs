@@ -16,9 +16,6 @@ use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::Config;
 use crate::domain::{Priority, SafeText, SystemEventKind, Timestamp, TradingState, short_span};
 
-/// Calls and probes that fail in a row before a provider counts as down.
-const DOWN_AFTER: u32 = 3;
-
 /// One provider in this run.
 #[derive(Debug, Default)]
 pub(super) struct ProviderHealth {
@@ -64,6 +61,11 @@ impl Coordinator {
                 &DegradationEvent::Failed(Component::Provider(failed.provider.clone())),
             );
         }
+        self.count_answer(cx, resolved);
+    }
+
+    /// Counts the provider that gave a usable answer, if one did.
+    pub(super) fn count_answer(&mut self, cx: &mut Cx<'_>, resolved: &Resolved) {
         if let Some(answered) = &resolved.answer {
             self.provider_worked(cx, &answered.provider);
         }
@@ -105,7 +107,7 @@ impl Coordinator {
         };
         health.failed_in_a_row = health.failed_in_a_row.saturating_add(1);
         health.problem = Some(SafeText::ours(failure));
-        let is_down = health.failed_in_a_row >= DOWN_AFTER;
+        let is_down = health.failed_in_a_row >= self.config.orchestration.health.provider_down_after;
         tracing::warn!(provider = name, %failure, "a model gave no usable answer");
         self.announce(cx, SystemEventKind::Health, Priority::High, format!("model {name}: {failure}"));
         if is_down {
@@ -135,10 +137,11 @@ impl Coordinator {
         if self.live.providers.is_empty() {
             return vec![Finding::new("models", HealthStatus::Ok, "none configured: rules")];
         }
+        let down_after = self.config.orchestration.health.provider_down_after;
         let line = |(name, health): (&String, &ProviderHealth)| {
             let status = match health.failed_in_a_row {
                 0 => HealthStatus::Ok,
-                failed if failed < DOWN_AFTER => HealthStatus::Warn,
+                failed if failed < down_after => HealthStatus::Warn,
                 _ => HealthStatus::Failed,
             };
             let success = health.last_success.map_or_else(

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rust_decimal::Decimal;
-
 use super::dca::{DcaRefusal, IntentTerms, Leg, LegId, LegState, LegTransition, PlanTerms, PlanTransition};
 use super::record::RecordKind;
 use super::task::RebalanceProposal;
@@ -17,13 +15,6 @@ use crate::domain::{
     checked_sub, days_hms,
 };
 use crate::risk::{LegProposal, check_leg};
-
-/// A leg is not handed over later than this after it was decided (market time).
-const INTENT_VALID_FOR: Duration = Duration::from_secs(300);
-/// Decimals of a quantity.
-const QUANTITY_DECIMALS: u32 = 8;
-/// How long before a deferred leg is offered again while nothing else happens (market time).
-const OFFER_AGAIN: Duration = Duration::from_secs(60);
 
 impl Coordinator {
     /// A rebalance run has an answer. Only RUNNING makes a plan of it; else it is only shown.
@@ -42,7 +33,7 @@ impl Coordinator {
         if let Some(plan) = self.durable.plans.open().next() {
             let waiting = plan.legs.iter().filter(|leg| leg.state == LegState::Waiting).count();
             let why = if waiting > 0 {
-                format!("no new plan: {waiting} legs of {} wait for you (run_leg, skip_leg)", plan.id)
+                format!("no new plan while legs of {} wait for you: {waiting} (run_leg, skip_leg)", plan.id)
             } else {
                 format!("no new plan while {} is open", plan.id)
             };
@@ -150,8 +141,8 @@ impl Coordinator {
     pub(super) fn next_leg(&self) -> Option<Timestamp> {
         let plans = &self.durable.plans;
         let deferred = plans.count(LegState::Deferred) + plans.count(LegState::Due) > 0;
-        let again =
-            deferred.then(|| self.live.legs_offered_at.map_or(Timestamp::EPOCH, |at| at.plus(OFFER_AGAIN)));
+        let offered_again = |at: Timestamp| at.plus(self.config.portfolio.dca.offer_again_after);
+        let again = deferred.then(|| self.live.legs_offered_at.map_or(Timestamp::EPOCH, offered_again));
         [plans.next_due(), again].into_iter().flatten().min()
     }
 
@@ -193,8 +184,6 @@ impl Coordinator {
         };
         let quantity = check_leg(&proposal, self.equity(now), &self.venue_terms())
             .map_err(|rejection| rejection.code)?;
-        let quantity =
-            quantity.round_dp_with_strategy(QUANTITY_DECIMALS, rust_decimal::RoundingStrategy::ToZero);
         let price = price.ok_or(ReasonCode::FeedStale)?;
         let collar =
             self.config.risk.orders.price_collar_pct.of(price).map_err(|_| ReasonCode::InvalidOrder)?;
@@ -203,13 +192,10 @@ impl Coordinator {
             Side::Sell => checked_sub(price, collar),
         }
         .map_err(|_| ReasonCode::InvalidOrder)?;
-        if quantity <= Decimal::ZERO {
-            return Err(ReasonCode::InvalidOrder);
-        }
         Ok(IntentTerms {
             quantity,
             price_bound,
-            deadline: now.market.plus(INTENT_VALID_FOR),
+            deadline: now.market.plus(self.config.portfolio.dca.intent_valid_for),
             epoch: self.live.epoch,
         })
     }
@@ -304,8 +290,8 @@ impl Coordinator {
         let plans = &self.durable.plans;
         // As the next offer takes them, when the trading state does not hold them back any more.
         let steps = plans.due(now.market, &self.config.portfolio.dca, |leg| {
-            let mut blocks = self.entries(&leg.symbol, now).into_iter().map(|block| block.code);
-            blocks.find(|code| *code != ReasonCode::Paused).or_else(|| self.leg_terms(now, leg).err())
+            let block = self.entries(&leg.symbol, now).into_iter().find(|block| !block.ends_with_a_resume());
+            block.map(|block| block.code).or_else(|| self.leg_terms(now, leg).err())
         });
         let offered = |leg: LegId| {
             steps.iter().find_map(|step| match step {

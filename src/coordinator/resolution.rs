@@ -76,7 +76,11 @@ impl Coordinator {
 
     /// The one outcome of a question. Late ones change no decision, but say how the providers are.
     pub(super) fn resolved(&mut self, cx: &mut Cx<'_>, id: DecisionId, resolved: &Resolved) {
-        self.count_calls(cx, resolved);
+        if self.live.silent.remove(&id) {
+            self.count_answer(cx, resolved);
+        } else {
+            self.count_calls(cx, resolved);
+        }
         let waiting = self.live.thinking.iter().find(|(_, thinking)| thinking.decision == id);
         let Some(symbol) = waiting.map(|(symbol, _)| symbol.clone()) else {
             self.live.late_answers += 1;
@@ -121,7 +125,7 @@ impl Coordinator {
         }
         match self.adjusted(now, action, resolved, decision) {
             Some(adjusted) if adjusted.size_pct.value().is_zero() => {
-                Way::ends(Outcome::Rejected, ReasonCode::SizeReduced, "nothing left: the model took it all")
+                Way::ends(Outcome::Rejected, ReasonCode::SizeTooSmall, "nothing left: the model took it all")
             }
             Some(adjusted) => self.approve_entry(now, decision, adjusted),
             None => Way::Ends {
@@ -229,6 +233,7 @@ impl Coordinator {
                 self.live.thinking.remove(&symbol);
                 self.end_unanswered(cx, id);
             } else if self.answer_due(thinking) <= cx.now.operator {
+                // The last resort: nobody has said how the calls ended. The primary was certainly asked.
                 let primary = self.config.orchestration.llm.primary.as_ref();
                 let failures = primary.map(|primary| ProviderFailure {
                     provider: primary.name.clone(),
@@ -236,6 +241,7 @@ impl Coordinator {
                     reply_digest: None,
                 });
                 let silence = Resolved { failures: failures.into_iter().collect(), ..Resolved::default() };
+                self.live.silent.insert(thinking.decision);
                 self.count_calls(cx, &silence);
                 self.conclude(cx, &symbol, &silence);
             }

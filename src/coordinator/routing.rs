@@ -16,9 +16,6 @@ use crate::domain::{
 };
 use crate::risk::{EntryProposal, EntryVerdict, ExitProposal, RiskView, VenueTerms, check_entry, check_exit};
 
-/// Candles after which a signal is too old, at least.
-const SIGNAL_CANDLES: u32 = 2;
-
 /// How a decision goes on once everything has been looked at.
 pub(super) enum Way {
     /// It is over.
@@ -179,7 +176,8 @@ impl Coordinator {
 
     /// How old a signal may be (market time).
     fn signal_max_age(&self) -> Duration {
-        self.config.orchestration.signals.max_age.max(self.setup.candle_interval * SIGNAL_CANDLES)
+        let config = &self.config.orchestration.signals;
+        config.max_age.max(self.setup.candle_interval * config.max_age_candles)
     }
 
     /// The first instant at which a signal of `at` is too old.

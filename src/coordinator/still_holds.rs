@@ -23,7 +23,7 @@ impl Coordinator {
         match key.source {
             AlarmSource::BreakerTripped
             | AlarmSource::ExitNotDone
-            | AlarmSource::LegUnknown
+            | AlarmSource::OrderUnknown
             | AlarmSource::OrderLeftAfterCancelAll
             | AlarmSource::LegWaiting
             | AlarmSource::SymbolLocked => {

@@ -20,8 +20,6 @@ use crate::domain::{
 
 /// Technical updates whose multipliers the console draws.
 const MULTIPLIERS_KEPT: usize = 30;
-/// Cycles that fail in a row before a task raises its alarm.
-const FAILING_AFTER: u32 = 3;
 
 impl Coordinator {
     /// Ends runs whose time is over and starts those that are due.
@@ -236,7 +234,7 @@ impl Coordinator {
             RunResult::Succeeded => 0,
             RunResult::Failed => failed.saturating_add(1),
         };
-        let failing = *failed >= FAILING_AFTER;
+        let failing = *failed >= self.config.orchestration.health.task_failing_after;
         let key = AlarmKey::about(AlarmSource::TaskFailing, Subject::Task(task));
         self.raise_while(cx, failing, key, "several failures in a row", task);
     }

@@ -187,6 +187,8 @@ pub enum ReasonCode {
     ConfidenceTooLow,
     /// Size was reduced.
     SizeReduced,
+    /// What is left of the size is nothing, or not worth its fees.
+    SizeTooSmall,
     /// Leverage was reduced.
     LeverageReduced,
     /// The entry was moved to the passive side.

@@ -74,6 +74,14 @@ pub fn price_from_f64(value: f64, decimals: u32, rounding: PriceRounding) -> Res
     Ok(exact.round_dp_with_strategy(decimals, strategy))
 }
 
+/// Decimal places of a quantity; exchanges trade no finer.
+const QUANTITY_DECIMALS: u32 = 8;
+
+/// A quantity rounded down to what exchanges trade; may be zero.
+pub fn round_quantity(exact: Decimal) -> Decimal {
+    exact.round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero).normalize()
+}
+
 /// An amount of one asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {

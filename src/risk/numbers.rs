@@ -1,9 +1,9 @@
 //! Rule zero: the numbers are usable. Everything behind it may compute.
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 use super::view::{EntryProposal, Rejection, RiskView};
-use crate::domain::{MoneyError, ReasonCode, checked_div, checked_mul};
+use crate::domain::{MoneyError, ReasonCode, checked_div, checked_mul, round_quantity};
 
 /// A price, amount or quantity above this is a mistake of units, not a trade: 10^12.
 const AMOUNT_MAX: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0);
@@ -11,8 +11,6 @@ const AMOUNT_MAX: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0)
 const PRICE_MIN: Decimal = Decimal::from_parts(1, 0, 0, false, 12);
 /// No venue gives more leverage than this.
 const LEVERAGE_ABSURD: Decimal = Decimal::from_parts(1_000, 0, 0, false, 0);
-/// Decimal places of a quantity; exchanges trade no finer.
-const QUANTITY_DECIMALS: u32 = 8;
 
 /// The numbers of an entry after this rule.
 #[derive(Debug, Clone, Copy)]
@@ -87,11 +85,6 @@ pub(super) fn quantity(worth: Decimal, price: Decimal) -> Result<Decimal, Reject
     let exact = checked_div(worth, price)?;
     let rounded = round_quantity(exact);
     if rounded.is_zero() { invalid(format!("quantity {exact} rounds down to nothing")) } else { Ok(rounded) }
-}
-
-/// Rounded down to what exchanges trade; may be zero.
-pub(super) fn round_quantity(exact: Decimal) -> Decimal {
-    exact.round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero).normalize()
 }
 
 /// `part` in percent of `whole`.

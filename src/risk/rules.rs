@@ -7,7 +7,9 @@ use super::view::{
 };
 use super::{confidence, exposure, flow, leverage, numbers, size, standing, stop};
 use crate::config::Risk;
-use crate::domain::{Change, Pct, ReasonCode, Side, Symbol, Verdict, checked_add, checked_div, checked_mul};
+use crate::domain::{
+    Change, Pct, ReasonCode, Side, Symbol, Verdict, checked_add, checked_div, checked_mul, round_quantity,
+};
 
 /// An entry that passed every rule.
 struct Approved {
@@ -48,6 +50,7 @@ fn entry(
     let leverage = leverage::reduce(proposal, view, terms, &config.leverage, changes);
 
     let worth = size_pct.of(n.equity)?;
+    size::worth_while(worth, &config.orders)?;
     exposure::check(symbol, worth, leverage, n.equity, view, &config.exposure)?;
 
     let last = numbers::fresh("last trade", view.last_price)?;
@@ -119,6 +122,6 @@ pub fn check_exit(exit: &ExitProposal) -> OrderVerdict {
         return Rejection::no(ReasonCode::DuplicateOrder, "this client order id was used before");
     }
     // All of it is sold to the last digit; a part is rounded down, so that parts never sum to more than all.
-    let rounded = if quantity == exit.held { quantity } else { numbers::round_quantity(quantity) };
+    let rounded = if quantity == exit.held { quantity } else { round_quantity(quantity) };
     numbers::amount("rounded quantity", rounded)
 }

@@ -4,13 +4,13 @@ use rust_decimal::Decimal;
 
 use super::numbers::{EntryNumbers, pct_of, short};
 use super::view::{EntryProposal, Rejection, RiskView};
-use crate::config::Risk;
+use crate::config::{Orders, Risk};
 use crate::domain::{Change, Level, Pct, ReasonCode, checked_div, checked_mul, checked_sub};
 
 /// The size in percent of equity after all reductions.
 ///
 /// # Errors
-/// `SIZE_REDUCED` when nothing is left of it.
+/// `SIZE_TOO_SMALL` when nothing is left of it.
 pub(super) fn reduce(
     proposal: &EntryProposal,
     n: &EntryNumbers,
@@ -44,9 +44,18 @@ pub(super) fn reduce(
     }
     if size.pct <= Decimal::ZERO {
         let why = size.changes.last().map_or_else(String::new, |change| change.why.clone());
-        return Rejection::no(ReasonCode::SizeReduced, format!("nothing left: {why}"));
+        return Rejection::no(ReasonCode::SizeTooSmall, format!("nothing left: {why}"));
     }
     Pct::new(size.pct).map_err(|error| Rejection::new(ReasonCode::InvalidOrder, error.to_string()))
+}
+
+/// `SIZE_TOO_SMALL`: what the reductions left, in the account currency, has to be worth its fees.
+pub(super) fn worth_while(worth: Decimal, config: &Orders) -> Result<(), Rejection> {
+    if worth < config.entry_min {
+        let detail = format!("worth {} < {}", short(worth), config.entry_min.normalize());
+        return Rejection::no(ReasonCode::SizeTooSmall, detail);
+    }
+    Ok(())
 }
 
 /// A size that can only become smaller, and writes down why.

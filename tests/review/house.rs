@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use andon::bus::{Delivery, Filter, Mailbox};
@@ -19,6 +20,7 @@ use andon::domain::{
     Order, Pct, Regime, RegimeUpdate, SafeText, SentimentBias, SentimentUpdate, Signal, Symbol, TaSignal,
     Topic, Untrusted,
 };
+use andon::llm::{Model, Models, Scripted};
 use andon::runtime::options::RunOptions;
 use andon::runtime::{Assembly, World};
 use andon::store::{InstanceLock, Writer};
@@ -70,11 +72,22 @@ pub struct House {
 impl House {
     /// In a fresh directory, with these `FILE.KEY=VALUE` laid over the defaults, running and with fresh prices.
     pub fn open(place: &Path, set: &[&str]) -> Self {
+        Self::with_models(place, set, &Models::new())
+    }
+
+    /// The same, with a model that answers every question like this.
+    pub fn asking(place: &Path, set: &[&str], answer: &str) -> Self {
+        let model: Arc<dyn Model> = Arc::new(Scripted::saying(answer));
+        let set = [set, &["orchestration.llm.primary={name: alpha, timeout: 5s}"]].concat();
+        Self::with_models(place, &set, &Models::from([("alpha".to_owned(), model)]))
+    }
+
+    fn with_models(place: &Path, set: &[&str], models: &Models) -> Self {
         // The runs of the start wait for the test to answer them, and must not keep others from beginning.
         let set = [&["orchestration.schedules.concurrent_max=64"], set].concat();
         let options = RunOptions { data_dir: Some(place.to_owned()), config: config(&set), ..options() };
         let Assembly { core, world, journal, started, begins_at, lock, .. } =
-            Assembly::new(&options, place).unwrap();
+            Assembly::with_models(&options, place, models).unwrap();
         let prices = [(BTC, "40000"), (XRP, "0.5"), ("XRP/BTC", "0.0000125")];
         let mut house = Self {
             commands: core.durable().last_command.0,
@@ -152,6 +165,11 @@ impl House {
                         }
                     }
                     Effect::AbandonTask(_) => self.abandoned += 1,
+                    Effect::Resolve(question) => {
+                        let (_, exchange) = self.world.models.foresee(&question, || Duration::ZERO);
+                        let (decision, resolved) = (question.decision, Box::new(exchange.resolved));
+                        inputs.push_back(Input::Resolved { decision, resolved });
+                    }
                     Effect::Reply { command, outcome } => {
                         self.replies.insert(command, outcome);
                     }

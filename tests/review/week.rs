@@ -349,7 +349,7 @@ fn holds(seed: u64) -> Summary {
     // A quiet day has brought everything back, and every task has run in it.
     let orchestration = Config::defaults().unwrap().orchestration;
     let (config, tasks) = (&orchestration.degradation, &orchestration.schedules.tasks);
-    let policy = Policy { config, tasks, rules_stand_in: true };
+    let policy = Policy { config, tasks };
     assert_eq!(state.degradation.automatic(policy), Level::Normal, "{:?}", state.degradation);
     let last_decision = state.decisions.back().unwrap();
     assert!(state.at.since(last_decision.at) <= HOUR * 2, "nothing was decided in the last hours");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::check::{Check, Shown};
-use super::{DAY, LEVERAGE_MAX, MINUTE, SECOND};
+use super::{DAY, HOUR, MINUTE, SECOND};
 use crate::config::key_path::KeyPath;
 use crate::config::{Config, price_path};
 use crate::domain::{Asset, Pct, Symbol, checked_add, checked_sub};
@@ -32,6 +32,8 @@ pub(super) fn check_portfolio(config: &Config, check: &mut Check) {
     check.range("dca.spacing", file.dca.spacing, SECOND, 30 * DAY);
     check.above("dca.leg_min", file.dca.leg_min, Decimal::ZERO, AMOUNT_MAX);
     check.range("dca.max_lateness", file.dca.max_lateness, Duration::ZERO, 30 * DAY);
+    check.range("dca.intent_valid_for", file.dca.intent_valid_for, SECOND, DAY);
+    check.range("dca.offer_again_after", file.dca.offer_again_after, SECOND, DAY);
 }
 
 fn targets(config: &Config, check: &mut Check) {
@@ -76,15 +78,25 @@ pub(super) fn check_execution(config: &Config, check: &mut Check) {
     let file = &config.execution;
     start(config, check);
     check.range("execution.entry_valid_for", file.execution.entry_valid_for, SECOND, 7 * DAY);
-    check.range(
-        "execution.answer_within",
-        file.execution.answer_within,
-        Duration::from_millis(100),
-        5 * MINUTE,
+    let it = &file.execution;
+    check.range("execution.answer_within", it.answer_within, Duration::from_millis(100), 5 * MINUTE);
+    check.range("execution.ask_again_after", it.ask_again_after, SECOND, HOUR);
+    check.range("execution.cancel_again_after", it.cancel_again_after, Duration::from_millis(100), MINUTE);
+    check.not_above(
+        ("execution.cancel_again_after", it.cancel_again_after),
+        ("execution.cancel_reported_after", it.cancel_reported_after),
     );
+    check.range("execution.cancel_reported_after", it.cancel_reported_after, SECOND, 5 * MINUTE);
+    check.range("execution.closing_again_after", it.closing_again_after, SECOND, HOUR);
+    check.range("execution.closing_tries_max", it.closing_tries_max, 1, 100);
     check.range("paper.fee_pct", file.paper.fee_pct.value(), Decimal::ZERO, COST_MAX);
     check.range("paper.slippage_pct", file.paper.slippage_pct.value(), Decimal::ZERO, COST_MAX);
-    check.range("paper.leverage_max", file.paper.leverage_max, Decimal::ONE, LEVERAGE_MAX);
+    if file.paper.leverage_max != Decimal::ONE {
+        let wanted = file.paper.leverage_max.shown();
+        let text =
+            format!("{wanted} is out of range; allowed: 1, the paper venue trades spot and lends nothing");
+        check.problem(KeyPath::of("paper.leverage_max"), text);
+    }
     check.range("paper.price_fresh_for", file.paper.price_fresh_for, SECOND, DAY);
 }
 

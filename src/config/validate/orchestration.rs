@@ -15,6 +15,9 @@ use crate::domain::{MESSAGE_BYTES_MAX, Pct, ResolutionAction};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
+/// Older than this many candles is old, whatever the feed.
+const CANDLES_MAX: u32 = 100;
+
 /// The breaches the risk rules know; other names are those of outside risk alerts.
 const BREAKERS: [&str; 3] = ["daily_loss", "weekly_loss", "max_drawdown"];
 
@@ -72,13 +75,17 @@ fn spans_and_sizes(file: &Orchestration, check: &mut Check) {
     check.range("message_bus.cleanup_every", file.message_bus.cleanup_every, SECOND, HOUR);
 
     check.range("signals.max_age", file.signals.max_age, SECOND, DAY);
+    check.range("signals.max_age_candles", file.signals.max_age_candles, 1, CANDLES_MAX);
     check.range("signals.feed_stale_after", file.signals.feed_stale_after, SECOND, DAY);
+    check.range("signals.feed_stale_candles", file.signals.feed_stale_candles, 1, CANDLES_MAX);
 
     check.range("health.every", file.health.every, SECOND, HOUR);
     check.range("health.disk_free_min_mib", file.health.disk_free_min_mib, 1, 1_048_576);
     check.range("health.clock_drift_max", file.health.clock_drift_max, 100 * MILLISECOND, HOUR);
     check.range("health.execution_errors_max", file.health.execution_errors_max, 1, 100);
     check.range("health.execution_cooldown", file.health.execution_cooldown, Duration::ZERO, DAY);
+    check.range("health.task_failing_after", file.health.task_failing_after, 1, 100);
+    check.range("health.provider_down_after", file.health.provider_down_after, 1, 100);
 
     check.range("store.outbox_wait_max", file.store.outbox_wait_max, 10 * MILLISECOND, MINUTE);
     check.range("store.outbox_records_max", file.store.outbox_records_max, 1, 1_000_000);
@@ -137,6 +144,7 @@ fn degradation(file: &Orchestration, check: &mut Check) {
     check.range("degradation.failure_spacing", it.failure_spacing, Duration::ZERO, HOUR);
     check.range("degradation.successes_to_recover", it.successes_to_recover, 1, 100);
     check.range("degradation.forced_review_after", it.forced_review_after, MINUTE, 7 * DAY);
+    check.range("degradation.forced_end_warned_before", it.forced_end_warned_before, Duration::ZERO, DAY);
     check.range("degradation.symbol_lock_after", it.symbol_lock_after, 1, 100);
 }
 
@@ -148,6 +156,7 @@ fn consensus(file: &Orchestration, check: &mut Check) {
     check.range("consensus.max_boost", it.max_boost, 0.0, 1.0);
     check.range("consensus.max_penalty", it.max_penalty, 0.0, 1.0);
     check.range("consensus.min_voices_for_boost", it.min_voices_for_boost, 1, 3);
+    check.range("consensus.fresh_candles_min", it.fresh_candles_min, 1, CANDLES_MAX);
     check.range("consensus.fresh_for.technical", it.fresh_for.technical, SECOND, DAY);
     check.range("consensus.fresh_for.regime", it.fresh_for.regime, SECOND, DAY);
     check.range("consensus.fresh_for.sentiment", it.fresh_for.sentiment, SECOND, 7 * DAY);

@@ -14,6 +14,9 @@ use crate::domain::{Confidence, Pct, Regime, Symbol};
 /// Sent orders are remembered for an hour.
 const ORDERS_KEPT: Duration = Duration::from_secs(3_600);
 
+/// The largest least worth of an entry, in the account currency; above it is a slip of the pen.
+const ENTRY_MIN_MAX: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+
 pub(super) fn check(config: &Config, check: &mut Check) {
     let file = &config.risk;
     stop(&file.stop, &config.orchestration.symbols, check);
@@ -39,6 +42,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
         }
     }
 
+    check.range("orders.entry_min", file.orders.entry_min, Decimal::ZERO, ENTRY_MIN_MAX);
     check.above("orders.price_collar_pct", file.orders.price_collar_pct, Pct::ZERO, Pct::HUNDRED);
     check.range("orders.duplicate_within", file.orders.duplicate_within, Duration::ZERO, ORDERS_KEPT);
     check.range("orders.per_minute_max", file.orders.per_minute_max, 1, 10_000);

@@ -12,7 +12,9 @@ fn word(state: &TaskState) -> (String, Role) {
     match state {
         TaskState::Idle => ("ok".to_owned(), Role::Good),
         TaskState::Running => ("RUN".to_owned(), Role::Key),
-        TaskState::WaitingOn(_) | TaskState::WaitingForFeed => ("WAIT".to_owned(), Role::Dim),
+        TaskState::WaitingForSlot | TaskState::WaitingOn(_) | TaskState::WaitingForFeed => {
+            ("WAIT".to_owned(), Role::Dim)
+        }
         TaskState::NoSource => ("none".to_owned(), Role::Dim),
         TaskState::SkippedByLevel => ("LEVEL".to_owned(), Role::Warn),
         TaskState::SkippedByState => ("STATE".to_owned(), Role::Warn),
@@ -24,6 +26,7 @@ fn word(state: &TaskState) -> (String, Role) {
 /// What keeps a task from running, or what went wrong last.
 fn because(cx: &Cx<'_>, row: &TaskRow) -> (String, Role) {
     match &row.state {
+        TaskState::WaitingForSlot => ("for its turn".to_owned(), Role::Dim),
         TaskState::WaitingOn(task) => (format!("for {task}"), Role::Dim),
         TaskState::WaitingForFeed => ("for a candle".to_owned(), Role::Dim),
         TaskState::SkippedByLevel => {

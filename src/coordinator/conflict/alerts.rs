@@ -77,6 +77,11 @@ impl AlertsInForce {
         }
     }
 
+    /// The alert for the whole portfolio that is in force at `now`, market time.
+    pub fn portfolio(&self, now: Timestamp) -> Option<&AlertInForce> {
+        self.portfolio.as_ref().filter(|alert| alert.until > now)
+    }
+
     /// The worst alert in force at `now`, market time, for `symbol` or for the portfolio.
     pub fn against(&self, symbol: &Symbol, now: Timestamp) -> Option<&AlertInForce> {
         let own = self.by_symbol.get(symbol);

@@ -70,7 +70,7 @@ impl Scene {
 
     fn kinds_at(&self, action: Action, secs: i64) -> Vec<ConflictKind> {
         let orchestration = Config::defaults().unwrap().orchestration;
-        let freshness = Freshness::new(&orchestration.consensus.fresh_for, Duration::from_secs(60));
+        let freshness = Freshness::new(&orchestration.consensus, Duration::from_secs(60));
         let pair = symbol(BTC);
         let voices = self.voices.fresh(&pair, at(secs), &freshness);
         detect(&pair, action, &voices, &self.alerts, at(secs), &orchestration.conflicts)

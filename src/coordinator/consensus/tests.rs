@@ -156,7 +156,7 @@ fn freshness_is_at_least_two_candles_of_the_feed() {
     let hour = Duration::from_secs(3_600);
     let present = |secs| voices.votes(&symbol("BTC/USDT"), Action::Buy, at(secs), &config(), hour).present;
     assert_eq!([present(7_199), present(7_200)], [1, 0]);
-    let freshness = Freshness::new(&config().fresh_for, MINUTE);
+    let freshness = Freshness::new(&config(), MINUTE);
     assert_eq!(freshness.sentiment, Duration::from_secs(3_600));
 }
 

@@ -8,9 +8,6 @@ use super::NextDue;
 use crate::config;
 use crate::domain::{Actor, Level, Now, SafeText, Timestamp};
 
-/// How long before its end the end of a forced level is announced, market time.
-pub const FORCED_END_WARNED_BEFORE: Duration = Duration::from_secs(15 * 60);
-
 /// An end that was asked for, market time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForcedEnd {
@@ -47,8 +44,8 @@ impl Forced {
     }
 
     /// Whether its end is near at `now`, market time.
-    pub fn is_end_near(&self, now: Timestamp) -> bool {
-        self.end.is_some_and(|end| now >= end.at.minus(FORCED_END_WARNED_BEFORE))
+    pub fn is_end_near(&self, now: Timestamp, config: &config::Degradation) -> bool {
+        self.end.is_some_and(|end| now >= end.at.minus(config.forced_end_warned_before))
     }
 
     /// Whether it has ended at `now`, market time.
@@ -58,8 +55,8 @@ impl Forced {
 
     pub(super) fn next_due(&self, config: &config::Degradation) -> NextDue {
         let review = self.at.operator.plus(config.forced_review_after);
-        let end =
-            self.end.map(|end| if end.warned { end.at } else { end.at.minus(FORCED_END_WARNED_BEFORE) });
+        let warned_at = |end: ForcedEnd| end.at.minus(config.forced_end_warned_before);
+        let end = self.end.map(|end| if end.warned { end.at } else { warned_at(end) });
         NextDue { market: end, operator: (!self.review_announced).then_some(review) }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Component, Counter, Degradation, DegradationEvent, DegradationRefusal, DegradationTransition,
-    FORCED_END_WARNED_BEFORE, Forced, ForcedEnd, Policy,
+    Component, Counter, Degradation, DegradationEvent, DegradationRefusal, DegradationTransition, Forced,
+    ForcedEnd, Policy,
 };
 use crate::domain::{Actor, Level, Now, SafeText, Tier, Untrusted};
 
@@ -45,7 +45,7 @@ impl Degradation {
                 self.task_ran(*task, *symbols_in_all, results, policy, now)
             }
             DegradationEvent::Force { level, until, by, reason } => {
-                vec![self.force(*level, *until, by, reason, now)?]
+                vec![self.force(*level, *until, by, reason, policy, now)?]
             }
             DegradationEvent::ClearForced { by, reason } => {
                 let forced = self.forced.as_ref().ok_or(DegradationRefusal::NothingForced)?;
@@ -95,6 +95,7 @@ impl Degradation {
         until: Option<Duration>,
         by: &Actor,
         reason: &str,
+        policy: Policy<'_>,
         now: Now,
     ) -> Result<DegradationTransition, DegradationRefusal> {
         if level == Level::Normal {
@@ -111,7 +112,7 @@ impl Degradation {
             at: now.market.plus(length),
             length,
             // Whoever forces for less than the warning's lead has just been told when it ends.
-            warned: length <= FORCED_END_WARNED_BEFORE,
+            warned: length <= policy.config.forced_end_warned_before,
         });
         let forced = Forced { level, by: by.clone(), reason, at: now, end, review_announced: false };
         Ok(DegradationTransition::Forced { forced })
@@ -122,7 +123,7 @@ impl Degradation {
         if forced.is_over(now.market) {
             return vec![DegradationTransition::ForcedEnded { level: forced.level, since: forced.at }];
         }
-        let near = forced.end.filter(|end| !end.warned && forced.is_end_near(now.market));
+        let near = forced.end.filter(|end| !end.warned && forced.is_end_near(now.market, policy.config));
         let review = !forced.review_announced && forced.is_review_due(now.operator, policy.config);
         let near = near.map(|end| DegradationTransition::EndNear { level: forced.level, end });
         let review =

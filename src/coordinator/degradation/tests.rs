@@ -25,7 +25,6 @@ fn symbol(text: &str) -> Symbol {
 struct Rig {
     config: config::Degradation,
     tasks: BTreeMap<TaskName, config::Task>,
-    rules_stand_in: bool,
     state: Degradation,
     now: Timestamp,
     journal: Vec<DegradationTransition>,
@@ -36,7 +35,6 @@ impl Rig {
         Self {
             config: Config::defaults().unwrap().orchestration.degradation,
             tasks: Config::defaults().unwrap().orchestration.schedules.tasks,
-            rules_stand_in: true,
             state: Degradation::default(),
             now: Timestamp::from_secs(1_000_000),
             journal: Vec::new(),
@@ -48,7 +46,7 @@ impl Rig {
     }
 
     fn policy(&self) -> Policy<'_> {
-        Policy { config: &self.config, tasks: &self.tasks, rules_stand_in: self.rules_stand_in }
+        Policy { config: &self.config, tasks: &self.tasks }
     }
 
     fn feed(&mut self, event: &DegradationEvent) -> Result<Vec<DegradationTransition>, DegradationRefusal> {
@@ -203,13 +201,10 @@ fn the_worst_provider_and_the_worst_component_add_up_and_no_others() {
 }
 
 #[test]
-fn model_trouble_alone_stops_at_limited_while_rules_stand_in() {
+fn model_trouble_alone_stops_at_limited() {
     let mut rig = Rig::new();
     rig.fail_times(&provider("one"), 9);
     assert_eq!(rig.level(), Level::Limited);
-    rig.rules_stand_in = false;
-    assert_eq!(rig.level(), Level::Emergency);
-    rig.rules_stand_in = true;
     rig.fail(&Component::Feed);
     assert_eq!(rig.level(), Level::Emergency, "it is not alone any more");
 }

@@ -130,16 +130,15 @@ impl Row {
         u32::try_from(cycles).unwrap_or(u32::MAX)
     }
 
-    /// Moves a tick that has come to the first one after `now`, on the same grid. Whether it moved.
-    pub fn roll(&mut self, now: Timestamp, every: Duration) -> bool {
+    /// Moves a tick that has come to the first one after `now`, on the same grid.
+    pub fn roll(&mut self, now: Timestamp, every: Duration) {
         if self.due_at > now {
-            return false;
+            return;
         }
         let every = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1);
         let behind = u64::try_from(now.since(self.due_at).as_millis()).unwrap_or(u64::MAX);
         let ahead = every - behind % every;
         self.due_at = now.plus(Duration::from_millis(ahead));
-        true
     }
 
     /// Drops the wish to begin; the next tick brings it back.

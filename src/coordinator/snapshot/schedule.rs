@@ -54,6 +54,8 @@ pub enum TaskState {
     Idle,
     /// Runs now.
     Running,
+    /// Is due, and as many runs are under way as there may be.
+    WaitingForSlot,
     /// Is due, and waits for a task it depends on.
     WaitingOn(TaskName),
     /// Due, but the feed has not given a candle yet.

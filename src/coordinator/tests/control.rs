@@ -1,5 +1,6 @@
 //! Trading state, gate, confirmations.
 
+use super::super::block::Block;
 use super::super::effect::Effect;
 use super::super::input::{Confirmation, Input};
 use super::super::record::RecordKind;
@@ -294,10 +295,16 @@ fn a_stuck_core_and_a_gap_are_alarms_that_wait_to_be_seen() {
     desk.tell(Input::ProcessGap { length: secs(75) });
     assert_eq!(desk.state(), TradingState::Paused);
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::ProcessGap)), AlarmState::ReturnedUnacknowledged);
+    desk.acknowledge();
+    assert!(desk.say("resume").is_done());
     let epoch = desk.gate.shut(TradingState::Paused);
     let (to, by, reason) = (TradingState::Paused, Actor::Watchdog, SafeText::ours("no step for 3 s"));
     desk.tell(Input::GateShut { epoch, to, by, reason });
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::CoreStuck)), AlarmState::LatchedUnacknowledged);
+    let codes = |blocks: Vec<Block>| blocks.iter().map(|block| block.code).collect::<Vec<_>>();
+    assert_eq!(codes(desk.core.entries(&btc(), desk.now)), [ReasonCode::Paused, ReasonCode::Watchdog]);
+    let resume = desk.snapshot().control.resume.clone().unwrap();
+    assert!(resume.blocks_after.is_empty(), "a resume ends both: {resume:?}");
 }
 
 #[test]

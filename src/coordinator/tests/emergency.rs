@@ -146,10 +146,14 @@ fn the_alert_of_a_trip_outlives_a_restart_and_expires_after_its_hour() {
     desk.acknowledge();
     assert!(desk.say("rearm_breaker daily_loss looked at").is_done());
     assert!(desk.say("resume").is_done());
+    let said =
+        |desk: &mut Desk| desk.snapshot().control.blocks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(said(&mut desk), ["risk alert to 11:01Z"], "the header does not say that entries are open");
     let decision = desk.signal(&btc(), Action::Buy);
     assert_eq!(decision.outcome, Some(Outcome::Aborted), "{decision:?}");
     assert_eq!(decision.conflicts[0].kind, ConflictKind::RiskOverride);
     desk.pass(secs(3_600));
+    assert!(said(&mut desk).is_empty());
     let decision = desk.signal(&btc(), Action::Buy);
     assert_ne!(decision.outcome, Some(Outcome::Aborted), "{decision:?}");
 }

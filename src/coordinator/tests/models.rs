@@ -353,7 +353,7 @@ fn a_model_that_takes_everything_away_leaves_nothing_to_trade() {
     let mut desk = Desk::with_models(config());
     let (decision, _) = desk.asked();
     let decided = desk.answer(decision.id, modify(None, Some("100"), None));
-    assert_eq!(end(&decided), (Outcome::Rejected, Some(ReasonCode::SizeReduced)));
+    assert_eq!(end(&decided), (Outcome::Rejected, Some(ReasonCode::SizeTooSmall)));
 }
 
 #[test]
@@ -581,6 +581,23 @@ fn a_model_that_hangs_ends_in_the_default_and_counts_once() {
     assert_eq!(desk.decision(&decision).outcome, Some(Outcome::Aborted));
     assert_eq!(desk.decision(&decision).resolution.unwrap().by, ResolvedBy::DefaultAfterFailure);
     assert_eq!((desk.outstanding(ALPHA), desk.outstanding(BETA)), (1, 0));
+}
+
+#[test]
+fn what_comes_of_a_silence_that_was_counted_is_no_second_failure() {
+    let mut config = config();
+    config.orchestration.health.provider_down_after = 2;
+    let mut desk = Desk::with_models(config);
+    let (decision, _) = desk.asked();
+    desk.pass(secs(10));
+    let silence = desk.decision(&decision);
+    desk.answer(decision.id, nobody_answers(&CallFailure::TimedOut));
+    let down = AlarmKey::about(AlarmSource::ProviderDown, Subject::Component(ALPHA.to_owned()));
+    assert_eq!(desk.alarm(&down), AlarmState::Normal, "one failure in a row");
+    assert_eq!(desk.decision(&decision), silence);
+    let (decision, _) = desk.asked();
+    desk.answer(decision.id, nobody_answers(&CallFailure::TimedOut));
+    assert_eq!(desk.alarm(&down), AlarmState::Unacknowledged, "two");
 }
 
 #[test]

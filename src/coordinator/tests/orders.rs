@@ -95,7 +95,7 @@ fn an_order_without_an_answer_becomes_unknown_and_is_asked_for_not_sent_again() 
     desk.pass(desk.config.execution.execution.answer_within + secs(1));
     assert_eq!(desk.decision(&decision).outcome, Some(Outcome::Filled), "the question found it");
     assert_eq!(desk.venue.submitted.len(), 1);
-    let key = AlarmKey::about(AlarmSource::LegUnknown, Subject::Order(id));
+    let key = AlarmKey::about(AlarmSource::OrderUnknown, Subject::Order(id));
     assert_eq!(desk.alarm(&key), AlarmState::LatchedUnacknowledged);
 }
 

@@ -4,10 +4,10 @@ use super::super::block::Block;
 use super::super::dca::{LegId, LegState};
 use super::super::degradation::Component;
 use super::super::input::{BusLosses, Input};
-use super::super::snapshot::{AllocationRow, HealthStatus};
+use super::super::snapshot::{AllocationRow, HealthStatus, TaskState};
 use super::super::task::{TaskFailure, TaskOutput};
 use super::*;
-use crate::domain::{PlanId, Topic, Untrusted, Verdict};
+use crate::domain::{Candle, PlanId, Topic, Untrusted, Verdict};
 
 fn level(desk: &mut Desk) -> Level {
     desk.snapshot().degradation.effective
@@ -21,6 +21,41 @@ fn runs_begin_when_they_are_due_and_their_words_are_heard() {
     assert!(snapshot.consensus.iter().all(|row| row.technical.says.is_some()));
     assert_eq!(snapshot.consensus[0].buy.agreeing, 3);
     assert_eq!(desk.core.durable().decisions.len(), 3, "one a symbol and hour");
+}
+
+#[test]
+fn a_candle_from_the_future_keeps_no_honest_one_out() {
+    let mut desk = Desk::new();
+    let ahead = Candle {
+        symbol: btc(),
+        open_time: desk.now.market.plus(secs(86_400)),
+        interval_secs: 60,
+        open: dec("90000"),
+        high: dec("90000"),
+        low: dec("90000"),
+        close: dec("90000"),
+        volume: Decimal::ONE,
+    };
+    desk.tell(Input::Candle(ahead));
+    assert!(desk.core.entries(&btc(), desk.now).is_empty(), "the last price is still the last");
+    desk.btc_at("40100");
+    desk.pass(secs(120));
+    let price = desk.core.live.prices.mark(&btc()).unwrap().price;
+    assert_eq!(price, dec("40100"));
+    let feed = desk.snapshot().health.iter().find(|line| line.what == "feed").unwrap().clone();
+    assert_eq!(feed.status, HealthStatus::Ok);
+    assert!(feed.detail.to_string().ends_with("s, 1 refused"), "{feed:?}");
+}
+
+#[test]
+fn what_waits_for_a_turn_says_so() {
+    let mut config = Config::defaults().unwrap();
+    config.orchestration.schedules.concurrent_max = 1;
+    let mut desk = Desk::with_silent_agents(config);
+    let row = |desk: &mut Desk, task| {
+        desk.snapshot().schedule.iter().find(|row| row.task == task).unwrap().state.clone()
+    };
+    assert_eq!(row(&mut desk, TaskName::TechnicalAnalysis), TaskState::WaitingForSlot);
 }
 
 #[test]

@@ -40,7 +40,8 @@ fn task_symbol_row(row: &RowView) -> TaskSymbolRow {
     });
     let state = match &row.status {
         RowStatus::Idle if last_ok == Some(false) => TaskState::Failing,
-        RowStatus::Idle | RowStatus::Waiting(Wait::Slot) => TaskState::Idle,
+        RowStatus::Idle => TaskState::Idle,
+        RowStatus::Waiting(Wait::Slot) => TaskState::WaitingForSlot,
         RowStatus::Running { .. } => TaskState::Running,
         RowStatus::Waiting(Wait::Dependency(task)) => TaskState::WaitingOn(*task),
         RowStatus::Waiting(Wait::Candle) => TaskState::WaitingForFeed,

@@ -191,7 +191,23 @@ fn size_reduced() {
         w.lose(5);
     });
     assert_eq!(all, dec("2.5"), "20, halved three times");
-    assert_eq!(code(|w, _| w.hold("BTC/USDT", 2_000)), ReasonCode::SizeReduced, "nothing left");
+    assert_eq!(code(|w, _| w.hold("BTC/USDT", 2_000)), ReasonCode::SizeTooSmall, "nothing left");
+}
+
+#[test]
+fn size_too_small() {
+    let wanted = |size_pct: &str| {
+        let size_pct = pct(dec(size_pct));
+        move |_: &mut World, p: &mut EntryProposal| p.size_pct = size_pct
+    };
+    assert_eq!(size(wanted("0.1")), dec("0.1"), "10 of 10,000");
+    assert_eq!(code(wanted("0.0999")), ReasonCode::SizeTooSmall);
+    let reduced = code(|w, p| (w.level, p.size_pct) = (Level::Limited, pct(dec("0.15"))));
+    assert_eq!(reduced, ReasonCode::SizeTooSmall, "what is left counts");
+    assert_eq!(
+        size(|w, p| (w.config.orders.entry_min, p.size_pct) = (Decimal::ZERO, pct(dec("0.01")))),
+        dec("0.01")
+    );
 }
 
 #[test]
