@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlarmClass, AlarmKey, AlarmTransition, Annunciation, annunciation};
+use super::{AlarmClass, AlarmKey, AlarmTransition, Annunciation, Subject, annunciation};
 use crate::domain::{Actor, AlarmId, Now, SafeText, Timestamp};
 
 /// How many alarms that are back to normal are remembered, so that a second acknowledgement of the same
@@ -213,6 +213,14 @@ impl Alarms {
 }
 
 impl Alarm {
+    /// About what, why and with what numbers; each once.
+    pub fn headline(&self) -> SafeText {
+        let (cause, detail) = (self.cause.as_str(), self.detail.as_str());
+        let said = if detail.is_empty() { cause.to_owned() } else { format!("{cause}: {detail}") };
+        let name = self.key.subject.as_ref().map(Subject::name).unwrap_or_default();
+        SafeText::ours(if said.contains(&name) { said } else { format!("{name} {said}") })
+    }
+
     fn apply(&mut self, transition: &AlarmTransition) {
         match transition {
             AlarmTransition::Raised { .. } => {} // A new occurrence replaces the alarm as a whole.

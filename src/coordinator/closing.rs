@@ -38,6 +38,13 @@ impl Closing {
         let wanted = if self.holdings { available } else { self.remaining.min(available) };
         round_quantity(wanted)
     }
+
+    /// `flatten BTC/USDT: 0.5 still to sell, and what is bought meanwhile`
+    pub(super) fn standing_text(&self) -> String {
+        let verb = if self.flatten { "flatten" } else { "reduce" };
+        let more = if self.holdings { ", and what is bought meanwhile" } else { "" };
+        format!("{verb} {}: {} still to sell{more}", self.symbol, self.remaining.normalize())
+    }
 }
 
 impl Coordinator {

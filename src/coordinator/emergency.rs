@@ -10,7 +10,7 @@ use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{EmergencyAction, EmergencyVerb};
 use crate::domain::{
     Actor, CommandOutcome, Now, Payload, Pct, Priority, RiskAlert, SafeText, Severity, Timestamp,
-    checked_sub, round_quantity,
+    checked_add, round_quantity,
 };
 use crate::risk::{BreakerName, BreakerTransition, RearmError, Trip};
 
@@ -157,10 +157,10 @@ impl Coordinator {
     pub(super) fn watch_drawdown(&mut self, cx: &mut Cx<'_>, equity: Decimal) {
         let drawdown = self.durable.breakers.drawdown_pct(equity);
         let limit = self.config.risk.breakers.max_drawdown_pct.value();
-        let doubled = crate::domain::checked_add(drawdown, drawdown).unwrap_or(Decimal::MAX);
+        let doubled = checked_add(drawdown, drawdown).unwrap_or(Decimal::MAX);
         let over_half = doubled > limit;
-        // Cleared only well below, so that it does not flap around the half.
-        let well_below = checked_sub(limit, doubled).is_ok_and(|room| room > Decimal::ONE);
+        // Cleared only under a third of the limit, so that it does not flap around the half.
+        let well_below = checked_add(doubled, drawdown).is_ok_and(|tripled| tripled < limit);
         let key = AlarmKey::of(AlarmSource::DrawdownHalf);
         if over_half {
             let detail = format!("{}% of {limit}%", drawdown.round_dp(1));

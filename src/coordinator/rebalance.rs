@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::closing::Closing;
 use super::dca::{DcaRefusal, IntentTerms, Leg, LegId, LegState, LegTransition, PlanTerms, PlanTransition};
 use super::record::RecordKind;
 use super::task::RebalanceProposal;
@@ -284,7 +285,7 @@ impl Coordinator {
     }
 
     /// What a resume would set going within the next hour, for its dialog: of the overdue legs the newest of each plan
-    /// runs, if it is not too late, and the others wait for the operator.
+    /// runs, if it is not too late, and the others wait for the operator. A closing that is not done goes on.
     pub(super) fn orders_possible_within_hour(&self, now: Now) -> Vec<String> {
         let hour = now.market.plus(Duration::from_secs(3_600));
         let plans = &self.durable.plans;
@@ -338,6 +339,7 @@ impl Coordinator {
         if decisions.is_some_and(|at| at <= hour) && self.live.level < Level::Emergency {
             possible.push("trading decisions of all symbols".to_owned());
         }
+        possible.extend(self.durable.closings.values().map(Closing::standing_text));
         possible
     }
 

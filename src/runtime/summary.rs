@@ -7,10 +7,11 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use crate::account::Results;
 use crate::alarm::{AlarmState, AlarmTransition};
 use crate::config::TaskName;
 use crate::coordinator::conflict::{CallFailure, Resolved};
-use crate::coordinator::dca::{Plan, PlanTransition, Plans};
+use crate::coordinator::dca::{Leg, LegState, Plan, PlanTransition, Plans};
 use crate::coordinator::degradation::DegradationTransition;
 use crate::coordinator::durable::Durable;
 use crate::coordinator::effect::Effect;
@@ -18,8 +19,8 @@ use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
-    Asset, DecisionId, FillRole, OrderStatus, Outcome, PlanId, ReasonCode, Rule, RunId, Timestamp, Topic,
-    TradingState, checked_add,
+    Asset, DecisionId, FillRole, MoneyError, OrderStatus, Outcome, PlanId, ReasonCode, Rule, RunId,
+    Timestamp, Topic, TradingState, checked_add, checked_div, checked_mul, checked_sub,
 };
 
 /// Orders by how they stand.
@@ -74,6 +75,28 @@ pub struct StateNow {
     pub reason: String,
 }
 
+/// One alarm on the list.
+#[derive(Debug, Serialize)]
+pub struct ListedAlarm {
+    /// Its class.
+    pub class: String,
+    /// Where it stands.
+    pub state: &'static str,
+    /// What it says.
+    pub headline: String,
+}
+
+/// What closed lots have brought.
+#[derive(Debug, Serialize)]
+pub struct RunResults {
+    /// Lots closed with a profit, or even.
+    pub won: u64,
+    /// Lots closed with a loss.
+    pub lost: u64,
+    /// Sum of all results, account currency.
+    pub realised: Decimal,
+}
+
 /// Numbers by two words, such as a class and a state.
 pub type Table = BTreeMap<String, BTreeMap<String, u64>>;
 
@@ -117,10 +140,14 @@ pub struct Summary {
     pub fees: BTreeMap<String, Decimal>,
     /// DCA legs by state: those of the plans that ended in this run, and of those open at its end.
     pub legs: BTreeMap<String, u64>,
+    /// Those that wait for the operator at the end: which, and why.
+    pub legs_waiting: Vec<String>,
     /// Alarms raised by class.
     pub alarms_raised: BTreeMap<String, u64>,
     /// Alarms on the list at the end by class and state.
     pub alarms: Table,
+    /// The same alarms in words, most important first.
+    pub alarms_listed: Vec<ListedAlarm>,
     /// Changes of the level.
     pub level_changes: Vec<LevelStep>,
     /// Changes of the trading state.
@@ -133,6 +160,10 @@ pub struct Summary {
     pub equity_start: Option<Decimal>,
     /// Equity at the last mark.
     pub equity_end: Option<Decimal>,
+    /// Deepest fall of the marks below the highest one before, percent; a mark is every five minutes.
+    pub drawdown_max_pct: Decimal,
+    /// Results of the lots that were closed in this run.
+    pub results: RunResults,
     /// Account currency.
     pub currency: String,
     /// Messages that mailboxes dropped.
@@ -167,7 +198,30 @@ pub struct Tally {
     state_changes: Vec<StateChange>,
     seconds_in_state: BTreeMap<TradingState, Duration>,
     state: Option<(TradingState, Timestamp)>,
-    equity: Option<(Decimal, Decimal)>,
+    equity: Option<Equity>,
+    results_before: Results,
+}
+
+/// The marks of equity so far.
+#[derive(Debug, Clone, Copy)]
+struct Equity {
+    first: Decimal,
+    last: Decimal,
+    highest: Decimal,
+    drawdown_max_pct: Decimal,
+}
+
+impl Equity {
+    fn begin(mark: Decimal) -> Self {
+        Self { first: mark, last: mark, highest: mark, drawdown_max_pct: Decimal::ZERO }
+    }
+
+    fn mark(&mut self, mark: Decimal) {
+        self.last = mark;
+        self.highest = self.highest.max(mark);
+        let fall = checked_sub(self.highest, mark).and_then(|fall| pct_of(fall, self.highest));
+        self.drawdown_max_pct = self.drawdown_max_pct.max(fall.unwrap_or_default());
+    }
 }
 
 /// What the tally cannot know by itself.
@@ -191,6 +245,7 @@ impl Tally {
         Self {
             state: Some((durable.control.state, now)),
             last_decision: durable.last_decision,
+            results_before: durable.account.results().clone(),
             open_plans: durable.plans.open().map(|plan| plan.id).collect(),
             ..Self::default()
         }
@@ -312,8 +367,7 @@ impl Tally {
                 self.open_plans.insert(plan.id);
             }
             RecordKind::Mark { equity } => {
-                let first = self.equity.map_or(*equity, |(first, _)| first);
-                self.equity = Some((first, *equity));
+                self.equity.get_or_insert_with(|| Equity::begin(*equity)).mark(*equity);
             }
             RecordKind::State(_)
             | RecordKind::RunStarted { .. }
@@ -369,13 +423,24 @@ impl Tally {
         let (started_at, ended_at) = ending.span;
         self.pass_time(ended_at);
         self.count_ended_plans(&durable.plans);
+        let mut legs_waiting = Vec::new();
         for plan in durable.plans.open() {
             count_legs(&mut self.legs, plan);
+            let waiting = plan.legs.iter().filter(|leg| leg.state == LegState::Waiting);
+            legs_waiting.extend(waiting.map(|leg| leg_text(plan, leg)));
         }
-        let mut alarms = Table::new();
+        let (mut alarms, mut alarms_listed) = (Table::new(), Vec::new());
         for alarm in durable.alarms.listed() {
-            count(&mut alarms, &alarm.class, &state_word(alarm.state));
+            let (state, headline) = (state_word(alarm.state), alarm.headline().to_string());
+            count(&mut alarms, &alarm.class, &state);
+            alarms_listed.push(ListedAlarm { class: alarm.class.to_string(), state, headline });
         }
+        let (before, results) = (&self.results_before, durable.account.results());
+        let results = RunResults {
+            won: results.won - before.won,
+            lost: results.lost - before.lost,
+            realised: cents(checked_sub(results.realised, before.realised).unwrap_or_default()),
+        };
         let control = &durable.control;
         let named =
             |map: BTreeMap<Topic, u64>| map.into_iter().map(|(topic, n)| (topic.to_string(), n)).collect();
@@ -404,8 +469,10 @@ impl Tally {
             targets: self.targets,
             fees: self.fees.into_iter().map(|(asset, paid)| (asset.to_string(), paid.normalize())).collect(),
             legs: self.legs,
+            legs_waiting,
             alarms_raised: self.alarms_raised,
             alarms,
+            alarms_listed,
             level_changes: self.level_changes,
             state_changes: self.state_changes,
             seconds_in_state: self
@@ -419,8 +486,10 @@ impl Tally {
                 by: control.by.to_string(),
                 reason: control.reason.to_string(),
             },
-            equity_start: self.equity.map(|(first, _)| cents(first)),
-            equity_end: self.equity.map(|(_, last)| cents(last)),
+            equity_start: self.equity.map(|equity| cents(equity.first)),
+            equity_end: self.equity.map(|equity| cents(equity.last)),
+            drawdown_max_pct: cents(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
+            results,
             currency: durable.account.currency().to_string(),
             dropped: ending.dropped,
             records: durable.seq.0,
@@ -437,6 +506,16 @@ fn count_legs(legs: &mut BTreeMap<String, u64>, plan: &Plan) {
     for leg in &plan.legs {
         *legs.entry(leg.state.to_string()).or_default() += 1;
     }
+}
+
+/// `p1/2 BTC/USDT buy 555.50: 3 h late`.
+fn leg_text(plan: &Plan, leg: &Leg) -> String {
+    let why = leg.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{} {} {} {}{why}", plan.leg_id(leg), leg.symbol, leg.side, leg.amount)
+}
+
+fn pct_of(part: Decimal, whole: Decimal) -> Result<Decimal, MoneyError> {
+    checked_mul(checked_div(part, whole)?, Decimal::ONE_HUNDRED)
 }
 
 /// Always two decimals, so that equal amounts look equal.
@@ -480,8 +559,8 @@ impl Summary {
         line("market", format!("{} {} to {}", self.market, self.started_at, self.ended_at));
         line("wall", format!("{:.2} s", self.wall_seconds));
         let StateNow { state, since, by, reason } = &self.state;
-        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-        line("state", format!("{state} since {since} by {by}{why}"));
+        let because = |reason: &str| if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        line("state", format!("{state} since {since} by {by}{}", because(reason)));
         let spent = self
             .seconds_in_state
             .iter()
@@ -489,8 +568,16 @@ impl Summary {
         line("time in", spent.collect::<Vec<_>>().join(", "));
         line(
             "equity",
-            format!("{} to {} {}", amount(self.equity_start), amount(self.equity_end), self.currency),
+            format!(
+                "{} to {} {}, deepest drawdown {} %",
+                amount(self.equity_start),
+                amount(self.equity_end),
+                self.currency,
+                self.drawdown_max_pct
+            ),
         );
+        let RunResults { won, lost, realised } = &self.results;
+        line("lots closed", format!("{won} won, {lost} lost, realised {realised} {}", self.currency));
         line("decisions", list(&self.decisions));
         line("reasons", table(&self.reasons));
         line(
@@ -510,11 +597,18 @@ impl Summary {
             .map(|(asset, paid)| format!("{} {asset}", paid.round_dp(FEE_DECIMALS).normalize()));
         line("fees", fees.collect::<Vec<_>>().join(", "));
         line("legs", list(&self.legs));
+        for leg in &self.legs_waiting {
+            line("  waits", leg.clone());
+        }
         let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
         line("raised", or_none(list(&self.alarms_raised)));
-        line("alarms", or_none(table(&self.alarms)));
+        line("alarms", or_none(table(&self.alarms).replace('_', " ")));
+        for ListedAlarm { class, state, headline } in &self.alarms_listed {
+            line("  alarm", format!("{class}, {}: {headline}", state.replace('_', " ")));
+        }
         for change in &self.state_changes {
-            line("  state", format!("{} {} by {}: {}", change.at, change.to, change.by, change.reason));
+            let why = because(&change.reason);
+            line("  state", format!("{} {} by {}{why}", change.at, change.to, change.by));
         }
         for step in &self.level_changes {
             line("  level", format!("{} {} to {}", step.at, step.from, step.to));

@@ -38,14 +38,18 @@ fn the_json_summary_is_one_object_that_says_everything() {
         "targets",
         "fees",
         "legs",
+        "legs_waiting",
         "alarms_raised",
         "alarms",
+        "alarms_listed",
         "level_changes",
         "state_changes",
         "seconds_in_state",
         "state",
         "equity_start",
         "equity_end",
+        "drawdown_max_pct",
+        "results",
         "currency",
         "dropped",
         "records",
@@ -92,7 +96,29 @@ fn alarms_are_counted_by_class_and_state() {
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary["alarms_raised"]["Medium"], 1, "{}", text(&output.stdout));
     assert_eq!(summary["alarms"]["Medium"]["acknowledged"], 1, "{}", summary["alarms"]);
+    assert_eq!(
+        summary["alarms_listed"],
+        serde_json::json!([{
+            "class": "Medium",
+            "state": "acknowledged",
+            "headline": "forced level ends soon: EMERGENCY ends in 15:00"
+        }])
+    );
     assert_eq!(summary["level_changes"][0]["to"], "EMERGENCY");
+}
+
+#[test]
+fn legs_that_wait_for_the_operator_are_named() {
+    let place = Place::new();
+    place.write("s.yaml", "- { at: 30m, do: pause lunch }\n- { at: 4h30m, do: resume }\n");
+    let args = ["--operator-script", "s.yaml", "--set", "portfolio.dca.spacing=1h"];
+
+    let said = text(&place.andon(&[&AT_ONCE[..], &args].concat()).stdout);
+
+    let waiting: Vec<_> = said.lines().filter(|line| line.starts_with("  waits ")).collect();
+    assert!(said.contains(&format!("waiting {}", waiting.len())), "{said}");
+    assert!(waiting.len() >= 2, "{said}");
+    assert!(waiting[0].starts_with("  waits      p1/2 BTC/USDT buy 555.50: "), "{said}");
 }
 
 #[test]
@@ -127,6 +153,24 @@ fn legs_and_fees_are_those_of_the_whole_run() {
     assert!(plans > 20, "{plans} plans are all remembered");
     assert_eq!(summary.legs.values().sum::<u64>(), legs, "{:?}", summary.legs);
     assert_eq!((summary.stops, summary.fees), (stops, fees));
+    let (mut highest, mut deepest) = (Decimal::ZERO, Decimal::ZERO);
+    for mark in place.data().records().into_iter().filter_map(|record| match record.kind {
+        RecordKind::Mark { equity } => Some(equity),
+        _ => None,
+    }) {
+        highest = highest.max(mark);
+        deepest = deepest.max((highest - mark) / highest * Decimal::ONE_HUNDRED);
+    }
+    assert!(deepest > Decimal::ZERO);
+    assert_eq!(summary.drawdown_max_pct, deepest.round_dp(2));
+    let results = place.data().state().account.results().clone();
+    assert!(results.won + results.lost > 0, "{results:?}");
+    assert_eq!((summary.results.won, summary.results.lost), (results.won, results.lost));
+    assert_eq!(summary.results.realised, results.realised.round_dp(2));
+
+    let again = simulate(&RunOptions { run_for: Some(DAY), ..options });
+    let both = place.data().state().account.results().clone();
+    assert_eq!(again.results.won + summary.results.won, both.won, "each run counts its own");
 }
 
 #[test]

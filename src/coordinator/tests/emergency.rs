@@ -121,7 +121,10 @@ fn half_of_the_drawdown_limit_is_an_alarm_of_its_own() {
     let key = AlarmKey::of(AlarmSource::DrawdownHalf);
     desk.btc_at("35000");
     assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
-    desk.btc_at("39900");
+    // Of a peak of 90,000: 8 %, then 6 %; the limit is 20 %.
+    desk.btc_at("36400");
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged, "it does not flap around the half");
+    desk.btc_at("37300");
     assert_eq!(desk.alarm(&key), AlarmState::ReturnedUnacknowledged);
 }
 

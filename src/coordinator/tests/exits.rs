@@ -103,6 +103,18 @@ fn a_closing_is_tried_again_after_a_refusal_and_reported_by_name() {
 }
 
 #[test]
+fn the_resume_dialog_names_a_closing_that_is_not_done() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.say("pause lunch");
+    desk.venue.mode = Mode::Reject;
+    desk.say("flatten --all");
+    let listed = desk.snapshot().control.resume.clone().unwrap().next_hour;
+    let held = desk.held(&btc()).normalize();
+    let line = format!("flatten BTC/USDT: {held} still to sell, and what is bought meanwhile");
+    assert!(listed.contains(&line), "{listed:?}");
+}
+
+#[test]
 fn the_next_try_waits_until_the_last_one_has_ended() {
     let mut desk = Desk::new().with_lot(&btc());
     let held = desk.held(&btc());

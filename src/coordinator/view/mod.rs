@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::Coordinator;
 use super::record::RecordKind;
 use super::snapshot::{AlarmRow, DecisionsView, Snapshot};
-use crate::alarm::{Alarm, AlarmState, Subject};
+use crate::alarm::AlarmState;
 use crate::domain::{Now, SafeText, Seq};
 
 /// Decisions in a snapshot.
@@ -151,7 +151,7 @@ impl Coordinator {
                     id: alarm.id,
                     class: alarm.class,
                     title: SafeText::ours(&entry.title),
-                    headline: headline(alarm),
+                    headline: alarm.headline(),
                     unacknowledged: alarm.state.is_unacknowledged(),
                     active: alarm.state.is_active(),
                     resettable: alarm.state == AlarmState::LatchedAcknowledged,
@@ -179,12 +179,4 @@ impl Coordinator {
         let recent = self.durable.decisions.iter().rev().take(DECISIONS_SHOWN);
         DecisionsView { recent: recent.map(|decision| Arc::new(decision.clone())).collect(), today }
     }
-}
-
-/// About what, why and with what numbers; each once.
-fn headline(alarm: &Alarm) -> SafeText {
-    let (cause, detail) = (alarm.cause.as_str(), alarm.detail.as_str());
-    let said = if detail.is_empty() { cause.to_owned() } else { format!("{cause}: {detail}") };
-    let name = alarm.key.subject.as_ref().map(Subject::name).unwrap_or_default();
-    SafeText::ours(if said.contains(&name) { said } else { format!("{name} {said}") })
 }
