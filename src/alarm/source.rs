@@ -126,7 +126,7 @@ sources! {
     ForcedLevelEnding = "forced_level_ending",
     /// Drawdown is over half its limit.
     DrawdownHalf = "drawdown_half",
-    /// The checkpoint was damaged and has been rebuilt from the journal.
+    /// The checkpoint was damaged or is lost, and has been rebuilt from the journal.
     CheckpointRebuilt = "checkpoint_rebuilt",
     /// Little space is left in the data directory.
     DiskLow = "disk_low",
