@@ -244,8 +244,8 @@ impl Coordinator {
         }
     }
 
-    /// Whether the journal was whole at the start and before, can be written now, and still holds its last durable record as it
-    /// was written; how far it is.
+    /// Whether the journal was whole at the start and before, can be written now, and still holds its last durable record
+    /// as it was written; how far it is.
     fn check_journal(&self) -> Finding {
         let health = &self.live.health;
         let fault = self.live.journal_fault.as_ref().or(health.store_failed.as_ref());

@@ -1,4 +1,5 @@
-//! Which models each level allows. Tasks follow their `stops_from`, entries the rules of risk and of blocks. Stops, exits and cancels are not here: they are always allowed.
+//! Which models each level allows. Tasks follow their `stops_from`, entries the rules of risk and of blocks. Stops, exits
+//! and cancels are not here: they are always allowed.
 
 use crate::domain::{ConflictKind, Level};
 
