@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use andon::coordinator::durable::Durable;
+use andon::coordinator::record::Record;
 use andon::domain::TradingState;
 
 use super::place::{Data, HOUR, Place, copy, options, simulate};
@@ -47,6 +48,7 @@ fn a_run_goes_on_where_the_first_version_ended() {
     assert!(records.len() > before.len());
     data.assert_verifies();
     let lines = fs::read_to_string(data.dir().journal().join("00000001.log")).unwrap();
-    let versions: Vec<_> = lines.lines().map(|line| line.contains("\"v\":2,\"prev\"")).collect();
+    let version = format!("\"v\":{},\"prev\"", Record::VERSION);
+    let versions: Vec<_> = lines.lines().map(|line| line.contains(&version)).collect();
     assert_eq!(versions.iter().position(|&v| v), Some(before.len()), "new records name their version");
 }
