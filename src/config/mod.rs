@@ -39,8 +39,8 @@ pub use portfolio::{Dca, Portfolio, Rebalancing};
 pub use price_path::price_path;
 pub use problem::{ConfigError, Finding, Place, Problem};
 pub use risk::{
-    Breakers, ConfidenceTier, Cooldown, DrawdownTier, Exposure, Leverage, MinConfidence, Orders, Risk, Size,
-    Stop,
+    Breakers, ConfidenceTier, Cooldown, DrawdownTier, Exposure, Leverage, MinConfidence, ORDERS_KEPT_FOR,
+    Orders, Risk, Size, Stop,
 };
 pub use source::{Overrides, default_dir};
 pub use validate::{Report, validate};

@@ -131,6 +131,9 @@ pub struct Exposure {
     pub correlation_groups: Vec<Vec<Symbol>>,
 }
 
+/// How long a sent order is remembered (market time), and so the longest `duplicate_within`.
+pub const ORDERS_KEPT_FOR: Duration = Duration::from_secs(3_600);
+
 /// Section `orders`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,12 +6,11 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::config::ORDERS_KEPT_FOR;
 use crate::domain::{Side, Symbol, Timestamp, checked_mul, checked_sub};
 
 /// The window of `orders.per_minute_max`.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Orders are forgotten after this; a longer duplicate window is cut to it.
-const KEPT_FOR: Duration = Duration::from_secs(3_600);
 /// Quantities that differ by less than this share are the same size: equity moves with every candle, and with it the
 /// last digits of an order that is sent twice.
 const SAME_SIZE_WITHIN: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
@@ -40,7 +39,7 @@ pub struct RecentOrders {
 impl RecentOrders {
     /// Remembers an order that was sent, and forgets those too old to matter.
     pub fn apply(&mut self, order: &SentOrder) {
-        while self.orders.front().is_some_and(|oldest| order.at.since(oldest.at) > KEPT_FOR)
+        while self.orders.front().is_some_and(|oldest| order.at.since(oldest.at) > ORDERS_KEPT_FOR)
             || self.orders.len() >= KEPT_MAX
         {
             self.orders.pop_front();

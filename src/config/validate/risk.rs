@@ -8,11 +8,8 @@ use rust_decimal::Decimal;
 use super::check::{Check, Shown};
 use super::{DAY, LEVERAGE_MAX};
 use crate::config::key_path::KeyPath;
-use crate::config::{Config, Leverage, Risk, Stop};
+use crate::config::{Config, Leverage, ORDERS_KEPT_FOR, Risk, Stop};
 use crate::domain::{Confidence, Pct, Regime, Symbol};
-
-/// Sent orders are remembered for an hour.
-const ORDERS_KEPT: Duration = Duration::from_secs(3_600);
 
 /// The largest least worth of an entry, in the account currency; above it is a slip of the pen.
 const ENTRY_MIN_MAX: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
@@ -44,7 +41,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
 
     check.range("orders.entry_min", file.orders.entry_min, Decimal::ZERO, ENTRY_MIN_MAX);
     check.above("orders.price_collar_pct", file.orders.price_collar_pct, Pct::ZERO, Pct::HUNDRED);
-    check.range("orders.duplicate_within", file.orders.duplicate_within, Duration::ZERO, ORDERS_KEPT);
+    check.range("orders.duplicate_within", file.orders.duplicate_within, Duration::ZERO, ORDERS_KEPT_FOR);
     check.range("orders.per_minute_max", file.orders.per_minute_max, 1, 10_000);
 
     let breakers = &file.breakers;
