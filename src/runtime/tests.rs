@@ -24,15 +24,15 @@ fn after_a_restart_the_indicators_are_warm_and_the_decisions_before_it_are_shown
     assert!(decided_before.count() > 0, "{:?}", seen.decisions);
 }
 
-/// A disk on which nothing can be made.
-struct Full;
+/// A disk on which nothing can be made, and how it answers.
+pub(super) struct NoDisk(pub(super) fn() -> io::Result<Box<dyn JournalFile>>);
 
-impl Disk for Full {
+impl Disk for NoDisk {
     fn create(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
-        Err(io::ErrorKind::StorageFull.into())
+        (self.0)()
     }
     fn open(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
-        Err(io::ErrorKind::StorageFull.into())
+        (self.0)()
     }
     fn cut(&mut self, _: SegmentNo, _: u64) -> io::Result<()> {
         Ok(())
@@ -52,7 +52,8 @@ impl Disk for Full {
 fn in_virtual_time_no_order_goes_out_whose_record_cannot_be_written() {
     let place = tempfile::tempdir().unwrap();
     let mut assembly = Assembly::new(&simulated_for(MINUTE * 60), place.path()).unwrap();
-    assembly.journal = Writer::new(Box::new(Full), SyncMode::None, Resume::FRESH);
+    let full = NoDisk(|| Err(io::ErrorKind::StorageFull.into()));
+    assembly.journal = Writer::new(Box::new(full), SyncMode::None, Resume::FRESH);
 
     let ended = VirtualDriver::run(assembly, 1, Some(MINUTE * 60));
 

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use super::*;
 use crate::coordinator::record::Record;
 use crate::domain::{Asset, Command, ExecutionEvent, Payload, ReasonCode, TradeId, TradingState};
+use crate::runtime::tests::NoDisk;
 use crate::store::{
     Anchor, Disk, FsDisk, JournalFile, OrderNotes, Reader, Resume, Scope, SegmentNo, SyncMode, Verdict,
     Writer, verify,
@@ -333,33 +334,10 @@ async fn a_disk_that_hangs_fills_no_memory() {
     run.crash().await;
 }
 
-/// A disk in whose driver something breaks.
-struct Breaking;
-
-impl Disk for Breaking {
-    fn create(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
-        panic!("on purpose")
-    }
-    fn open(&mut self, _: SegmentNo) -> io::Result<Box<dyn JournalFile>> {
-        panic!("on purpose")
-    }
-    fn cut(&mut self, _: SegmentNo, _: u64) -> io::Result<()> {
-        Ok(())
-    }
-    fn seal(&mut self, _: SegmentNo, _: Anchor) -> io::Result<()> {
-        Ok(())
-    }
-    fn free_reserve(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-    fn fill_reserve(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A writer whose thread is gone.
 async fn gone_writer(run: &Run) -> WriterThread {
-    let journal = Writer::new(Box::new(Breaking), SyncMode::Data, Resume::FRESH);
+    let breaking = NoDisk(|| panic!("on purpose"));
+    let journal = Writer::new(Box::new(breaking), SyncMode::Data, Resume::FRESH);
     let writer = WriterThread::spawn(journal, 8).unwrap();
     let kind = RecordKind::Note { text: SafeText::ours("the last") };
     let at = run.driver.clock.now().market;
