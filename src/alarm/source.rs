@@ -78,7 +78,6 @@ sources! {
     /// The venue keeps no book any more: stops and targets do not fire.
     VenueFailed = "venue_failed",
     /// Nobody can say whether an order was executed.
-    #[serde(alias = "leg_unknown")]
     OrderUnknown = "order_unknown",
     /// A leg was to be sent again with other parameters.
     LegMismatch = "leg_mismatch",
@@ -234,6 +233,8 @@ impl FromStr for AlarmKey {
         let wrong = || AlarmKeyError(text.to_owned());
         let mut words = text.splitn(3, ' ');
         let name = words.next().unwrap_or_default();
+        // Its name in records up to version 2.
+        let name = if name == "leg_unknown" { AlarmSource::OrderUnknown.name() } else { name };
         let source =
             AlarmSource::ALL.iter().copied().find(|source| source.name() == name).ok_or_else(wrong)?;
         let Some(kind) = words.next() else { return Ok(Self::of(source)) };

@@ -668,3 +668,11 @@ proptest! {
         prop_assert_eq!(recovered, alarms);
     }
 }
+
+#[test]
+fn a_key_of_an_earlier_journal_is_read_by_its_old_name() {
+    let id = "5b7c1f9e-6a04-5d2f-9f0c-3f6f0e8f5a11";
+    let key: AlarmKey = serde_json::from_value(format!("leg_unknown order {id}").into()).unwrap();
+    assert_eq!(key, AlarmKey::about(AlarmSource::OrderUnknown, Subject::Order(id.parse().unwrap())));
+    assert_eq!(key.to_string(), format!("order_unknown order {id}"), "and written by its new one");
+}

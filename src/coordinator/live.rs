@@ -44,7 +44,7 @@ pub(super) struct Live {
     pub(super) thinking: BTreeMap<Symbol, Thinking>,
     /// Answers of models that nobody waited for any more, in this run.
     pub(super) late_answers: u64,
-    /// Questions that have ended in silence and were counted so: what comes of them yet is no second failure.
+    /// Questions that have ended in silence, counted as the primary's failure, which is not counted again.
     pub(super) silent: BTreeSet<DecisionId>,
     /// Candles that told nothing usable.
     pub(super) candles_refused: u64,

@@ -52,20 +52,17 @@ pub(super) fn configured(config: &Config) -> BTreeMap<String, ProviderHealth> {
 }
 
 impl Coordinator {
-    /// Counts each provider that was asked: one outcome of one question is at most one failure of each.
-    pub(super) fn count_calls(&mut self, cx: &mut Cx<'_>, resolved: &Resolved) {
-        for failed in &resolved.failures {
+    /// Counts each provider that was asked: one outcome of one question is at most one failure of each, so the failure of
+    /// the one that is `counted` already is left out.
+    pub(super) fn count_calls(&mut self, cx: &mut Cx<'_>, resolved: &Resolved, counted: Option<&str>) {
+        let new = resolved.failures.iter().filter(|failed| Some(failed.provider.as_str()) != counted);
+        for failed in new {
             self.provider_failed(cx, &failed.provider, &failed.failure);
             self.degradation_event(
                 cx,
                 &DegradationEvent::Failed(Component::Provider(failed.provider.clone())),
             );
         }
-        self.count_answer(cx, resolved);
-    }
-
-    /// Counts the provider that gave a usable answer, if one did.
-    pub(super) fn count_answer(&mut self, cx: &mut Cx<'_>, resolved: &Resolved) {
         if let Some(answered) = &resolved.answer {
             self.provider_worked(cx, &answered.provider);
         }

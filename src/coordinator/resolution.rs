@@ -76,11 +76,8 @@ impl Coordinator {
 
     /// The one outcome of a question. Late ones change no decision, but say how the providers are.
     pub(super) fn resolved(&mut self, cx: &mut Cx<'_>, id: DecisionId, resolved: &Resolved) {
-        if self.live.silent.remove(&id) {
-            self.count_answer(cx, resolved);
-        } else {
-            self.count_calls(cx, resolved);
-        }
+        let counted = self.live.silent.remove(&id).then(|| self.primary()).flatten();
+        self.count_calls(cx, resolved, counted.as_deref());
         let waiting = self.live.thinking.iter().find(|(_, thinking)| thinking.decision == id);
         let Some(symbol) = waiting.map(|(symbol, _)| symbol.clone()) else {
             self.live.late_answers += 1;
@@ -88,6 +85,11 @@ impl Coordinator {
             return;
         };
         self.conclude(cx, &symbol, resolved);
+    }
+
+    /// The provider that is asked first.
+    fn primary(&self) -> Option<String> {
+        self.config.orchestration.llm.primary.as_ref().map(|primary| primary.name.clone())
     }
 
     /// Ends the wait of a symbol's decision with `resolved`.
@@ -225,6 +227,7 @@ impl Coordinator {
             self.durable.control.state == TradingState::Halted || self.live.level == Level::Emergency;
         if silenced {
             cx.effects.push(Effect::AbandonModelCalls);
+            self.live.silent.clear();
         }
         for symbol in self.live.thinking.keys().cloned().collect::<Vec<_>>() {
             let Some(thinking) = self.live.thinking.get(&symbol) else { continue };
@@ -234,15 +237,14 @@ impl Coordinator {
                 self.end_unanswered(cx, id);
             } else if self.answer_due(thinking) <= cx.now.operator {
                 // The last resort: nobody has said how the calls ended. The primary was certainly asked.
-                let primary = self.config.orchestration.llm.primary.as_ref();
-                let failures = primary.map(|primary| ProviderFailure {
-                    provider: primary.name.clone(),
+                let failures = self.primary().map(|provider| ProviderFailure {
+                    provider,
                     failure: CallFailure::TimedOut,
                     reply_digest: None,
                 });
                 let silence = Resolved { failures: failures.into_iter().collect(), ..Resolved::default() };
                 self.live.silent.insert(thinking.decision);
-                self.count_calls(cx, &silence);
+                self.count_calls(cx, &silence, None);
                 self.conclude(cx, &symbol, &silence);
             }
         }

@@ -594,6 +594,7 @@ fn what_comes_of_a_silence_that_was_counted_is_no_second_failure() {
     desk.answer(decision.id, nobody_answers(&CallFailure::TimedOut));
     let down = AlarmKey::about(AlarmSource::ProviderDown, Subject::Component(ALPHA.to_owned()));
     assert_eq!(desk.alarm(&down), AlarmState::Normal, "one failure in a row");
+    assert_eq!((desk.outstanding(ALPHA), desk.outstanding(BETA)), (1, 1), "the other hung too");
     assert_eq!(desk.decision(&decision), silence);
     let (decision, _) = desk.asked();
     desk.answer(decision.id, nobody_answers(&CallFailure::TimedOut));
