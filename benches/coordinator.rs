@@ -265,7 +265,7 @@ impl Desk {
                 close: price,
                 volume: Decimal::ONE,
             };
-            for told in self.world.candle(candle) {
+            for told in self.world.candle(self.now.market, candle) {
                 self.tell(told);
             }
         }

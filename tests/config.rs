@@ -263,7 +263,7 @@ fn values_out_of_range_are_refused() {
         ("risk.orders.entry_min=-1", "0 to 1000000"),
         ("risk.orders.price_collar_pct=0", "above 0, up to 100"),
         ("risk.orders.duplicate_within=2days", "0s to 1h"),
-        ("risk.orders.per_minute_max=0", "1 to 10000"),
+        ("risk.orders.per_minute_max=1025", "1 to 1024"),
         ("risk.breakers.daily_loss_pct=0", "above 0, up to 100"),
         ("risk.cooldown.losses=0", "1 to 100"),
         ("risk.cooldown.for=8days", "0s to 7days"),

@@ -40,7 +40,7 @@ pub use price_path::price_path;
 pub use problem::{ConfigError, Finding, Place, Problem};
 pub use risk::{
     Breakers, ConfidenceTier, Cooldown, DrawdownTier, Exposure, Leverage, MinConfidence, ORDERS_KEPT_FOR,
-    Orders, Risk, Size, Stop,
+    ORDERS_KEPT_MAX, Orders, Risk, Size, Stop,
 };
 pub use source::{Overrides, default_dir};
 pub use validate::{Report, validate};

@@ -133,12 +133,14 @@ pub struct Exposure {
 
 /// How long a sent order is remembered (market time), and so the longest `duplicate_within`.
 pub const ORDERS_KEPT_FOR: Duration = Duration::from_secs(3_600);
+/// How many are remembered, and so the largest `per_minute_max`.
+pub const ORDERS_KEPT_MAX: usize = 1_024;
 
 /// Section `orders`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Orders {
-    /// Least worth of an entry (account currency).
+    /// Least worth of an entry after reductions (account currency).
     pub entry_min: Decimal,
     /// Most distance of a price from the last trade.
     pub price_collar_pct: Pct,

@@ -47,7 +47,7 @@ impl fmt::Display for Block {
         };
         f.write_str(&word)?;
         match self.until {
-            // Only the end of a week is farther than the next midnight.
+            // The other ends lie within a day; that of a week is told by its day.
             Some(until) if until == until.week_start() => f.write_str(" to Mon 00:00Z"),
             Some(until) => {
                 let clock = until.clock();

@@ -68,7 +68,7 @@ impl Coordinator {
 
     /// What keeps every entry back: [`Self::global_blocks`], what blocks each symbol alike, an equity that nobody
     /// knows, with which risk lets nothing pass, and a risk alert, which outlives the breaker that it tells of and
-    /// aborts every BUY while it is in force. What header and dialogs say.
+    /// keeps every BUY back while it is in force. What header and dialogs say.
     pub(super) fn blocks_of_all(&self, now: Now) -> Vec<Block> {
         let mut blocks = self.global_blocks(now);
         let symbols = &self.setup.symbols;

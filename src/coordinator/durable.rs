@@ -28,7 +28,7 @@ use crate::risk::{BreakerTransition, Breakers, RecentOrders, SentOrder, Streak};
 const DECISIONS_KEPT: usize = 100;
 /// Ended orders kept to recognise late words about them.
 const ORDERS_ENDED_KEPT: usize = 64;
-/// Signal ids kept to recognise a second delivery. Each run answers once.
+/// Signal ids kept to recognise a second delivery: the latest ones, whatever their age.
 const SIGNALS_KEPT: usize = 256;
 /// How much of the equity history is kept for the chart.
 const MARKS_KEPT: Duration = Duration::from_secs(86_400);

@@ -44,9 +44,7 @@ impl Coordinator {
 
     /// A closed candle: prices, then everything that follows from what the account is worth.
     pub(super) fn candle(&mut self, cx: &mut Cx<'_>, candle: Candle) {
-        // One that is dated far ahead would keep every honest one out until its time has come.
-        let ahead = candle.close_time().since(cx.now.market);
-        if ahead > self.price_max_age() || !self.live.prices.update(&candle) {
+        if candle.is_ahead_of(cx.now.market) || !self.live.prices.update(&candle) {
             self.live.candles_refused += 1;
             tracing::warn!(
                 symbol = %candle.symbol, closed_at = %candle.close_time(), close = %candle.close,

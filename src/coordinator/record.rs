@@ -39,8 +39,8 @@ impl Record {
     /// Version of the words in which records are written. It rises with every kind, field or value that an earlier
     /// program would not read or would read otherwise; what earlier ones have written is read for ever.
     ///
-    /// 1: the first. 2: adopted orders, the command `reopen_store`. 3: the reason
-    /// `SIZE_TOO_SMALL`, the alarm `order_unknown` (`leg_unknown` before).
+    /// 1: the first. 2: adopted orders, the command `reopen_store`. 3: the reason `SIZE_TOO_SMALL`, the alarm
+    /// `order_unknown` (`leg_unknown` before).
     pub const VERSION: u16 = 3;
 }
 

@@ -85,4 +85,10 @@ impl Candle {
     pub fn close_time(&self) -> Timestamp {
         self.open_time.plus(self.interval())
     }
+
+    /// Whether it closes more than its own length after `now`, market time: no clock is so far out. Taken for the last
+    /// one, it would keep every honest candle out until its time has come.
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+        self.close_time().since(now) > self.interval()
+    }
 }

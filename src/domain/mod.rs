@@ -38,7 +38,7 @@ pub use message::{
 };
 pub use money::{
     Money, MoneyError, Pct, PctError, PriceRounding, checked_add, checked_div, checked_mul, checked_sub,
-    price_from_f64, round_quantity,
+    pct_of, price_from_f64, round_quantity,
 };
 pub use order::{
     Fill, FillRole, Order, OrderError, OrderKind, OrderStatus, Protection, Purpose, Side, VenueEvent,

@@ -74,6 +74,11 @@ pub fn price_from_f64(value: f64, decimals: u32, rounding: PriceRounding) -> Res
     Ok(exact.round_dp_with_strategy(decimals, strategy))
 }
 
+/// `part` in percent of `whole`.
+pub fn pct_of(part: Decimal, whole: Decimal) -> Result<Decimal, MoneyError> {
+    checked_mul(checked_div(part, whole)?, Decimal::ONE_HUNDRED)
+}
+
 /// Decimal places of a quantity; exchanges trade no finer.
 const QUANTITY_DECIMALS: u32 = 8;
 

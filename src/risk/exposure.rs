@@ -2,10 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::numbers::{pct_of, short};
+use super::numbers::short;
 use super::view::{Rejection, RiskView};
 use crate::config::Exposure;
-use crate::domain::{ReasonCode, Symbol, checked_add, checked_div, checked_sub};
+use crate::domain::{ReasonCode, Symbol, checked_add, checked_div, checked_sub, pct_of};
 
 /// The assets whose pairs move together unless the configuration says otherwise.
 const CORRELATED_ASSETS: [&str; 2] = ["BTC", "XRP"];

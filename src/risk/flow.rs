@@ -2,10 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::numbers::{pct_of, short};
+use super::numbers::short;
 use super::view::{Rejection, RiskView};
 use crate::config::Orders;
-use crate::domain::{ReasonCode, Side, Symbol, checked_sub};
+use crate::domain::{ReasonCode, Side, Symbol, checked_sub, pct_of};
 
 pub(super) fn collar(entry: Decimal, last: Decimal, config: &Orders) -> Result<(), Rejection> {
     let distance_pct = pct_of(checked_sub(entry, last)?.abs(), last)?;

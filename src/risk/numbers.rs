@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::view::{EntryProposal, Rejection, RiskView};
-use crate::domain::{MoneyError, ReasonCode, checked_div, checked_mul, round_quantity};
+use crate::domain::{ReasonCode, checked_div, round_quantity};
 
 /// A price, amount or quantity above this is a mistake of units, not a trade: 10^12.
 const AMOUNT_MAX: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0);
@@ -85,11 +85,6 @@ pub(super) fn quantity(worth: Decimal, price: Decimal) -> Result<Decimal, Reject
     let exact = checked_div(worth, price)?;
     let rounded = round_quantity(exact);
     if rounded.is_zero() { invalid(format!("quantity {exact} rounds down to nothing")) } else { Ok(rounded) }
-}
-
-/// `part` in percent of `whole`.
-pub(super) fn pct_of(part: Decimal, whole: Decimal) -> Result<Decimal, MoneyError> {
-    checked_mul(checked_div(part, whole)?, Decimal::ONE_HUNDRED)
 }
 
 /// For details: at most four places, without trailing zeros.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::config::ORDERS_KEPT_FOR;
+use crate::config::{ORDERS_KEPT_FOR, ORDERS_KEPT_MAX};
 use crate::domain::{Side, Symbol, Timestamp, checked_mul, checked_sub};
 
 /// The window of `orders.per_minute_max`.
@@ -14,8 +14,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Quantities that differ by less than this share are the same size: equity moves with every candle, and with it the
 /// last digits of an order that is sent twice.
 const SAME_SIZE_WITHIN: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
-/// Most orders kept, should a rate limit be set very high.
-const KEPT_MAX: usize = 1_024;
 
 /// What is remembered of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +38,7 @@ impl RecentOrders {
     /// Remembers an order that was sent, and forgets those too old to matter.
     pub fn apply(&mut self, order: &SentOrder) {
         while self.orders.front().is_some_and(|oldest| order.at.since(oldest.at) > ORDERS_KEPT_FOR)
-            || self.orders.len() >= KEPT_MAX
+            || self.orders.len() >= ORDERS_KEPT_MAX
         {
             self.orders.pop_front();
         }
@@ -119,7 +117,7 @@ mod tests {
     fn the_memory_is_bounded() {
         let mut recent = RecentOrders::default();
         (0..5_000).for_each(|_| recent.apply(&order(0)));
-        assert_eq!(recent.orders.len(), KEPT_MAX);
+        assert_eq!(recent.orders.len(), ORDERS_KEPT_MAX);
         recent.apply(&order(3_601));
         assert_eq!(recent.orders.len(), 1);
     }

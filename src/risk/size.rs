@@ -2,10 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::numbers::{EntryNumbers, pct_of, short};
+use super::numbers::{EntryNumbers, short};
 use super::view::{EntryProposal, Rejection, RiskView};
 use crate::config::{Orders, Risk};
-use crate::domain::{Change, Level, Pct, ReasonCode, checked_div, checked_mul, checked_sub};
+use crate::domain::{Change, Level, Pct, ReasonCode, checked_div, checked_mul, checked_sub, pct_of};
 
 /// The size in percent of equity after all reductions.
 ///

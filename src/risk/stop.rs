@@ -2,10 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::numbers::{EntryNumbers, pct_of, short};
+use super::numbers::{EntryNumbers, short};
 use super::view::Rejection;
 use crate::config;
-use crate::domain::{ReasonCode, Symbol, checked_div, checked_sub};
+use crate::domain::{ReasonCode, Symbol, checked_div, checked_sub, pct_of};
 
 /// `STOP_LOSS_REQUIRED`, `STOP_WRONG_SIDE`, `STOP_TOO_TIGHT`, `STOP_TOO_WIDE`, `LOW_RR`. Gives the distance of the
 /// stop in percent of the entry. The side comes before the distance, which means nothing on the wrong side.

@@ -315,7 +315,8 @@ impl LiveDriver {
 
     fn feed_event(&mut self) {
         let Some(event) = self.feed.pop() else { return };
-        for input in tokio::task::block_in_place(|| self.world.feed_event(event)) {
+        let now = self.clock.now().market;
+        for input in tokio::task::block_in_place(|| self.world.feed_event(now, event)) {
             self.input(input);
         }
     }

@@ -19,8 +19,8 @@ use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
-    Asset, DecisionId, FillRole, MoneyError, OrderStatus, Outcome, PlanId, ReasonCode, Rule, RunId,
-    Timestamp, Topic, TradingState, checked_add, checked_div, checked_mul, checked_sub,
+    Asset, DecisionId, FillRole, OrderStatus, Outcome, PlanId, ReasonCode, Rule, RunId, Timestamp, Topic,
+    TradingState, checked_add, checked_sub, pct_of,
 };
 
 /// Orders by how they stand.
@@ -86,15 +86,17 @@ pub struct ListedAlarm {
     pub headline: String,
 }
 
-/// What closed lots have brought.
+/// What sales out of lots have brought.
 #[derive(Debug, Serialize)]
 pub struct RunResults {
     /// Lots closed with a profit, or even.
     pub won: u64,
     /// Lots closed with a loss.
     pub lost: u64,
-    /// Sum of all results, account currency.
+    /// Sum of the results of all sales, also of parts of lots that are still open, account currency.
     pub realised: Decimal,
+    /// Sales whose result is missing in the sum, because the quote asset had no price.
+    pub unpriced: u64,
 }
 
 /// Numbers by two words, such as a class and a state.
@@ -162,7 +164,7 @@ pub struct Summary {
     pub equity_end: Option<Decimal>,
     /// Deepest fall of the marks below the highest one before, percent; a mark is every five minutes.
     pub drawdown_max_pct: Decimal,
-    /// Results of the lots that were closed in this run.
+    /// What sales out of lots have brought in this run.
     pub results: RunResults,
     /// Account currency.
     pub currency: String,
@@ -440,6 +442,7 @@ impl Tally {
             won: results.won - before.won,
             lost: results.lost - before.lost,
             realised: cents(checked_sub(results.realised, before.realised).unwrap_or_default()),
+            unpriced: results.unpriced - before.unpriced,
         };
         let control = &durable.control;
         let named =
@@ -514,10 +517,6 @@ fn leg_text(plan: &Plan, leg: &Leg) -> String {
     format!("{} {} {} {}{why}", plan.leg_id(leg), leg.symbol, leg.side, leg.amount)
 }
 
-fn pct_of(part: Decimal, whole: Decimal) -> Result<Decimal, MoneyError> {
-    checked_mul(checked_div(part, whole)?, Decimal::ONE_HUNDRED)
-}
-
 /// Always two decimals, so that equal amounts look equal.
 fn cents(amount: Decimal) -> Decimal {
     let mut rounded = amount.round_dp(2);
@@ -576,8 +575,16 @@ impl Summary {
                 self.drawdown_max_pct
             ),
         );
-        let RunResults { won, lost, realised } = &self.results;
-        line("lots closed", format!("{won} won, {lost} lost, realised {realised} {}", self.currency));
+        let RunResults { won, lost, realised, unpriced } = &self.results;
+        let missing = if *unpriced > 0 {
+            format!(", {unpriced} sales without a price left out")
+        } else {
+            String::new()
+        };
+        line(
+            "lots closed",
+            format!("{won} won, {lost} lost; realised {realised} {}{missing}", self.currency),
+        );
         line("decisions", list(&self.decisions));
         line("reasons", table(&self.reasons));
         line(

@@ -264,7 +264,7 @@ impl VirtualDriver {
     }
 
     fn feed_event(&mut self) {
-        let told = self.feed.pop().map(|event| self.world.feed_event(event));
+        let told = self.feed.pop().map(|event| self.world.feed_event(self.now, event));
         for input in told.into_iter().flatten() {
             self.input(input);
         }

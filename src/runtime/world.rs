@@ -129,10 +129,10 @@ pub struct World {
 }
 
 impl World {
-    /// What the core is told of an event of the feed.
-    pub fn feed_event(&mut self, event: FeedEvent) -> Vec<Input> {
+    /// What the core is told of an event of the feed at `now`, market time.
+    pub fn feed_event(&mut self, now: Timestamp, event: FeedEvent) -> Vec<Input> {
         match event {
-            FeedEvent::Candle(candle) => self.candle(candle),
+            FeedEvent::Candle(candle) => self.candle(now, candle),
             FeedEvent::Gap { symbol, from, until } => vec![Input::FeedGap { symbol, from, until }],
             FeedEvent::Ended => vec![Input::FeedEnded],
         }
@@ -140,8 +140,11 @@ impl World {
 
     /// A closed candle, before the core hears of it: the candle store takes it, and the venue executes what it
     /// touched. Gives what the core is told, in order: the executions first, so that it never closes a lot that a stop
-    /// has just sold; then the candle.
-    pub fn candle(&mut self, candle: Candle) -> Vec<Input> {
+    /// has just sold; then the candle. One that is dated ahead moves nothing: the core alone is told, and counts it.
+    pub fn candle(&mut self, now: Timestamp, candle: Candle) -> Vec<Input> {
+        if candle.is_ahead_of(now) {
+            return vec![Input::Candle(candle)];
+        }
         self.candles.on_candle(&candle);
         let said = self.venue.on_candle(&candle);
         let mut told = self.venue_said(said);

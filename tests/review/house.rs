@@ -198,7 +198,7 @@ impl House {
         let [open, high, low, close] = [price; 4];
         let candle =
             Candle { symbol, open_time, interval_secs: 60, open, high, low, close, volume: Decimal::ONE };
-        for told in self.world.candle(candle) {
+        for told in self.world.candle(self.now.market, candle) {
             self.tell(told);
         }
     }

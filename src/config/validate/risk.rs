@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::check::{Check, Shown};
 use super::{DAY, LEVERAGE_MAX};
 use crate::config::key_path::KeyPath;
-use crate::config::{Config, Leverage, ORDERS_KEPT_FOR, Risk, Stop};
+use crate::config::{Config, Leverage, ORDERS_KEPT_FOR, ORDERS_KEPT_MAX, Risk, Stop};
 use crate::domain::{Confidence, Pct, Regime, Symbol};
 
 /// The largest least worth of an entry, in the account currency; above it is a slip of the pen.
@@ -42,7 +42,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     check.range("orders.entry_min", file.orders.entry_min, Decimal::ZERO, ENTRY_MIN_MAX);
     check.above("orders.price_collar_pct", file.orders.price_collar_pct, Pct::ZERO, Pct::HUNDRED);
     check.range("orders.duplicate_within", file.orders.duplicate_within, Duration::ZERO, ORDERS_KEPT_FOR);
-    check.range("orders.per_minute_max", file.orders.per_minute_max, 1, 10_000);
+    check.range("orders.per_minute_max", file.orders.per_minute_max, 1, ORDERS_KEPT_MAX);
 
     let breakers = &file.breakers;
     check.above("breakers.daily_loss_pct", breakers.daily_loss_pct, Pct::ZERO, Pct::HUNDRED);

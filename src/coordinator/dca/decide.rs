@@ -80,8 +80,8 @@ impl Plans {
         Ok(Some(step(id, LegTransition::Intent { intent: Box::new(intent) })))
     }
 
-    /// The hand-over of a durable intent, to be recorded before the venue is called. A leg that was sent is never
-    /// sent again.
+    /// The hand-over of a durable intent, recorded with the venue's first word on it; until then the leg is in Intent,
+    /// and a restart asks for it. A leg that was sent is never sent again.
     ///
     /// # Errors
     /// The leg has no intent waiting, or another one than `digest` (an Emergency), or its deadline has passed.

@@ -145,7 +145,7 @@ fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
     let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [candle_at(0).symbol]);
     world.venue = Box::new(PaperVenue::on_a_full_disk(terms).unwrap());
 
-    world.candle(candle_at(1));
+    world.candle(candle_at(1).close_time(), candle_at(1));
     let submit = Effect::Submit {
         order: leg().into(),
         deadline: None,
@@ -154,9 +154,9 @@ fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
     };
     let unanswered = world.carry_out(Timestamp::from_secs(120), submit);
     assert!(matches!(unanswered[..], [Input::Venue(_)]), "{unanswered:?}");
-    let told = world.candle(candle_at(2));
+    let told = world.candle(candle_at(2).close_time(), candle_at(2));
     assert!(matches!(told[..], [Input::VenueFailed { .. }, Input::Candle(_)]), "{told:?}");
-    assert!(matches!(world.candle(candle_at(3))[..], [Input::Candle(_)]));
+    assert!(matches!(world.candle(candle_at(3).close_time(), candle_at(3))[..], [Input::Candle(_)]));
     assert_eq!(world.venue_expiry(), None);
 }
 
@@ -215,7 +215,7 @@ fn flatten() -> Order {
 /// A world that was halted, and had a price a moment before.
 fn halted_world(place: &std::path::Path) -> World {
     let mut world = Assembly::new(&options(Speed::Max), place).unwrap().world;
-    world.candle(candle_at(1));
+    world.candle(candle_at(1).close_time(), candle_at(1));
     world.gate.halt();
     world
 }
@@ -351,7 +351,7 @@ fn what_the_venue_has_done_since_a_trade_is_told_order_first_and_once_each() {
         recorded: Seq(1),
     };
     world.carry_out_not_durable(now, submit);
-    world.candle(candle_at(2));
+    world.candle(candle_at(2).close_time(), candle_at(2));
 
     let told = world.carry_out(now, Effect::FetchFills { after: TradeId(0) });
 
@@ -361,4 +361,20 @@ fn what_the_venue_has_done_since_a_trade_is_told_order_first_and_once_each() {
     assert_eq!((&**order, fill.client_id), (&flatten(), flatten().client_id));
     let none = world.carry_out(now, Effect::FetchFills { after: fill.trade_id });
     assert_eq!(none, [], "that trade is in the books");
+}
+
+#[test]
+fn a_candle_dated_ahead_moves_neither_indicators_nor_venue() {
+    let place = tempfile::tempdir().unwrap();
+    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
+    let symbol = candle_at(0).symbol;
+    let closes = |world: &World| world.candles.last(&symbol).map(|candle| candle.close_time());
+    world.candle(candle_at(1).close_time(), candle_at(1));
+
+    let told = world.candle(candle_at(1).close_time(), candle_at(3));
+    assert!(matches!(told[..], [Input::Candle(_)]), "the core is told: {told:?}");
+    assert_eq!(closes(&world), Some(candle_at(1).close_time()));
+
+    world.candle(candle_at(2).close_time(), candle_at(2));
+    assert_eq!(closes(&world), Some(candle_at(2).close_time()), "the next honest one is taken");
 }
