@@ -19,6 +19,7 @@ use crate::domain::{
     SystemEventKind, Timestamp, Topic, TradeId, TradingState, VenueEvent,
 };
 use crate::gate::AnyPermit;
+use crate::market::CandleStore;
 use crate::runtime::live_driver::{Engine, LiveDriver};
 use crate::runtime::options::{RunOptions, Speed, simulated_for};
 use crate::runtime::start::Assembly;
@@ -368,6 +369,8 @@ fn a_candle_dated_ahead_moves_neither_indicators_nor_venue() {
     let place = tempfile::tempdir().unwrap();
     let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
     let symbol = candle_at(0).symbol;
+    // Without the history of the run, which is younger than these candles.
+    world.candles = CandleStore::new();
     let closes = |world: &World| world.candles.last(&symbol).map(|candle| candle.close_time());
     world.candle(candle_at(1).close_time(), candle_at(1));
 
