@@ -44,12 +44,16 @@ pub enum TelemetryError {
     Twice(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
-/// Sends the events of the whole process to `<data_dir>/log/andon.<day>.log` and to `lines`. `filter` is the text of
-/// `RUST_LOG`; none means INFO. The file is complete once the guard has been dropped.
+/// Sends the events of the whole process to `<data_dir>/log/andon.<day>.log`, and to `lines` where somebody
+/// reads them. `filter` is the text of `RUST_LOG`; none means INFO. The file is complete once the guard has been dropped.
 ///
 /// # Errors
 /// The filter is not readable, the file cannot be made, or this is the second call.
-pub fn init(data_dir: &Path, filter: Option<&str>, lines: LogLines) -> Result<WorkerGuard, TelemetryError> {
+pub fn init(
+    data_dir: &Path,
+    filter: Option<&str>,
+    lines: Option<LogLines>,
+) -> Result<WorkerGuard, TelemetryError> {
     let (subscriber, guard) = subscriber(data_dir, filter, lines)?;
     tracing::subscriber::set_global_default(subscriber)?;
     Ok(guard)
@@ -58,7 +62,7 @@ pub fn init(data_dir: &Path, filter: Option<&str>, lines: LogLines) -> Result<Wo
 fn subscriber(
     data_dir: &Path,
     filter: Option<&str>,
-    lines: LogLines,
+    lines: Option<LogLines>,
 ) -> Result<(impl Subscriber + Send + Sync + use<>, WorkerGuard), TelemetryError> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
@@ -179,7 +183,7 @@ mod tests {
     fn events_reach_the_file_and_the_ring_and_debug_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let lines = LogLines::new(10);
-        let (subscriber, guard) = subscriber(dir.path(), None, lines.clone()).unwrap();
+        let (subscriber, guard) = subscriber(dir.path(), None, Some(lines.clone())).unwrap();
 
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(symbol = %"BTC/USDT", count = 3, "signal published");
@@ -201,14 +205,15 @@ mod tests {
     fn the_filter_is_that_of_rust_log() {
         let dir = tempfile::tempdir().unwrap();
         let lines = LogLines::new(10);
-        let (subscriber, _guard) = subscriber(dir.path(), Some("warn,andon=debug"), lines.clone()).unwrap();
+        let (subscriber, _guard) =
+            subscriber(dir.path(), Some("warn,andon=debug"), Some(lines.clone())).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!("ours");
             tracing::info!(target: "sled", "theirs");
         });
         assert_eq!(lines.total(), 1);
         assert!(matches!(
-            super::subscriber(dir.path(), Some("andon=loud"), lines),
+            super::subscriber(dir.path(), Some("andon=loud"), Some(lines)),
             Err(TelemetryError::Filter(_))
         ));
     }

@@ -105,9 +105,14 @@ pub fn run(options: &RunOptions, front: Option<Front>) -> Result<(), RunError> {
 fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunError> {
     let place = Place::of(options)?;
     let assembly = Assembly::new(options, place.path())?;
-    let log = LogLines::new(options.config.console.log_kept);
+    let front = front.map(|front| (front, LogLines::new(options.config.console.log_kept)));
+    let shown = front.as_ref().map(|(_, log)| log.clone());
     let filter = std::env::var("RUST_LOG").ok();
-    let _log_guard = telemetry::init(place.path(), filter.as_deref(), log.clone())?;
+    // The log of a temporary directory would be removed with it before anybody could read it.
+    let _log_guard = match &place {
+        Place::Kept(path) => Some(telemetry::init(path, filter.as_deref(), shown)?),
+        Place::Temporary(_) => None,
+    };
     panics::log_all();
     let anchors = options.anchors.as_deref().map(|path| (path, anchors::open(path)));
     let anchors = anchors
@@ -115,7 +120,7 @@ fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunEr
         .transpose()?;
     match options.speed {
         Speed::Max => Ok(VirtualDriver::run(assembly, options.seed, options.run_for)?),
-        Speed::Times(times) => run_live(assembly, options, times, front.map(|front| (front, log)), anchors),
+        Speed::Times(times) => run_live(assembly, options, times, front, anchors),
     }
 }
 
