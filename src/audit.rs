@@ -7,7 +7,7 @@ use andon::domain::{Symbol, Timestamp};
 use andon::runtime::clock;
 use andon::store::audit::{self, Filter, Gap, Handover, Since, TrailError, Why};
 use andon::store::{
-    self, Anchor, AnchorError, CheckpointStore, DataDir, Holder, InstanceLock, Scope, Verdict,
+    self, Anchor, AnchorError, CheckpointStore, DataDir, Holder, InstanceLock, LockError, Scope, Verdict,
 };
 use color_eyre::eyre;
 
@@ -31,11 +31,17 @@ fn verify(anchors: Option<&Path>, data_dir: Option<&Path>) -> Result<(), Failure
     let (dir, journal) = journal_of(data_dir)?;
     let mut anchors = anchors.map(kept_anchors).transpose()?.unwrap_or_default();
     let data = DataDir::look_at(&dir);
-    let lock = InstanceLock::take(&data, Holder { pid: std::process::id(), since: clock::wall() });
-    if lock.is_ok() {
-        anchors.extend(CheckpointStore::anchors(&data));
-    } else {
-        anchors.extend(CheckpointStore::marked(&data));
+    match InstanceLock::take(&data, Holder { pid: std::process::id(), since: clock::wall() }) {
+        Ok(lock) => {
+            anchors.extend(CheckpointStore::anchors(&data));
+            // Reading the journal may take long, and must keep nobody from starting.
+            drop(lock);
+        }
+        Err(LockError::Held(_)) => anchors.extend(CheckpointStore::marked(&data)),
+        Err(error @ LockError::Io { .. }) => {
+            complain(&format!("warning: the checkpoint store cannot be asked, only its marker: {error}"));
+            anchors.extend(CheckpointStore::marked(&data));
+        }
     }
     let report = store::verify(&journal, &anchors, Scope::All).map_err(|e| Failure::Broken(e.into()))?;
     let chain = match &report.verdict {

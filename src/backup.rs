@@ -21,7 +21,7 @@ impl From<BackupError> for Failure {
             | BackupError::State(_)
             | BackupError::NotABackup { .. }
             | BackupError::Newer { .. }
-            | BackupError::OtherState => Self::Broken(error.into()),
+            | BackupError::OtherState(_) => Self::Broken(error.into()),
         }
     }
 }
@@ -60,10 +60,14 @@ fn export(file: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
 
 fn import(file: &Path, dir: &Path, verify: bool) -> Result<(), Failure> {
     let manifest = backup::import(file, dir, verify)?;
-    let state = if verify {
-        format!("chain sound, all records give state {}", manifest.state)
-    } else {
-        "chain sound at its end".to_owned()
+    let state = match (verify, manifest.has_comparable_state()) {
+        (true, true) => format!("chain sound, all records give state {}", manifest.state),
+        (true, false) => {
+            "chain sound, all records read; the state is in an earlier form and was not compared with the \
+                          backup's"
+                .to_owned()
+        }
+        (false, _) => "chain sound at its end".to_owned(),
     };
     say(&format!(
         "{}: {} records, head {}, {state}\n",

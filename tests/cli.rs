@@ -269,6 +269,10 @@ fn changed_backup(from: &Path, to: &Path, name: &str, change: impl Fn(&mut Vec<u
 fn a_backup_gives_the_same_journal_and_state_elsewhere_and_the_next_run_goes_on_from_it() {
     let home = Home::new();
     let dir = leave_a_journal(&home, "one");
+    let often = ["--set", "orchestration.store.segment_records=100"];
+    let more = ["--no-console", "--speed", "max", "--for", "1d", "--data-dir", dir.to_str().unwrap()];
+    assert_eq!(home.andon(&[&more[..], &often].concat()).status.code(), Some(0));
+    assert!(dir.join("journal/00000003.log").exists(), "every segment begins with a state that is compared");
     let head = |name: &str| {
         let output = home.andon(&["audit", "verify", "--data-dir", name]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -291,7 +295,7 @@ fn a_backup_gives_the_same_journal_and_state_elsewhere_and_the_next_run_goes_on_
     assert!(stdout(&next).contains("paused because restarted"), "{}", stdout(&next));
     assert!(stdout(&next).contains("PAUSED"), "{}", stdout(&next));
     let records = stdout(&home.andon(&["audit", "export", "--data-dir", "copy"]));
-    assert_eq!(records.matches("\"run_ended\"").count(), 2, "the run before the backup and the one after");
+    assert_eq!(records.matches("\"run_ended\"").count(), 3, "the runs before the backup and the one after");
     assert!(!records.contains("checkpoint_rebuilt"), "a backup holds no checkpoint, so none is lost");
 }
 
@@ -348,14 +352,28 @@ fn a_backup_whose_state_is_not_what_its_records_say_is_refused_when_it_is_verifi
     let home = Home::new();
     leave_a_journal(&home, "one");
     assert_eq!(home.andon(&["state", "export", "backup.tar"]).status.code(), Some(0));
-    let other = |bytes: &mut Vec<u8>| {
-        let mut manifest: serde_json::Value = serde_json::from_slice(bytes).unwrap();
-        manifest["state"] = "0".repeat(64).into();
-        *bytes = serde_json::to_vec(&manifest).unwrap();
+    let (whole, changed) = (home.path().join("backup.tar"), home.path().join("changed.tar"));
+    let import = |key: &str, value: serde_json::Value, from: &Path| {
+        let change = |bytes: &mut Vec<u8>| {
+            let mut manifest: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+            manifest[key] = value.clone();
+            *bytes = serde_json::to_vec(&manifest).unwrap();
+        };
+        changed_backup(from, &changed, "manifest.json", change);
+        home.andon(&["state", "import", "changed.tar", "--verify", "--data-dir", "copy"])
     };
-    changed_backup(&home.path().join("backup.tar"), &home.path().join("bad.tar"), "manifest.json", other);
-    let verified = home.andon(&["state", "import", "bad.tar", "--verify", "--data-dir", "copy"]);
-    assert_fails(&verified, 1, "all records together give another state");
+
+    let refused = import("state", "0".repeat(64).into(), &whole);
+    assert_fails(&refused, 1, "together give another state than was written down");
+
+    fs::rename(&changed, home.path().join("other.tar")).unwrap();
+    let of_old = import("state_version", 1.into(), &home.path().join("other.tar"));
+    assert_eq!(of_old.status.code(), Some(0), "the words were others: {}", stderr(&of_old));
+    assert!(
+        stdout(&of_old).contains("all records read; the state is in an earlier form"),
+        "{}",
+        stdout(&of_old)
+    );
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn keys_and_values_are_named_with_line_and_column() {
         (
             "orchestration.yaml",
             "consensus:\n  high: 0.2\n",
-            "orchestration.yaml:2:3: consensus.low: 0.33 must be below consensus.high (0.2)",
+            "orchestration.yaml:2:3: consensus.high: 0.2 is out of range; allowed: 0.5 to 1",
         ),
     ] {
         let found = file_problems(name, text);
@@ -494,6 +494,14 @@ fn what_is_allowed_but_odd_is_a_warning() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].contains("ETH: no symbol prices ETH in USDT: it is left out"), "{}", found[0]);
 
+    let found = warnings(&["risk.exposure.correlation_groups=[[BTC/USDT, XRP/USDTT]]"]);
+    for part in [
+        "XRP/USDTT is not among the symbols traded; the group does not count it",
+        "XRP/USDT is in no group: exposure.correlated_max_pct does not limit it",
+        "XRP/BTC is in no group",
+    ] {
+        assert!(found.iter().any(|warning| warning.contains(part)), "{part}: {found:?}");
+    }
     let found = warnings(&["orchestration.schedules.concurrent_max=2"]);
     assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].contains("is above schedules.concurrent_max (2)"));

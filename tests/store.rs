@@ -7,8 +7,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use andon::config::{Config, TaskName};
+use andon::coordinator::durable::Durable;
 use andon::coordinator::record::{Record, RecordKind};
-use andon::domain::{Actor, SafeText, Seq, Timestamp};
+use andon::domain::{Actor, InstallId, Now, SafeText, Seq, Timestamp};
+use andon::store::backup::{self, BackupError};
 use andon::store::{
     Anchor, AppendError, Checkpoint, CheckpointOpen, CheckpointStore, DataDir, Disk, Fault, FsDisk, Hash,
     JournalFile, Reader, RecoverError, Recovered, Resume, Scope, SegmentNo, SyncMode, Trouble, Verdict,
@@ -66,7 +69,7 @@ impl Fixture {
     }
 
     fn recover(&self) -> Recovered<Vec<u8>> {
-        recover(&self.dir, |state| Ok(state.to_vec())).unwrap()
+        recover(&self.dir, |_, state| Ok(state.to_vec())).unwrap()
     }
 
     fn anchor_at(&self, seq: u64) -> Anchor {
@@ -286,6 +289,32 @@ fn an_older_checkpoint_in_the_place_of_the_last_one_is_told_and_moved_aside() {
 }
 
 #[test]
+fn a_checkpoint_more_than_a_segment_behind_the_journal_is_told_and_moved_aside() {
+    let begin = Now::both(Timestamp::from_secs(1_640_995_200));
+    let state = Durable::fresh(InstallId::derived("any"), &Config::defaults().unwrap(), begin);
+    for (at, is_told) in [(15, false), (5, true)] {
+        let fixture = Fixture::new();
+        let mut writer = fixture.writer(Resume::FRESH);
+        for seq in 1..=25 {
+            let begins = seq % 10 == 1;
+            let state = RecordKind::State(Box::new(state.clone()));
+            let kind = if begins { state } else { record(seq).kind };
+            writer.append(&Record { kind, ..record(seq) }, begins).unwrap();
+        }
+        writer.commit().unwrap();
+        fixture.recover().store.write(&checkpoint(fixture.anchor_at(at))).unwrap();
+
+        let recovered = fixture.recover();
+
+        assert_eq!(seqs(&recovered.records), (21..=25).collect::<Vec<_>>());
+        let moved_to = fixture.dir.root().join("corrupt-1");
+        let why = format!("that of record #{at} is 2 segments behind the journal");
+        let told = vec![Trouble::CheckpointDamaged { why, moved_to }];
+        assert_eq!(recovered.troubles, if is_told { told } else { Vec::new() });
+    }
+}
+
+#[test]
 fn a_checkpoint_whose_state_cannot_be_read_is_moved_aside_and_still_vouches_for_the_journal() {
     let fixture = Fixture::with_journal(25, 10);
     let anchor = fixture.anchor_at(25);
@@ -295,7 +324,7 @@ fn a_checkpoint_whose_state_cannot_be_read_is_moved_aside_and_still_vouches_for_
     segments[2].truncate(2);
     write_lines(&fixture, &segments);
 
-    let recovered = recover(&fixture.dir, |_| Err::<(), _>("no such field".to_owned())).unwrap();
+    let recovered = recover(&fixture.dir, |_, _| Err::<(), _>("no such field".to_owned())).unwrap();
 
     let why = "its state cannot be read: no such field".to_owned();
     let moved_to = fixture.dir.root().join("corrupt-1");
@@ -763,7 +792,7 @@ fn is_newer<S>(refused: &Result<S, RecoverError>) -> bool {
 fn a_newer_version_is_refused_by_name_and_still_verifies() {
     let fixture = with_newer_record();
 
-    let refused = recover(&fixture.dir, |state| Ok(state.to_vec()));
+    let refused = recover(&fixture.dir, |_, state| Ok(state.to_vec()));
 
     assert!(is_newer(&refused), "{refused:?}");
     let said = refused.unwrap_err().to_string();
@@ -784,7 +813,7 @@ fn a_newer_version_is_refused_although_a_checkpoint_holds_its_state() {
 
     // Nor does a start that is refused move it aside.
     for is_readable in [true, false] {
-        let decode = |_: &[u8]| is_readable.then_some(()).ok_or_else(|| "unknown".to_owned());
+        let decode = |_: Seq, _: &[u8]| is_readable.then_some(()).ok_or_else(|| "unknown".to_owned());
         let refused = recover(&fixture.dir, decode);
         assert!(is_newer(&refused), "{refused:?}");
     }
@@ -852,4 +881,52 @@ fn a_full_queue_is_refused_and_never_waited_for() {
     assert_eq!(refused, Some(Err(AppendError::Full)));
     drop(hanging);
     assert!(writer.close().durable_seq() >= Seq(4));
+}
+
+/// A journal of a state, a change of the enabled tasks, and a state that begins the next segment.
+fn two_states(is_right: bool, version: u16) -> Fixture {
+    let fixture = Fixture::new();
+    let begin = Now::both(Timestamp::from_secs(1_640_995_200));
+    let mut state = Durable::fresh(InstallId::derived("any"), &Config::defaults().unwrap(), begin);
+    let of = |seq: u64, kind: RecordKind| Record { kind, ..record(seq) };
+    let first = of(1, RecordKind::State(Box::new(state.clone())));
+    let disabled = of(2, RecordKind::TaskEnabled { task: TaskName::SentimentAnalysis, enabled: false });
+    state.apply(&first);
+    if is_right {
+        state.apply(&disabled);
+    }
+    let mut head = Anchor::GENESIS.hash;
+    std::fs::create_dir(fixture.journal()).unwrap();
+    for (segment, records) in
+        [(1, vec![first, disabled]), (2, vec![of(3, RecordKind::State(Box::new(state)))])]
+    {
+        let mut text = String::new();
+        for record in records {
+            let mut json = serde_json::to_value(&record).unwrap();
+            json["v"] = version.into();
+            json["prev"] = head.to_string().into();
+            let json = json.to_string();
+            head = Hash::of(json.as_bytes());
+            text.extend([head.to_string().as_str(), " ", &json, "\n"]);
+        }
+        std::fs::write(fixture.segment(segment), text).unwrap();
+    }
+    fixture
+}
+
+#[test]
+fn a_backup_is_verified_at_every_state_that_its_journal_holds() {
+    let import = |fixture: &Fixture| {
+        let parent = fixture.dir.root().parent().unwrap();
+        let (file, copy) = (parent.join("backup.tar"), parent.join("copy"));
+        backup::export(&fixture.dir, &file).unwrap();
+        backup::import(&file, &copy, true)
+    };
+    assert!(import(&two_states(true, Record::VERSION)).is_ok());
+
+    let refused = import(&two_states(false, Record::VERSION)).unwrap_err();
+    assert!(matches!(refused, BackupError::OtherState(Seq(3))), "{refused}");
+
+    let by_earlier = import(&two_states(false, Record::VERSION - 1));
+    assert!(by_earlier.is_ok(), "an earlier program may have kept less: {by_earlier:?}");
 }

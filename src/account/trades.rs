@@ -30,6 +30,11 @@ impl AppliedTrades {
         self.floor
     }
 
+    /// The highest id in the books.
+    pub fn last(&self) -> TradeId {
+        self.recent.last().copied().unwrap_or(self.floor)
+    }
+
     /// Remembers a fill.
     pub(super) fn insert(&mut self, trade: TradeId) {
         self.recent.insert(trade);
@@ -61,9 +66,9 @@ mod tests {
         applied.insert(TradeId(1));
         applied.insert(TradeId(3));
         assert!(!applied.contains(TradeId(2)));
-        assert_eq!(applied.complete_to(), TradeId(1));
+        assert_eq!((applied.complete_to(), applied.last()), (TradeId(1), TradeId(3)));
         applied.insert(TradeId(2));
-        assert_eq!(applied.complete_to(), TradeId(3));
+        assert_eq!((applied.complete_to(), applied.last()), (TradeId(3), TradeId(3)));
     }
 
     #[test]

@@ -77,6 +77,8 @@ sources! {
     StoreFault = "store_fault",
     /// The venue keeps no book any more: stops and targets do not fire.
     VenueFailed = "venue_failed",
+    /// The venue does not know what it had taken, or gave one number to two executions.
+    VenueContradicts = "venue_contradicts",
     /// Nobody can say whether an order was executed.
     OrderUnknown = "order_unknown",
     /// A leg was to be sent again with other parameters.

@@ -78,6 +78,7 @@ impl Coordinator {
         } else {
             // It was a question that has gone unanswered: asked again, but not at once.
             self.live.waiting.insert(client_id, cx.now.operator);
+            self.raise_unknown(cx, client_id);
         }
         if self.live.reconciling.remove(&client_id) && self.durable.control.state != TradingState::Halted {
             let leg = self.durable.plans.leg_of(client_id).map(|(id, _)| id.to_string()).unwrap_or_default();
@@ -86,11 +87,20 @@ impl Coordinator {
         }
     }
 
+    /// Orders and legs of which nobody can say what became of them, until the venue has answered.
+    pub(super) fn unknown_orders(&self) -> BTreeSet<ClientOrderId> {
+        let orders = self.durable.orders.iter().filter(|(_, tracked)| tracked.status == OrderStatus::Unknown);
+        let legs = self.durable.plans.questions();
+        orders.map(|(client_id, _)| *client_id).chain(legs.map(|(_, client_id)| client_id)).collect()
+    }
+
     fn raise_unknown(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
-        let Some(order) = self.durable.orders.get(&client_id).map(|tracked| &tracked.order) else {
-            return;
+        let order = self.durable.orders.get(&client_id).map(|tracked| &tracked.order);
+        let what = match (order, self.durable.plans.leg_of(client_id)) {
+            (Some(order), _) => format!("{}: {}", order.symbol, super::routing::order_text(order)),
+            (None, Some((id, leg))) => format!("{}: leg {id}, {}", leg.symbol, leg.side),
+            (None, None) => return,
         };
-        let what = format!("{}: {}", order.symbol, super::routing::order_text(order));
         self.raise(cx, unknown_alarm(client_id), "no answer from the venue", what);
     }
 

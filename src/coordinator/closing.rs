@@ -26,7 +26,7 @@ pub struct Closing {
     pub holdings: bool,
     /// Everything (flatten), or a share of it (reduce).
     pub flatten: bool,
-    /// Tries so far that sold nothing.
+    /// Tries in a row, up to now, that sold nothing.
     pub failures: u32,
     /// Who ordered it, and why.
     pub reason: SafeText,
@@ -128,8 +128,8 @@ impl Coordinator {
         format!("{} {symbol} ({about})", quantity.normalize())
     }
 
-    /// Records that so much of a symbol has to be sold. A larger order for the same symbol takes the place of a
-    /// smaller one.
+    /// Records that so much of a symbol has to be sold. What was ordered before for the same symbol still counts: the
+    /// larger amount, and the wider reach. A try under way keeps its number, so that what it sells is counted.
     #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
     pub(super) fn begin_closing(
         &mut self,
@@ -141,15 +141,24 @@ impl Coordinator {
         holdings: bool,
         reason: SafeText,
     ) {
-        let standing = self.durable.closings.get(&symbol);
-        let covers = |closing: &Closing| {
-            closing.remaining >= quantity && (closing.flatten || !flatten) && (closing.holdings || !holdings)
+        let closing = match self.durable.closings.get(&symbol) {
+            None => {
+                let number = self.durable.last_closing + 1;
+                Closing { number, symbol, remaining: quantity, holdings, flatten, failures: 0, reason }
+            }
+            Some(standing) => {
+                let joined = Closing {
+                    remaining: standing.remaining.max(quantity),
+                    holdings: standing.holdings || holdings,
+                    flatten: standing.flatten || flatten,
+                    ..standing.clone()
+                };
+                if joined == *standing {
+                    return;
+                }
+                Closing { reason, ..joined }
+            }
         };
-        if standing.is_some_and(covers) {
-            return;
-        }
-        let number = self.durable.last_closing + 1;
-        let closing = Closing { number, symbol, remaining: quantity, holdings, flatten, failures: 0, reason };
         self.record(cx, actor, RecordKind::Closing(closing));
     }
 
@@ -250,6 +259,9 @@ impl Coordinator {
             return;
         };
         if filled > Decimal::ZERO {
+            if closing.failures > 0 {
+                self.record_own(cx, RecordKind::Closing(Closing { failures: 0, ..closing }));
+            }
             return;
         }
         let failures = closing.failures.saturating_add(1);

@@ -8,7 +8,7 @@ use super::snapshot::{Check, ReleaseView, ResumeView};
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource};
 use crate::domain::{
-    Actor, CommandId, CommandOutcome, Epoch, Level, Now, OrderStatus, Priority, ReasonCode, SafeText, Symbol,
+    Actor, CommandId, CommandOutcome, Epoch, Level, Now, Priority, ReasonCode, SafeText, Symbol,
     SystemEventKind, TradingState, days_hms,
 };
 
@@ -252,8 +252,7 @@ impl Coordinator {
         let check =
             |what: &str, problem: Option<String>| Check { what: what.to_owned(), problem, advisory: false };
         let unacknowledged = self.durable.alarms.unacknowledged_emergencies().count();
-        let unknown =
-            self.durable.orders.values().filter(|tracked| tracked.status == OrderStatus::Unknown).count();
+        let unknown = self.unknown_orders().len();
         let stale: Vec<_> = self
             .setup
             .symbols
@@ -269,7 +268,7 @@ impl Coordinator {
                 "every Emergency acknowledged",
                 (unacknowledged > 0).then(|| format!("{unacknowledged} unacknowledged")),
             ),
-            check("no order Unknown", (unknown > 0).then(|| format!("{unknown} Unknown"))),
+            check("no order or leg Unknown", (unknown > 0).then(|| format!("{unknown} Unknown"))),
             check("store writes", self.live.health.store_problem()),
             check(
                 "journal verified from its anchor",

@@ -28,8 +28,9 @@ use crate::risk::{BreakerTransition, Breakers, RecentOrders, SentOrder, Streak};
 const DECISIONS_KEPT: usize = 100;
 /// Ended orders kept to recognise late words about them.
 const ORDERS_ENDED_KEPT: usize = 64;
-/// Signal ids kept to recognise a second delivery: the latest ones, whatever their age.
-const SIGNALS_KEPT: usize = 256;
+/// Signal ids kept to recognise a second delivery: ten for each of the most symbols that a configuration may have. A
+/// signal that comes later than that is too old to be traded.
+const SIGNALS_KEPT: usize = 1_000;
 /// How much of the equity history is kept for the chart.
 const MARKS_KEPT: Duration = Duration::from_secs(86_400);
 

@@ -163,8 +163,8 @@ impl Coordinator {
         let well_below = checked_add(doubled, drawdown).is_ok_and(|tripled| tripled < limit);
         let key = AlarmKey::of(AlarmSource::DrawdownHalf);
         if over_half {
-            let detail = format!("{}% of {limit}%", drawdown.round_dp(1));
-            self.raise(cx, key, "drawdown over half its limit", detail);
+            // No figure of the moment: it would stand there while the drawdown deepens.
+            self.raise(cx, key, "drawdown over half its limit", format!("the limit is {limit} %"));
         } else if well_below {
             self.clear(cx, key);
         }

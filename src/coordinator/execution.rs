@@ -8,8 +8,8 @@ use super::{Coordinator, Cx};
 use crate::account::{Applied, Booked, Posting};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::domain::{
-    Asset, ClientOrderId, DecisionId, ExecutionEvent, Fill, FillRole, OrderStatus, Outcome, Payload,
-    Priority, Purpose, ReasonCode, SafeText, Untrusted, VenueEvent, VenueReject,
+    Actor, Asset, ClientOrderId, DecisionId, ExecutionEvent, Fill, FillRole, OrderStatus, Outcome, Payload,
+    Priority, Purpose, ReasonCode, SafeText, TradingState, Untrusted, VenueEvent, VenueReject,
 };
 
 impl Coordinator {
@@ -37,11 +37,7 @@ impl Coordinator {
                 let detail = if expired { "expired" } else { "cancelled" };
                 self.order_ended(cx, client_id, OrderStatus::Cancelled, ReasonCode::VenueRefused, detail);
             }
-            VenueEvent::Absent { client_id } => {
-                self.answered(cx, client_id);
-                let detail = "the venue has never seen it";
-                self.order_ended(cx, client_id, OrderStatus::Rejected, ReasonCode::VenueRefused, detail);
-            }
+            VenueEvent::Absent { client_id } => self.absent(cx, client_id),
             VenueEvent::NoAnswer { client_id, detail } => self.unknown(cx, client_id, &detail),
         }
     }
@@ -60,6 +56,32 @@ impl Coordinator {
             self.executed(cx, true);
             self.order_status(cx, client_id, OrderStatus::Accepted, "");
             self.answered(cx, client_id);
+        }
+    }
+
+    /// The venue has no order of that name. A sure no, unless it had taken it: then it has lost what it knew, and with it
+    /// stops and targets.
+    fn absent(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
+        let tracked = self.durable.orders.get(&client_id);
+        let was_taken = tracked.is_some_and(|tracked| tracked.status == OrderStatus::Accepted);
+        if was_taken || self.durable.account.lot(client_id).is_some() {
+            self.venue_contradicts(cx, client_id, "does not know an order any more that it had taken");
+        }
+        self.answered(cx, client_id);
+        let (status, detail) = if was_taken {
+            (OrderStatus::Cancelled, "the venue had taken it and does not know it any more")
+        } else {
+            (OrderStatus::Rejected, "the venue has never seen it")
+        };
+        self.order_ended(cx, client_id, status, ReasonCode::VenueRefused, detail);
+    }
+
+    /// What the venue says cannot be so if what it said before was: nothing is traded until somebody has looked.
+    fn venue_contradicts(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, how: &str) {
+        let key = AlarmKey::about(AlarmSource::VenueContradicts, Subject::Order(client_id));
+        self.raise(cx, key, "the venue contradicts itself", format!("it {how}"));
+        if self.durable.control.state != TradingState::Halted {
+            self.halt(cx, Actor::Runtime, SafeText::ours(format!("the venue {how}: {client_id}")));
         }
     }
 
@@ -132,6 +154,11 @@ impl Coordinator {
     /// An execution. Tried on a copy of the books first: what cannot be booked is an Emergency, never a guess.
     fn filled(&mut self, cx: &mut Cx<'_>, fill: &Fill, done: bool) {
         if self.durable.account.trades().contains(fill.trade_id) {
+            let tracked = self.durable.orders.get(&fill.client_id);
+            if fill.role == FillRole::Order && tracked.is_some_and(|tracked| tracked.filled.is_zero()) {
+                let how = format!("gave the number of trade {} to two executions", fill.trade_id);
+                self.venue_contradicts(cx, fill.client_id, &how);
+            }
             return;
         }
         self.accepted(cx, fill.client_id);

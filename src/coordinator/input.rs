@@ -127,6 +127,11 @@ pub enum Input {
         /// Everything so far is durable and the reserve is filled, or what is in the way.
         result: Result<(), SafeText>,
     },
+    /// The write of a checkpoint has ended, or does not end.
+    CheckpointWritten {
+        /// It is there, or why not.
+        result: Result<(), SafeText>,
+    },
     /// The verification of the records that the start did not read has ended: what is wrong with them.
     OldRecordsVerified {
         /// The first bad record, or why they cannot be read.

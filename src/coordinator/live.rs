@@ -37,7 +37,7 @@ pub(super) struct Live {
     /// Results of the running cycle of each per-symbol task.
     pub(super) cycles: BTreeMap<TaskName, BTreeMap<Symbol, RunResult>>,
     /// What went wrong last with a task.
-    pub(super) problems: BTreeMap<TaskName, SafeText>,
+    pub(super) problems: BTreeMap<(TaskName, Option<Symbol>), SafeText>,
     /// Failed cycles in a row of each task.
     pub(super) failed_in_a_row: BTreeMap<TaskName, u32>,
     /// Decisions that wait for a model.

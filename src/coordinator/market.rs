@@ -78,6 +78,14 @@ impl Coordinator {
         self.watch_drawdown(cx, equity);
     }
 
+    /// What the account is worth when the run ends.
+    pub(super) fn last_mark(&mut self, cx: &mut Cx<'_>) {
+        let is_told = self.durable.marks.back().is_some_and(|(at, _)| *at == cx.now.market);
+        if let Some(equity) = self.equity(cx.now).filter(|_| !is_told) {
+            self.record_own(cx, RecordKind::Mark { equity });
+        }
+    }
+
     /// Every five minutes: equity for the chart and for those who listen.
     pub(super) fn mark_equity(&mut self, cx: &mut Cx<'_>) {
         if cx.now.market < self.live.next_mark {

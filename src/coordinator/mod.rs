@@ -180,6 +180,7 @@ impl Coordinator {
             Input::StoreFailed { error } => self.store_failed(cx, &error),
             Input::StoreOnReserve { error } => self.store_on_reserve(cx, &error),
             Input::StoreReopened { command, result } => self.store_reopened(cx, command, result),
+            Input::CheckpointWritten { result } => self.checkpoint_written(cx, &result),
             Input::OldRecordsVerified { result } => self.old_records_verified(cx, result),
             Input::OrderFound(order) => self.order_found(cx, &order),
             Input::Probe(probe) => self.probed(cx, probe),
@@ -201,6 +202,7 @@ impl Coordinator {
             self.end_command(cx, id, CommandOutcome::refused(why));
         }
         self.stop_thinking(cx);
+        self.last_mark(cx);
         self.record(cx, Actor::Runtime, RecordKind::RunEnded { reason });
     }
 

@@ -38,7 +38,7 @@ impl Coordinator {
             } else {
                 format!("no new plan while {} is open", plan.id)
             };
-            self.live.problems.insert(TaskName::PortfolioRebalance, SafeText::ours(why));
+            self.live.problems.insert((TaskName::PortfolioRebalance, None), SafeText::ours(why));
             return;
         }
         let refused = AlarmKey::of(AlarmSource::PlanRefused);
@@ -79,7 +79,7 @@ impl Coordinator {
         let names = unpriced.iter().map(Asset::as_str).collect::<Vec<_>>().join(", ");
         let why = SafeText::ours(format!("waits for a fresh price of {names}"));
         self.announce(cx, SystemEventKind::Plan, Priority::Normal, format!("rebalance {why}"));
-        self.live.problems.insert(TaskName::PortfolioRebalance, why);
+        self.live.problems.insert((TaskName::PortfolioRebalance, None), why);
     }
 
     fn plan_step(&mut self, cx: &mut Cx<'_>, actor: Actor, step: PlanTransition) {

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::degradation::DegradationEvent;
+use super::durable::ControlState;
 use super::effect::Effect;
 use super::input::Started;
 use super::record::RecordKind;
@@ -71,7 +72,7 @@ impl Coordinator {
         } else if first_run || (started.keep_running && before.state == TradingState::Running) {
             self.live.gate_confirmed = true;
         } else {
-            let reason = SafeText::ours("paused because restarted; r resumes");
+            let reason = restarted(&before);
             self.shut_gate(cx, TradingState::Paused, &reason);
             self.change_state(cx, Actor::Runtime, TradingState::Paused, reason);
         }
@@ -136,4 +137,17 @@ impl Coordinator {
             self.ask(cx, client_id);
         }
     }
+}
+
+/// Why a run comes up PAUSED. A pause that was in force is not forgotten over it.
+fn restarted(before: &ControlState) -> SafeText {
+    const SAYS: &str = "paused because restarted; r resumes";
+    if before.state != TradingState::Paused {
+        return SafeText::ours(SAYS);
+    }
+    if before.reason.as_str().starts_with(SAYS) {
+        return before.reason.clone();
+    }
+    let why = if before.reason.as_str().is_empty() { "no reason given" } else { before.reason.as_str() };
+    SafeText::ours(format!("{SAYS}; it was PAUSED by {}: {why}", before.by))
 }

@@ -39,6 +39,7 @@ impl Coordinator {
             AlarmSource::JournalFault
             | AlarmSource::StoreFault
             | AlarmSource::VenueFailed
+            | AlarmSource::VenueContradicts
             | AlarmSource::LegMismatch
             | AlarmSource::TaskPanicked
             | AlarmSource::CoreStuck

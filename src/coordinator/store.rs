@@ -124,6 +124,15 @@ impl Coordinator {
         }
     }
 
+    /// A shortcut for the next start is there or not; the journal has everything either way.
+    pub(super) fn checkpoint_written(&mut self, cx: &mut Cx<'_>, result: &Result<(), SafeText>) {
+        let key = AlarmKey::about(AlarmSource::StoreFault, Subject::Component("checkpoint".to_owned()));
+        match result {
+            Ok(()) => self.clear(cx, key),
+            Err(why) => self.raise(cx, key, "checkpoint not written", why),
+        }
+    }
+
     /// Records that the start did not read have been read since. Damage halts as it would have done at the start.
     pub(super) fn old_records_verified(&mut self, cx: &mut Cx<'_>, result: Result<(), SafeText>) {
         self.live.dirty.control = true;

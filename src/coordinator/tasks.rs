@@ -14,8 +14,8 @@ use crate::account::Holdings;
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
-    Action, Asset, CommandOutcome, Now, Payload, Priority, RunId, SignalId, Symbol, SystemEventKind,
-    Untrusted, checked_div, checked_mul,
+    Action, Asset, CommandOutcome, Now, Payload, Priority, RunId, SafeText, SignalId, Symbol,
+    SystemEventKind, Untrusted, checked_div, checked_mul,
 };
 
 /// Technical updates whose multipliers the console draws.
@@ -67,7 +67,7 @@ impl Coordinator {
         let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.freshness);
         let stop = &self.config.risk.stop;
         DecisionInput {
-            signal_id: SignalId::derive(self.durable.install, self.live.run, run),
+            signal_id: self.signal_id(run),
             technical: fresh.technical.map(|heard| heard.said.clone()),
             regime: fresh.regime.map(|heard| heard.said.clone()),
             sentiment: fresh.sentiment.map(|heard| heard.said.clone()),
@@ -128,6 +128,9 @@ impl Coordinator {
             Some((task, symbol)) if !is_answer_of(task, symbol, &output) => {
                 Err(TaskFailure::Failed(Untrusted::new("answered something else than it was asked; dropped")))
             }
+            Some(_) if self.is_forged(cx.now, run, &output) => Err(TaskFailure::Failed(Untrusted::new(
+                "its signal is dated ahead or bears another id than it was given; dropped",
+            ))),
             Some(_) | None => Ok(output),
         });
         let ended = self.live.schedule.finished(run, cx.now, result.as_ref().map(|_| ()));
@@ -149,6 +152,23 @@ impl Coordinator {
             }
             Err(failure) => self.task_failed(cx, task, symbol.as_ref(), &failure),
         }
+    }
+
+    /// A signal that is dated ahead would never be too old, and one with the id of another would be taken for it.
+    fn is_forged(&self, now: Now, run: RunId, output: &TaskOutput) -> bool {
+        match output {
+            TaskOutput::Signal(signal) => signal.at > now.market || signal.id != self.signal_id(run),
+            TaskOutput::Ta(_)
+            | TaskOutput::Regime(_)
+            | TaskOutput::Sentiment(_)
+            | TaskOutput::Rebalance(_)
+            | TaskOutput::RebalanceWaits(_) => false,
+        }
+    }
+
+    /// The id that the signal of a run bears.
+    fn signal_id(&self, run: RunId) -> SignalId {
+        SignalId::derive(self.durable.install, self.live.run, run)
     }
 
     /// Takes what a run returned: published under the task's name, then heard or decided.
@@ -216,14 +236,14 @@ impl Coordinator {
         tracing::warn!(%task, symbol = symbol.map(Symbol::as_str), %what, "task run failed");
         let detail = format!("{task}: {what}");
         self.announce_about(cx, SystemEventKind::TaskError, Priority::High, symbol.cloned(), &detail);
-        self.live.problems.insert(task, crate::domain::SafeText::ours(what));
+        self.live.problems.insert((task, symbol.cloned()), SafeText::ours(what));
         self.task_outcome(cx, task, symbol, false);
     }
 
     /// What a run's end means for the level, for the symbol, and for the alarm of a failing task.
     fn task_outcome(&mut self, cx: &mut Cx<'_>, task: TaskName, symbol: Option<&Symbol>, worked: bool) {
         if worked {
-            self.live.problems.remove(&task);
+            self.live.problems.remove(&(task, symbol.cloned()));
         }
         let result = if worked { RunResult::Succeeded } else { RunResult::Failed };
         let Some(cycle) = self.count_task_outcome(cx, task, symbol, result) else {

@@ -47,6 +47,10 @@ const STEP_EVERY: Duration = Duration::from_secs(1);
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(50);
 /// Checkpoints are written this often, if anything changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// A checkpoint that takes longer is told.
+const CHECKPOINT_WITHIN: Duration = Duration::from_secs(30);
+/// How long the end of a run waits for the checkpoint on its way.
+const CHECKPOINT_ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// The runtime measures its surroundings this often.
 const PROBE_EVERY: Duration = Duration::from_secs(20);
 /// Candles taken from the feed before anybody else gets a turn.
@@ -643,10 +647,14 @@ impl LiveDriver {
     fn checkpoint(&mut self) {
         let now = self.clock.now().operator;
         let seq = self.core.durable().seq;
-        let still_open =
-            |task: &mut oneshot::Receiver<()>| task.try_recv() == Err(oneshot::error::TryRecvError::Empty);
-        let is_busy = self.checkpointing.as_mut().is_some_and(still_open);
-        if is_busy || seq == self.checkpointed.0 || now.since(self.checkpointed.1) < CHECKPOINT_EVERY {
+        let is_busy = self.checkpointing.as_mut().is_some_and(is_under_way);
+        let quiet = now.since(self.checkpointed.1);
+        if is_busy && quiet >= CHECKPOINT_WITHIN {
+            // sled may hang; whoever waits for it would wait for ever.
+            self.checkpointed.1 = now;
+            return self.input(Input::CheckpointWritten { result: Err(SafeText::ours("it does not end")) });
+        }
+        if is_busy || seq == self.checkpointed.0 || quiet < CHECKPOINT_EVERY {
             return;
         }
         self.checkpointed = (seq, now);
@@ -656,7 +664,7 @@ impl LiveDriver {
         let Some((state, hints)) = self.state_bytes() else {
             return;
         };
-        let store = Arc::clone(&self.checkpoints);
+        let (store, inputs) = (Arc::clone(&self.checkpoints), self.inputs_in.clone());
         let (done, checkpointing) = oneshot::channel();
         self.checkpointing = Some(checkpointing);
         let task = tokio::spawn(async move {
@@ -665,9 +673,10 @@ impl LiveDriver {
             };
             let write = move || store.write(&Checkpoint { anchor, state, hints });
             match tokio::task::spawn_blocking(write).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "checkpoint not written; the journal has everything");
+                Ok(result) => {
+                    let result = result.map_err(SafeText::ours);
+                    // Only a process that ends does not listen.
+                    drop(inputs.send(Input::CheckpointWritten { result }));
                 }
                 Err(error) => {
                     if let Ok(panic) = error.try_into_panic() {
@@ -709,12 +718,21 @@ impl LiveDriver {
             journal_head: String::new(),
         };
         self.world.bus.stop();
+        let is_free = self.checkpointing.take().is_none_or(wait_for_checkpoint);
+        if !is_free {
+            tracing::error!("no last checkpoint, the one before does not end; the journal has everything");
+        }
         let Self { writer, core, checkpoints, tally, .. } = self;
         let progress = tokio::task::block_in_place(|| writer.close());
-        if let WriterState::Failed { error } = &progress.state {
-            return Err(LiveError::Journal(error.to_string()));
+        match &progress.state {
+            WriterState::Closed if progress.durable_seq() == core.durable().seq => {}
+            WriterState::Failed { error } => return Err(LiveError::Journal(error.to_string())),
+            WriterState::Closed | WriterState::Open | WriterState::OnReserve { .. } | WriterState::Gone => {
+                let (is, wants) = (progress.durable_seq(), core.durable().seq);
+                return Err(LiveError::Journal(format!("it ends at {is}, the last record is {wants}")));
+            }
         }
-        if let Some((state, hints)) = bytes {
+        if let Some((state, hints)) = bytes.filter(|_| is_free) {
             let checkpoint = Checkpoint { anchor: progress.durable, state, hints };
             if let Err(error) = tokio::task::block_in_place(|| checkpoints.write(&checkpoint)) {
                 tracing::error!(%error, "last checkpoint not written; the journal has everything");
@@ -723,6 +741,19 @@ impl LiveDriver {
         let journal_head = progress.durable.hash.to_string();
         Ok(tally.end(core.durable(), Ending { journal_head, ..ending }))
     }
+}
+
+fn is_under_way(checkpointing: &mut oneshot::Receiver<()>) -> bool {
+    checkpointing.try_recv() == Err(oneshot::error::TryRecvError::Empty)
+}
+
+/// Whether the checkpoint on its way has ended, in time for the end of the process.
+fn wait_for_checkpoint(mut checkpointing: oneshot::Receiver<()>) -> bool {
+    if !is_under_way(&mut checkpointing) {
+        return true;
+    }
+    let ended = tokio::time::timeout(CHECKPOINT_ENDS_WITHIN, checkpointing);
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(ended)).is_ok()
 }
 
 fn losses(bus: &MessageBus) -> BusLosses {

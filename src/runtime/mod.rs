@@ -172,7 +172,7 @@ fn run_live(
 ) -> Result<Summary, RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let operator = operator::current(options.operator.clone());
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let Engine { driver, handle, watchdog, lock, progress } =
             LiveDriver::prepare(assembly, times, operator)?;
         let (stop, mut stopped) = watch::channel(None);
@@ -215,7 +215,10 @@ fn run_live(
             Ok(summary) => summary.map_err(RunError::from).and_then(|summary| left.map(|()| summary)),
             Err(error) => Err(RunError::CoreEnded(error.to_string())),
         }
-    })
+    });
+    // A disk that hangs must not keep the process.
+    runtime.shutdown_timeout(LEAVE_WITHIN);
+    ended
 }
 
 /// Waits for the signals that end a run cleanly. A hangup goes to `hang_up` where there is a front.

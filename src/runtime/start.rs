@@ -20,7 +20,7 @@ use crate::coordinator::durable::Durable;
 use crate::coordinator::input::{OldRecords, Started};
 use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
-use crate::domain::{InstallId, Now, Order, SafeText, Symbol, Timestamp, TradingState};
+use crate::domain::{InstallId, Now, Order, SafeText, Seq, Symbol, Timestamp, TradeId, TradingState};
 use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
@@ -71,6 +71,20 @@ pub enum StartError {
     /// The venue's log cannot be used.
     #[error(transparent)]
     Venue(#[from] LogError),
+    /// The venue knows less than was booked: it is not the one that executed it.
+    #[error(
+        "{log} knows executions up to {executed}, but the journal has booked them up to {booked}: the venue's log was \
+         lost or replaced, and orders, stops and targets with it; put it back as it was, or name another directory with \
+         --data-dir", log = log.display()
+    )]
+    VenueForgot {
+        /// Its log.
+        log: PathBuf,
+        /// Its last execution.
+        executed: TradeId,
+        /// The last one in the books.
+        booked: TradeId,
+    },
     /// The embedded alarm catalogue is wrong.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -184,7 +198,7 @@ impl Assembly {
         let (latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
         let beside_latch = OrderNotes::new(dir.root());
         let (noted, notes_fault) = read_notes(&beside_latch);
-        let recovered = recover(&dir, |state| serde_json::from_slice(state).map_err(|it| it.to_string()))?;
+        let recovered = recover(&dir, state_after)?;
         let faults = Faults::of(&recovered);
         let resume = recovered.resume;
         let is_virtual = options.speed == Speed::Max;
@@ -204,7 +218,12 @@ impl Assembly {
         let sync = if durable_writes { SyncMode::Data } else { SyncMode::None };
         let journal = Writer::new(Box::new(dir.journal_disk(durable_writes)), sync, resume);
         let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec());
-        let venue = PaperVenue::open(terms, &dir.root().join("venue.log"), durable_writes)?;
+        let log = dir.root().join("venue.log");
+        let venue = PaperVenue::open(terms, &log, durable_writes)?;
+        let (executed, booked) = (venue.book().last_trade(), past.durable.account.trades().last());
+        if executed < booked {
+            return Err(StartError::VenueForgot { log, executed, booked });
+        }
 
         let keep_running = config.orchestration.control.restart == Restart::Last && !options.market.is_real();
         let first = past.durable.run == 0;
@@ -320,6 +339,12 @@ fn open_feed(options: &RunOptions) -> Result<Box<dyn Feed>, StartError> {
             Ok(Box::new(feed))
         }
     }
+}
+
+/// Reads the state of a checkpoint. It must be of the record that names it.
+fn state_after(seq: Seq, state: &[u8]) -> Result<Durable, String> {
+    let state: Durable = serde_json::from_slice(state).map_err(|error| error.to_string())?;
+    if state.seq == seq { Ok(state) } else { Err(format!("it is of {}, not of {seq}", state.seq)) }
 }
 
 /// The state that checkpoint and journal tell, or a fresh one.

@@ -19,6 +19,7 @@ use super::journal::{self, Anchor, Hash, ReadError, Reader};
 use super::verify::{Scope, Verdict, verify};
 use crate::coordinator::durable::Durable;
 use crate::coordinator::record::{Record, RecordKind};
+use crate::domain::Seq;
 
 /// The form of the archive. An archive of a newer form is refused.
 const FORM: u32 = 1;
@@ -42,8 +43,19 @@ pub struct Manifest {
     pub head: Anchor,
     /// BLAKE3 of the state after it, as JSON.
     pub state: Hash,
+    /// Version of the words in which that JSON is (see [`Record::VERSION`]); 0 in backups that do not say it. Other words
+    /// have another hash for the same state.
+    #[serde(default)]
+    pub state_version: u16,
     /// Every file, in the order of the archive.
     pub files: Vec<Kept>,
+}
+
+impl Manifest {
+    /// Whether the hash of the state is one that this program would make of the same state.
+    pub const fn has_comparable_state(&self) -> bool {
+        self.state_version == Record::VERSION
+    }
 }
 
 /// One file of a backup.
@@ -104,11 +116,12 @@ pub enum BackupError {
         /// Who wrote it.
         version: String,
     },
-    /// Replaying all records gives another state.
+    /// Replaying the records gives another state than was written down.
     #[error(
-        "all records together give another state than the backup names; keep the backup and the directory it came from"
+        "the records up to {0} together give another state than was written down there; keep the backup and the \
+         directory it came from"
     )]
-    OtherState,
+    OtherState(Seq),
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
@@ -143,6 +156,7 @@ pub fn export(dir: &DataDir, to: &Path) -> Result<Manifest, BackupError> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         head: report.head,
         state: hash_of(&state)?,
+        state_version: Record::VERSION,
         files: kept.collect::<Result<_, BackupError>>()?,
     };
     let unfinished = durable_file::with_suffix(to, ".new");
@@ -193,7 +207,7 @@ fn write_archive(dir: &DataDir, manifest: &Manifest, to: &Path) -> io::Result<()
 
 /// Makes the data directory of a backup at `to`, which must not exist or be empty. Every file is checked against the
 /// manifest, and the journal against its head. `replay` also applies every record from the first, and compares the
-/// state with the one that was exported.
+/// state with those that the journal holds and with the one that was exported.
 ///
 /// # Errors
 /// See [`BackupError`]; `to` is then as it was.
@@ -315,8 +329,11 @@ fn check(dir: &DataDir, manifest: &Manifest, replay: bool) -> Result<(), BackupE
     if report.verdict != Verdict::Sound || report.head != manifest.head {
         return Err(BackupError::Journal(report.to_string()));
     }
-    if replay && hash_of(&state_from(Reader::all(&dir.journal())?)?)? != manifest.state {
-        return Err(BackupError::OtherState);
+    if replay {
+        let state = hash_of(&state_from(Reader::all(&dir.journal())?)?)?;
+        if manifest.has_comparable_state() && state != manifest.state {
+            return Err(BackupError::OtherState(manifest.head.seq));
+        }
     }
     Ok(())
 }
@@ -331,21 +348,29 @@ fn last_state(journal: &Path) -> Result<Durable, BackupError> {
     Err(BackupError::Journal("no record holds the state".to_owned()))
 }
 
-/// The state after all records of a reader; the first of them holds the whole state.
-fn state_from(reader: Reader) -> Result<Durable, BackupError> {
-    let mut state: Option<Durable> = None;
-    for record in reader.records() {
-        let record = record?;
-        match (&mut state, &record) {
-            (Some(state), record) => state.apply(record),
-            (none, Record { kind: RecordKind::State(whole), .. }) => {
-                let mut whole = Durable::clone(whole);
-                whole.apply(&record);
-                *none = Some(whole);
-            }
-            (None, _) => break,
+/// The state after all records of a reader; the first of them holds the whole state. A later one that holds it must say
+/// what the records before it lead to, if both are in the words of today: an earlier program may have kept less.
+fn state_from(mut reader: Reader) -> Result<Durable, BackupError> {
+    let mut state: Option<(Durable, u16)> = None;
+    while let Some(line) = reader.next_line()? {
+        let (seq, version) = (line.anchor.seq, line.version);
+        let record = line.record().map_err(|why| ReadError::at(seq, why))?;
+        let RecordKind::State(whole) = &record.kind else {
+            let Some((state, _)) = &mut state else { break };
+            state.apply(&record);
+            continue;
+        };
+        if let Some((before, in_words)) = &state
+            && [*in_words, version] == [Record::VERSION; 2]
+            && **whole != *before
+        {
+            return Err(BackupError::OtherState(seq));
         }
+        let mut whole = Durable::clone(whole);
+        whole.apply(&record);
+        state = Some((whole, version));
     }
+    let state = state.map(|(state, _)| state);
     state.ok_or_else(|| BackupError::Journal("its first record does not hold the state".to_owned()))
 }
 

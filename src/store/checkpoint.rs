@@ -42,9 +42,13 @@ impl Checkpoint {
     /// The same with its state read.
     pub(super) fn decoded<S>(
         self,
-        decode: impl FnOnce(&[u8]) -> Result<S, String>,
+        decode: impl FnOnce(Seq, &[u8]) -> Result<S, String>,
     ) -> Result<Checkpoint<S>, String> {
-        Ok(Checkpoint { anchor: self.anchor, state: decode(&self.state)?, hints: self.hints })
+        Ok(Checkpoint {
+            state: decode(self.anchor.seq, &self.state)?,
+            anchor: self.anchor,
+            hints: self.hints,
+        })
     }
 }
 
@@ -79,6 +83,14 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Why.
         why: String,
+    },
+    /// The store has the checkpoint; the file that names it cannot be written.
+    #[error("{path}, which names the last checkpoint, cannot be written ({error}); free space, or see whose it is", path = path.display())]
+    Marker {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        error: io::Error,
     },
     /// A damaged one could not be moved aside.
     #[error("the damaged checkpoint store at {path} cannot be moved aside: {error}", path = path.display())]
@@ -171,16 +183,15 @@ impl CheckpointStore {
         if checkpoint.anchor.seq < *newest {
             return Ok(());
         }
-        let failed = |path: &Path, why| CheckpointError::Store { path: path.to_owned(), why };
         let bytes = encode(checkpoint);
         guarded(|| {
             self.db.insert(KEY, bytes?)?;
             self.db.flush()?;
             Ok(())
         })
-        .map_err(|failure| failed(&self.path, failure.why()))?;
+        .map_err(|failure| CheckpointError::Store { path: self.path.clone(), why: failure.why() })?;
         durable_file::swap(&self.marker, format!("{}\n", checkpoint.anchor).as_bytes())
-            .map_err(|error| failed(&self.marker, error.to_string()))?;
+            .map_err(|error| CheckpointError::Marker { path: self.marker.clone(), error })?;
         *newest = checkpoint.anchor.seq;
         Ok(())
     }

@@ -116,14 +116,14 @@ impl<S> Recovered<S> {
     }
 }
 
-/// Reads what the last run left. `decode` reads the state of a checkpoint; one that it refuses is as good as damaged, but
-/// its record still vouches for the journal.
+/// Reads what the last run left. `decode` reads the state of the checkpoint that was taken after a record; one that it
+/// refuses is as good as damaged, but its record still vouches for the journal.
 ///
 /// # Errors
 /// See [`RecoverError`]. Damage is no error; it is in [`Recovered::troubles`].
 pub fn recover<S>(
     dir: &DataDir,
-    decode: impl FnOnce(&[u8]) -> Result<S, String>,
+    decode: impl FnOnce(Seq, &[u8]) -> Result<S, String>,
 ) -> Result<Recovered<S>, RecoverError> {
     let journal = dir.journal();
     let mut troubles = Vec::new();
@@ -152,7 +152,11 @@ pub fn recover<S>(
         None
     });
     let usable = checkpoint.as_ref().map(|checkpoint| checkpoint.anchor);
-    let (from, base) = choose_start(&journal, usable)?;
+    let (from, base, behind) = choose_start(&journal, usable)?;
+    // A kill just after a segment began leaves the last checkpoint in the one before.
+    if let Some(anchor) = usable.filter(|_| behind > 1) {
+        unusable = Some(format!("that of record {} is {behind} segments behind the journal", anchor.seq));
+    }
     let base = usable.filter(|_| base == Base::Checkpoint);
     let anchors: Vec<Anchor> = known.into_iter().chain(marked).collect();
     let mut records = Vec::new();
@@ -233,24 +237,35 @@ enum Base {
     Records,
 }
 
-/// From which segment to read (none: from the first record), and on what the records build. A checkpoint older than
-/// the last state record is not needed: never more than one segment is applied.
+/// From which segment to read (none: from the first record), on what the records build, and how many segments begin with
+/// a later state than that of the checkpoint. A checkpoint older than the last state record is not needed: never more
+/// than one segment is applied.
 fn choose_start(
     journal: &Path,
     checkpoint: Option<Anchor>,
-) -> Result<(Option<SegmentNo>, Base), RecoverError> {
+) -> Result<(Option<SegmentNo>, Base, usize), RecoverError> {
     let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
     let taken = checkpoint.map(|checkpoint| checkpoint.seq);
+    let mut from_state = None;
+    let mut behind = 0;
     for segment in journal::list(journal).map_err(io_error)?.into_iter().rev() {
         let Some(head) = journal::read_head(journal, segment).map_err(io_error)? else { continue };
         if taken.is_some_and(|seq| head.first <= seq) {
-            return Ok((Some(segment), Base::Checkpoint));
+            return Ok(match from_state {
+                Some(_) => (from_state, Base::Records, behind),
+                None => (Some(segment), Base::Checkpoint, 0),
+            });
         }
         if head.is_state {
-            return Ok((Some(segment), Base::Records));
+            from_state = from_state.or(Some(segment));
+            behind += 1;
+            if taken.is_none() {
+                break;
+            }
         }
     }
-    Ok((None, if taken.is_some() { Base::Checkpoint } else { Base::Records }))
+    let base = if taken.is_some() && from_state.is_none() { Base::Checkpoint } else { Base::Records };
+    Ok((from_state, base, behind))
 }
 
 fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> Result<Resume, RecoverError> {
@@ -298,9 +313,9 @@ mod tests {
         write_segment(journal.path(), 3, 21, "note");
         std::fs::write(journal.path().join(journal::file_name(4)), "torn").unwrap();
         let start = |seq: Option<u64>| choose_start(journal.path(), seq.map(checkpoint)).unwrap();
-        assert_eq!(start(None), (Some(2), Base::Records), "segment 3 does not begin with the state");
-        assert_eq!(start(Some(5)), (Some(2), Base::Records), "an old checkpoint is not needed");
-        assert_eq!(start(Some(15)), (Some(2), Base::Checkpoint));
-        assert_eq!(start(Some(25)), (Some(3), Base::Checkpoint));
+        assert_eq!(start(None), (Some(2), Base::Records, 1), "segment 3 does not begin with the state");
+        assert_eq!(start(Some(5)), (Some(2), Base::Records, 1), "an old checkpoint is not needed");
+        assert_eq!(start(Some(15)), (Some(2), Base::Checkpoint, 0));
+        assert_eq!(start(Some(25)), (Some(3), Base::Checkpoint, 0));
     }
 }

@@ -37,8 +37,12 @@ const RUN: [&str; 14] = [
     "/dev/stdout",
 ];
 const SIGKILL: i32 = 9;
-/// The longest that a run lives after its first word, milliseconds.
+/// The longest that most runs live after their first word, milliseconds.
 const LIFE_MS_MAX: u64 = 400;
+/// Every so many runs one lives longer, so that there is a checkpoint to go on from, or one under way.
+const LONG_EVERY: usize = 4;
+/// By how much. A checkpoint is taken every second.
+const LONGER: Duration = Duration::from_millis(1_600);
 /// Longest wait for a word of the program; only a hang takes as long.
 const WORD_WITHIN: Duration = Duration::from_secs(30);
 
@@ -49,6 +53,7 @@ struct Seen {
     fills: usize,
     idle_cycles: usize,
     torn: usize,
+    with_checkpoint: usize,
 }
 
 #[test]
@@ -114,17 +119,21 @@ fn kill_often(directories: usize, cycles: usize, seed: u64) {
         all.fills += saw.fills;
         all.idle_cycles += saw.idle_cycles;
         all.torn += saw.torn;
+        all.with_checkpoint += saw.with_checkpoint;
     }
     let kills = directories * cycles;
     println!(
-        "{kills} kills: {} anchors told, 0 lost; {} fills, {} kills without one; {} torn lines",
+        "{kills} kills: {} anchors told, 0 lost; {} fills, {} kills without one; {} torn lines; {} times on from a \
+         checkpoint",
         all.anchors.len(),
         all.fills,
         all.idle_cycles,
-        all.torn
+        all.torn,
+        all.with_checkpoint
     );
     assert!(all.fills >= 2 * kills, "it hardly trades");
     assert!(all.anchors.len() >= kills, "it hardly writes");
+    assert!(all.with_checkpoint * LONG_EVERY * 2 >= kills, "it hardly takes checkpoints");
 }
 
 fn kill_in_one_directory(seed: u64, cycles: usize) -> Seen {
@@ -134,7 +143,8 @@ fn kill_in_one_directory(seed: u64, cycles: usize) -> Seen {
     let mut saw = Seen::default();
     for cycle in 1..=cycles {
         let fills = if cycle == 1 { 0 } else { booked(&data.records_so_far()).len() };
-        let life = Duration::from_millis(rng.next_u64() % LIFE_MS_MAX);
+        let longer = if cycle.is_multiple_of(LONG_EVERY) { LONGER } else { Duration::ZERO };
+        let life = longer + Duration::from_millis(rng.next_u64() % LIFE_MS_MAX);
         saw.anchors.extend(run_and_kill(&place, &data, life));
         let at = format!("seed {seed}, kill {cycle}");
 
@@ -144,7 +154,8 @@ fn kill_in_one_directory(seed: u64, cycles: usize) -> Seen {
         assert!(report.head.seq >= told && report.anchored >= told, "{at}: told {told}, {report}");
 
         let copy = place.path().join(format!("copy-{cycle}"));
-        let torn = assert_checkpoint_and_tail_equal_all_records(&data, &copy, &at);
+        let (has_checkpoint, torn) = assert_checkpoint_and_tail_equal_all_records(&data, &copy, &at);
+        saw.with_checkpoint += usize::from(has_checkpoint);
         saw.torn += usize::from(torn);
 
         let records = data.records_so_far();
@@ -189,16 +200,18 @@ fn read_anchors(pipe: ChildStdout) -> (Receiver<()>, JoinHandle<Vec<Anchor>>) {
     (first, reading)
 }
 
-/// Returns whether the last line was torn. Works on a copy: recovery sets a torn line aside, which is the next run's to
-/// do.
-fn assert_checkpoint_and_tail_equal_all_records(data: &Data, copy: &Path, at: &str) -> bool {
+/// Returns whether there was a checkpoint to go on from, and whether the last line was torn. Works on a copy: recovery
+/// sets a torn line aside, which is the next run's to do.
+fn assert_checkpoint_and_tail_equal_all_records(data: &Data, copy: &Path, at: &str) -> (bool, bool) {
     let copied = Data(copy.to_owned());
     copy_parts(data, &copied, &["journal", "store.sled", "checkpoint"]);
-    let from_checkpoint = copied.state();
+    let has_checkpoint = copied.recovered().checkpoint.is_some();
+    let gone_on = copied.state();
     let replayed = replay(&copied.records(), at);
-    assert!(from_checkpoint == replayed, "{at}: checkpoint and tail differ from all records");
+    assert!(gone_on == replayed, "{at}: checkpoint and tail differ from all records");
     let torn = fs::read_dir(copy.join("journal")).unwrap();
-    torn.into_iter().any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".torn"))
+    let torn = torn.into_iter().any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".torn"));
+    (has_checkpoint, torn)
 }
 
 /// A last run with nothing to send any more: by its end everything that the venue executed is booked.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use andon::config::{Config, Overrides};
 use andon::coordinator::durable::Durable;
 use andon::coordinator::record::{Record, RecordKind};
-use andon::domain::{ClientOrderId, InstallId, Now};
+use andon::domain::{ClientOrderId, InstallId, Now, Seq};
 use andon::runtime::options::{ColorChoice, MarketChoice, RunOptions, Speed, SummaryFormat};
 use andon::runtime::{RunError, summary::Summary};
 use andon::store::{DataDir, Reader, RecoverError, Recovered, Scope, Verdict, recover, verify};
@@ -138,7 +138,8 @@ impl Data {
         const TRIES: u32 = 500;
         let is_locked = |error: &RecoverError| error.to_string().contains("acquire lock");
         for _ in 0..TRIES {
-            let decode = |state: &[u8]| serde_json::from_slice(state).map_err(|error| error.to_string());
+            let decode =
+                |_: Seq, state: &[u8]| serde_json::from_slice(state).map_err(|error| error.to_string());
             match recover(&self.dir(), decode) {
                 Err(error) if is_locked(&error) => std::thread::sleep(Duration::from_millis(10)),
                 found => return found.unwrap(),

@@ -5,7 +5,7 @@ use std::fs;
 use andon::runtime::options::RunOptions;
 use rstest::rstest;
 
-use super::place::{HOUR, Place, assert_fails, options, refused, simulate};
+use super::place::{DAY, HOUR, Place, assert_fails, options, refused, simulate};
 
 const AT_ONCE: [&str; 5] = ["--no-console", "--speed", "max", "--for", "1h"];
 
@@ -89,4 +89,24 @@ fn a_start_that_is_refused_is_an_error_of_the_library_too() {
     let place = Place::new();
     let error = refused(&RunOptions { data_dir: Some(place.write("file", "x")), ..options() });
     assert!(error.to_string().contains("cannot be used"), "{error}");
+}
+
+#[test]
+fn a_venue_that_lost_what_it_had_executed_is_refused_before_anything_is_traded() {
+    let place = Place::new();
+    let data = place.data();
+    simulate(&RunOptions { run_for: Some(DAY * 2), data_dir: Some(data.path()), ..options() });
+    let (log, kept) = (data.path().join("venue.log"), data.path().join("venue.log.kept"));
+    assert!(!data.venue_fills().is_empty(), "there is nothing to lose");
+    let before = data.records();
+    fs::rename(&log, &kept).unwrap();
+    let again = [&AT_ONCE[..], &["--data-dir", data.arg()]].concat();
+
+    let output = place.andon(&again);
+
+    assert_fails(&output, 1, &["venue.log knows executions up to", "put it back as it was"]);
+    assert_eq!(data.records(), before, "nothing was written into it");
+    fs::rename(&kept, &log).unwrap();
+    let output = place.andon(&again);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
 }

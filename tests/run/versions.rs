@@ -1,5 +1,6 @@
 //! A journal that an earlier version has written, checked in with the state that it made of it: nine simulated hours
-//! with notes, orders, fills, a plan, alarms, a halt and its release, in records without a version of their own.
+//! with notes, orders, fills, a plan, alarms, a halt and its release, in records without a version of their own. Beside
+//! it lies the log of a venue that executed these orders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ fn earlier() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/journal_v1")
 }
 
-/// A data directory that holds nothing but the earlier journal.
+/// A data directory that holds nothing but the earlier journal and the venue's log.
 fn data(place: &Place) -> Data {
     let data = place.data();
     copy(&earlier(), &data.path());

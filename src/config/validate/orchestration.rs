@@ -150,7 +150,8 @@ fn degradation(file: &Orchestration, check: &mut Check) {
 
 fn consensus(file: &Orchestration, check: &mut Check) {
     let it = &file.consensus;
-    check.range("consensus.high", it.high, 0.0, 1.0);
+    // A ratio under one half would boost by less than nothing.
+    check.range("consensus.high", it.high, 0.5, 1.0);
     check.range("consensus.low", it.low, 0.0, 1.0);
     check.rising(("consensus.low", it.low), ("consensus.high", it.high));
     check.range("consensus.max_boost", it.max_boost, 0.0, 1.0);

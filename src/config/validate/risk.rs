@@ -32,12 +32,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     );
     check.range("exposure.positions_max", file.exposure.positions_max, 1, 1_000);
     check.above("exposure.margin_max_pct", file.exposure.margin_max_pct, Pct::ZERO, Pct::HUNDRED);
-    for (at, group) in file.exposure.correlation_groups.iter().enumerate() {
-        if group.is_empty() {
-            let path = KeyPath::of("exposure.correlation_groups").index(at);
-            check.problem(path, "an empty group limits nothing; name its pairs, or take it out");
-        }
-    }
+    correlation_groups(&file.exposure.correlation_groups, &config.orchestration.symbols, check);
 
     check.range("orders.entry_min", file.orders.entry_min, Decimal::ZERO, ENTRY_MIN_MAX);
     check.above("orders.price_collar_pct", file.orders.price_collar_pct, Pct::ZERO, Pct::HUNDRED);
@@ -86,6 +81,26 @@ fn stop(stop: &Stop, symbols: &[Symbol], check: &mut Check) {
         }
     }
     check.range("stop.reward_risk_min", stop.reward_risk_min, Decimal::ZERO, Decimal::ONE_HUNDRED);
+}
+
+fn correlation_groups(groups: &[Vec<Symbol>], symbols: &[Symbol], check: &mut Check) {
+    let path = || KeyPath::of("exposure.correlation_groups");
+    for (at, group) in groups.iter().enumerate() {
+        if group.is_empty() {
+            check.problem(path().index(at), "an empty group limits nothing; name its pairs, or take it out");
+        }
+        for symbol in group.iter().filter(|symbol| !symbols.contains(symbol)) {
+            let said = format!("{symbol} is not among the symbols traded; the group does not count it");
+            check.warning(path().index(at), said);
+        }
+    }
+    if groups.is_empty() {
+        return;
+    }
+    for symbol in symbols.iter().filter(|symbol| !groups.iter().any(|group| group.contains(symbol))) {
+        let said = format!("{symbol} is in no group: exposure.correlated_max_pct does not limit it");
+        check.warning(path(), said);
+    }
 }
 
 fn confidence(file: &Risk, check: &mut Check) {

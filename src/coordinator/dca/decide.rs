@@ -193,6 +193,10 @@ impl Plans {
                 None => return Ok(Vec::new()),
             },
             VenueEvent::Cancelled { expired, .. } => LegTransition::Ended { expired: *expired },
+            // It was there: not a leg that may go out again, but one that has ended.
+            VenueEvent::Absent { .. } if leg.state == LegState::Accepted => {
+                LegTransition::Ended { expired: false }
+            }
             VenueEvent::Absent { .. } => LegTransition::Absent,
             VenueEvent::NoAnswer { detail, .. } => LegTransition::Unknown { detail: detail.clone() },
         };

@@ -63,7 +63,7 @@ pub(super) fn started(run: u16) -> Started {
     }
 }
 
-fn operator() -> Actor {
+pub(super) fn operator() -> Actor {
     Actor::Operator { user: "kim".to_owned(), uid: 501, name: None }
 }
 

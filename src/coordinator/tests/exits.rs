@@ -1,8 +1,9 @@
 //! Flatten and the closings of an emergency.
 
-use super::super::input::Confirmation;
+use super::super::input::{Confirmation, Input};
 use super::*;
 use crate::domain::{Actor, Purpose, SafeText, TradingState};
+use desk::operator;
 
 fn not_done(symbol: &Symbol) -> AlarmKey {
     AlarmKey::about(AlarmSource::ExitNotDone, Subject::Symbol(symbol.clone()))
@@ -94,12 +95,72 @@ fn a_closing_is_tried_again_after_a_refusal_and_reported_by_name() {
     assert_eq!(desk.alarm(&not_done(&btc())), AlarmState::Unacknowledged);
     let tries: Vec<_> = desk.venue.submitted.iter().filter(|order| order.side == Side::Sell).collect();
     assert!((3..=5).contains(&tries.len()), "{} tries", tries.len());
+    let failures = u32::try_from(tries.len()).unwrap();
+    assert_eq!(desk.core.durable().closings[&btc()].failures, failures);
     let names: std::collections::BTreeSet<_> = tries.iter().map(|order| order.client_id).collect();
     assert_eq!(names.len(), tries.len(), "each try has its own name");
     desk.venue.mode = Mode::Fill;
     desk.pass(secs(60));
     assert_eq!(desk.held(&btc()), Decimal::ZERO);
     assert_eq!(desk.alarm(&not_done(&btc())), AlarmState::LatchedUnacknowledged);
+}
+
+#[test]
+fn an_order_to_sell_more_takes_nothing_back_from_the_one_that_stands() {
+    let mut desk = Desk::new().with_lot(&btc());
+    let held = desk.held(&btc());
+    desk.venue.mode = Mode::Rest;
+    desk.inside(|core, cx| {
+        core.begin_closing(cx, operator(), btc(), held / dec("4"), true, true, SafeText::ours("flatten"));
+    });
+    desk.tell(Input::Tick);
+    let standing = desk.core.durable().closings[&btc()].clone();
+    desk.inside(|core, cx| {
+        let why = SafeText::ours("a breach");
+        core.begin_closing(cx, Actor::Breaker, btc(), held / dec("2"), false, false, why);
+    });
+    let joined = desk.core.durable().closings[&btc()].clone();
+    assert_eq!((joined.remaining, joined.holdings, joined.flatten), (held / dec("2"), true, true));
+    assert_eq!(joined.number, standing.number, "what the try under way sells is counted");
+}
+
+#[test]
+fn two_reductions_sell_the_larger_share_and_not_both() {
+    let mut desk = Desk::new().with_lot(&btc());
+    let held = desk.held(&btc());
+    let reduce = |desk: &mut Desk, share: &str| {
+        let quantity = held * dec(share);
+        desk.inside(|core, cx| {
+            let why = SafeText::ours("a breach");
+            core.begin_closing(cx, Actor::Breaker, btc(), quantity, false, false, why);
+        });
+    };
+    desk.venue.mode = Mode::Rest;
+    reduce(&mut desk, "0.3");
+    let first = desk.venue.submitted.last().unwrap().clone();
+    assert_eq!(first.quantity, held * dec("0.3"));
+    reduce(&mut desk, "0.5");
+    let told = desk.venue.fill(desk.now, first.client_id, first.quantity, dec("40000")).unwrap();
+    desk.venue.mode = Mode::Fill;
+    desk.venue_says(told);
+    assert_eq!(desk.held(&btc()), held * dec("0.5"));
+    assert!(desk.core.durable().closings.is_empty());
+}
+
+#[test]
+fn a_try_that_sells_a_part_ends_the_row_of_failures() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.venue.mode = Mode::Reject;
+    desk.say("flatten");
+    let failures = |desk: &Desk| desk.core.durable().closings[&btc()].failures;
+    assert_eq!(failures(&desk), 1);
+    desk.venue.mode = Mode::FillHalf;
+    desk.pass(secs(60));
+    let id = desk.venue.submitted.last().unwrap().client_id;
+    desk.venue.mode = Mode::Reject;
+    let ended = desk.venue.expire(id);
+    desk.venue_says(ended);
+    assert_eq!(failures(&desk), 1, "the one after the part that was sold");
 }
 
 #[test]

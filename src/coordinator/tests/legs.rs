@@ -1,10 +1,10 @@
 //! Plans and their legs in the core.
 
 use super::super::dca::{LegId, LegState};
-use super::super::record::RecordKind;
+use super::super::record::{Record, RecordKind};
 use super::super::task::{RebalanceProposal, RebalanceTrade};
 use super::*;
-use crate::domain::{Order, PlanId, Purpose, TradingState};
+use crate::domain::{Order, OrderStatus, PlanId, Purpose, TradingState};
 
 const FIRST: LegId = LegId { plan: PlanId(1), leg: 0 };
 
@@ -348,4 +348,49 @@ fn wherever_the_process_ends_a_leg_is_bought_at_most_once_and_never_forgotten() 
             }
         }
     }
+}
+
+#[test]
+fn a_leg_that_the_venue_had_taken_and_does_not_know_any_more_has_ended_and_halts() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Rest;
+    plan(&mut desk);
+    assert_eq!(leg_state(&desk, 0), LegState::Accepted);
+    let client_id = legs_sent(&desk)[0].client_id;
+
+    desk.venue_says(VenueEvent::Absent { client_id });
+
+    assert_eq!(leg_state(&desk, 0), LegState::Cancelled, "not one that may go out again");
+    assert_eq!(desk.status(client_id), OrderStatus::Cancelled);
+    assert_eq!((desk.state(), desk.gate.state()), (TradingState::Halted, TradingState::Halted));
+    let key = AlarmKey::about(AlarmSource::VenueContradicts, Subject::Order(client_id));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+}
+
+#[test]
+fn a_leg_without_an_order_of_its_own_that_is_unknown_is_named_and_keeps_a_release_back() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Deaf;
+    plan(&mut desk);
+    let is_intended = |record: &Record| matches!(&record.kind, RecordKind::OrderIntended(_));
+    let cut = desk.records.iter().position(is_intended).unwrap();
+    desk.forget_records_from(cut);
+    desk.venue.mode = Mode::Unreachable;
+    desk.restart(false, |_| {});
+    assert_eq!((desk.state(), leg_state(&desk, 0)), (TradingState::Halted, LegState::Unknown));
+    let client_id = desk.core.durable().plans.leg(FIRST).unwrap().client_id;
+    assert!(!desk.core.durable().orders.contains_key(&client_id));
+    let key = AlarmKey::about(AlarmSource::OrderUnknown, Subject::Order(client_id));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+
+    desk.acknowledge();
+    desk.candles();
+    let refused = desk.say("release it is fine");
+
+    assert!(format!("{refused:?}").contains("no order or leg Unknown: 1 Unknown"), "{refused:?}");
+    assert_eq!(desk.state(), TradingState::Halted);
+    desk.venue.mode = Mode::Rest;
+    desk.pass(secs(61));
+    assert_eq!(leg_state(&desk, 0), LegState::Deferred, "the venue has surely never seen it");
+    assert!(desk.say("release it is fine").is_done());
 }

@@ -2,7 +2,7 @@
 
 use super::super::input::Input;
 use super::*;
-use crate::domain::{OrderStatus, TradingState, VenueReject};
+use crate::domain::{Fill, OrderStatus, TradingState, VenueReject};
 
 #[test]
 fn a_refused_entry_ends_its_decision() {
@@ -188,4 +188,36 @@ fn a_journal_that_cannot_be_written_halts() {
     assert_eq!(desk.state(), TradingState::Halted);
     desk.acknowledge();
     assert!(!desk.say("release hope").is_done());
+}
+
+#[test]
+fn one_trade_number_for_two_executions_halts_and_books_nothing() {
+    let mut desk = Desk::new();
+    let first = desk.signal(&btc(), Action::Buy).orders[0];
+    desk.venue.mode = Mode::Rest;
+    let second = desk.signal(&xrp(), Action::Buy).orders[0];
+    let order = desk.venue.submitted.last().unwrap().clone();
+    let told = desk.venue.fill(desk.now, second, order.quantity, dec("0.5"));
+    let Some(VenueEvent::Filled { fill, done }) = told else { panic!("{told:?}") };
+    let taken = desk.core.durable().account.trades().last();
+    let balances = desk.core.durable().account.balances().clone();
+
+    desk.venue_says(VenueEvent::Filled { fill: Fill { trade_id: taken, ..fill }, done });
+
+    assert_ne!(first, second);
+    assert_eq!(*desk.core.durable().account.balances(), balances);
+    assert_eq!((desk.state(), desk.gate.state()), (TradingState::Halted, TradingState::Halted));
+    let key = AlarmKey::about(AlarmSource::VenueContradicts, Subject::Order(second));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+}
+
+#[test]
+fn a_position_whose_order_the_venue_does_not_know_any_more_halts() {
+    let mut desk = Desk::new().with_lot(&btc());
+    let client_id = desk.venue.submitted[0].client_id;
+    desk.venue_says(VenueEvent::Absent { client_id });
+    assert_eq!(desk.state(), TradingState::Halted);
+    let key = AlarmKey::about(AlarmSource::VenueContradicts, Subject::Order(client_id));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    assert_eq!(desk.status(client_id), OrderStatus::Filled, "what was booked was executed");
 }

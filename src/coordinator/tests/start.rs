@@ -18,6 +18,19 @@ fn a_restart_comes_up_paused_and_says_why() {
 }
 
 #[test]
+fn a_pause_that_was_in_force_is_named_also_after_the_second_restart() {
+    let mut desk = Desk::new();
+    desk.say("pause lunch");
+    for _ in 0..2 {
+        desk.restart(true, |_| {});
+        assert_eq!(
+            desk.core.durable().control.reason.as_str(),
+            "paused because restarted; r resumes; it was PAUSED by kim: lunch"
+        );
+    }
+}
+
+#[test]
 fn a_simulated_run_may_keep_running() {
     let mut desk = Desk::new();
     desk.restart(true, |started| started.keep_running = true);
@@ -159,4 +172,15 @@ fn alarms_of_the_last_process_are_over_but_still_want_to_be_seen() {
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::StoreSlow)), AlarmState::Unacknowledged);
     desk.restart(true, |_| {});
     assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::StoreSlow)), AlarmState::ReturnedUnacknowledged);
+}
+
+#[test]
+fn the_last_worth_of_a_run_is_that_of_its_end() {
+    let mut desk = Desk::new();
+    desk.pass(secs(90));
+    let at = desk.now.market;
+    desk.tell(Input::Stop { reason: SafeText::ours("enough") });
+    let [.., mark, end] = &desk.records[..] else { panic!("no records") };
+    assert!(matches!(&mark.kind, RecordKind::Mark { .. }) && mark.at == at, "{mark:?}");
+    assert!(matches!(&end.kind, RecordKind::RunEnded { .. }), "{end:?}");
 }

@@ -227,3 +227,14 @@ fn damaged_old_records_halt_by_name_and_can_be_released_until_the_next_start() {
     assert_eq!(desk.state(), TradingState::Halted);
     assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged, "a new occurrence");
 }
+
+#[test]
+fn a_checkpoint_that_is_not_written_is_told_and_holds_nothing_up() {
+    let mut desk = Desk::new();
+    let key = AlarmKey::about(AlarmSource::StoreFault, Subject::Component("checkpoint".to_owned()));
+    desk.tell(Input::CheckpointWritten { result: Err(SafeText::ours("no space")) });
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    assert_eq!(desk.state(), TradingState::Running, "the journal has everything");
+    desk.tell(Input::CheckpointWritten { result: Ok(()) });
+    assert_eq!(desk.alarm(&key), AlarmState::LatchedUnacknowledged);
+}

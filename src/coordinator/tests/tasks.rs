@@ -7,7 +7,10 @@ use super::super::input::{BusLosses, Input};
 use super::super::snapshot::{AllocationRow, HealthStatus, TaskState};
 use super::super::task::{TaskFailure, TaskOutput};
 use super::*;
-use crate::domain::{Candle, PlanId, Topic, Untrusted, Verdict};
+use crate::domain::{
+    Candle, InstallId, PlanId, RunId, Signal, SignalId, Timestamp, Topic, Untrusted, Verdict,
+};
+use desk::answer_to;
 
 fn level(desk: &mut Desk) -> Level {
     desk.snapshot().degradation.effective
@@ -540,4 +543,45 @@ fn what_blocks_each_symbol_alike_blocks_entries_for_header_and_dialogs() {
     desk.prices.retain(|symbol, _| *symbol == xrp());
     desk.pass(secs(300));
     assert!(codes(&mut desk).contains(&ReasonCode::NoEquity), "nobody knows what the bitcoin is worth");
+}
+
+#[test]
+fn a_signal_dated_ahead_or_with_the_id_of_another_is_a_failed_run_and_no_decision() {
+    for forge in [
+        |signal: &mut Signal, now: Timestamp| signal.at = now.plus(secs(3_600)),
+        |signal: &mut Signal, _: Timestamp| {
+            signal.id = SignalId::derive(InstallId::derived("x"), 1, RunId(1));
+        },
+        |_: &mut Signal, _: Timestamp| {},
+    ] {
+        let mut desk = Desk::new();
+        desk.pass(secs(60));
+        desk.agents_answer = false;
+        desk.say("run_task trading_decision BTC/USDT");
+        let run = desk.run_of(TaskName::TradingDecision, Some(&btc()));
+        let TaskOutput::Signal(mut signal) = answer_to(&run, desk.now.market) else { panic!("{run:?}") };
+        let honest = signal.clone();
+        forge(&mut signal, desk.now.market);
+        let is_forged = signal != honest;
+        desk.tell(Input::TaskFinished { run: run.id, result: Ok(TaskOutput::Signal(signal)) });
+        assert_eq!(desk.core.durable().decisions.is_empty(), is_forged);
+        let row = desk.snapshot().schedule.iter().find(|row| row.task == run.task).unwrap().clone();
+        let said = row.problem.map(|problem| problem.to_string()).unwrap_or_default();
+        assert_eq!(said.starts_with("BTC/USDT: its signal is dated ahead"), is_forged, "{said}");
+    }
+}
+
+#[test]
+fn the_success_of_another_symbol_does_not_take_the_reason_of_a_failure_away() {
+    let mut desk = Desk::with_silent_agents(Config::defaults().unwrap());
+    let task = TaskName::TechnicalAnalysis;
+    let problem = |desk: &mut Desk| {
+        desk.snapshot().schedule.iter().find(|row| row.task == task).unwrap().problem.clone()
+    };
+    let (bad, good) = (desk.run_of(task, Some(&btc())), desk.run_of(task, Some(&xrp())));
+    let failure = TaskFailure::Failed(Untrusted::new("no candles"));
+    desk.tell(Input::TaskFinished { run: bad.id, result: Err(failure) });
+    let output = answer_to(&good, desk.now.market);
+    desk.tell(Input::TaskFinished { run: good.id, result: Ok(output) });
+    assert_eq!(problem(&mut desk).unwrap().as_str(), "BTC/USDT: no candles");
 }

@@ -6,7 +6,7 @@ use crate::config::TaskName;
 use crate::coordinator::Coordinator;
 use crate::coordinator::schedule::{RowStatus, RowView, RunOutcome, Wait};
 use crate::coordinator::snapshot::{TaskRow, TaskState, TaskSymbolRow};
-use crate::domain::Now;
+use crate::domain::{Now, SafeText};
 
 impl Coordinator {
     pub(super) fn schedule_view(&self, now: Now) -> Vec<TaskRow> {
@@ -27,9 +27,15 @@ impl Coordinator {
             next_due: symbols.iter().filter_map(|row| row.next_due).min(),
             late_cycles: rows.iter().map(|row| row.late_cycles).max().unwrap_or(0),
             abandoned: rows.iter().map(|row| row.counts.abandoned).sum(),
-            problem: self.live.problems.get(&task).cloned(),
+            problem: self.problem_of(task),
             symbols,
         }
+    }
+
+    /// Why the task fails, or why it makes no plan: of its first symbol that has a reason.
+    fn problem_of(&self, task: TaskName) -> Option<SafeText> {
+        let ((_, symbol), why) = self.live.problems.iter().find(|((of, _), _)| *of == task)?;
+        Some(symbol.as_ref().map_or_else(|| why.clone(), |symbol| SafeText::ours(format!("{symbol}: {why}"))))
     }
 }
 

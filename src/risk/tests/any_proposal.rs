@@ -54,7 +54,7 @@ fn any_case() -> impl Strategy<Value = (World, EntryProposal)> {
         0_usize..7,
         prop_oneof![4 => Just(Decimal::from(1_000_000_000)), 1 => any_decimal()],
         prop::option::weighted(0.95, prop_oneof![3 => Just(Decimal::ONE), 1 => any_decimal()]),
-        prop::option::of(0_i64..50_000),
+        prop::collection::vec((0_usize..4, 0_i64..30), 0..4),
         1_i64..6,
     );
     (proposal, facts).prop_map(|((text, confidence, prices, size_pct, leverage), facts)| {
@@ -68,8 +68,11 @@ fn any_case() -> impl Strategy<Value = (World, EntryProposal)> {
         (world.last_price, world.quote_rate) = (last_price, rate);
         world.terms.leverage_max = venue.into();
         world.lose(losses);
-        if let Some(worth) = held {
-            world.hold("XRP/USDT", worth);
+        // In percent of an equity that is one.
+        let whole = equity.unwrap_or_default().clamp(Decimal::ZERO, Decimal::from(1_000_000));
+        for (of, percent) in held {
+            let held = symbol(["BTC/USDT", "XRP/USDT", "XRP/BTC", "ETH/USDT"][of]);
+            world.exposure.insert(held, whole * Decimal::new(percent, 2));
         }
         (world, proposal)
     })
@@ -101,6 +104,22 @@ fn whatever_is_proposed_risk_only_reduces_and_what_passes_is_within_every_limit(
         prop_assert!(cost <= world.funds);
         let held = world.exposure.get(&proposal.symbol).copied().unwrap_or_default();
         prop_assert!(held + worth <= equity * dec("0.200000000001"));
+        let all: Decimal = world.exposure.values().sum();
+        prop_assert!(all + worth <= equity * dec("0.800000000001"), "{all} + {worth} of {equity}");
+        let of_others = world.exposure.get(&symbol("ETH/USDT")).copied().unwrap_or_default();
+        prop_assert!(all - of_others + worth <= equity * dec("0.400000000001"), "BTC and XRP move together");
+        let others = world.exposure.iter().filter(|(s, worth)| **s != proposal.symbol && !worth.is_zero());
+        prop_assert!(others.count() < world.config.exposure.positions_max);
+        let (stop, last) = (proposal.stop.unwrap(), world.last_price.unwrap());
+        let distance = (entry - stop) / entry * Decimal::ONE_HUNDRED;
+        let rules = &world.config.stop;
+        let bounds = rules.distance_min_pct.value()..=rules.distance_max(&proposal.symbol).value();
+        prop_assert!(bounds.contains(&distance), "{distance}");
+        let gain = proposal.take_profit.unwrap() - entry;
+        prop_assert!(gain >= (entry - stop) * rules.reward_risk_min * dec("0.999999999999"));
+        let off = (entry - last).abs() / last * Decimal::ONE_HUNDRED;
+        prop_assert!(off <= world.config.orders.price_collar_pct.value() * dec("1.000000000001"), "{off}");
+        prop_assert!(proposal.confidence >= world.config.confidence.min_by_regime[&world.regime]);
         let loss = quantity * (entry - proposal.stop.unwrap()) * world.quote_rate.unwrap();
         prop_assert!(loss <= equity * dec("0.020000000001"));
         Ok(())

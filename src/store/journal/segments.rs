@@ -93,7 +93,7 @@ fn head_path(journal: &Path) -> PathBuf {
     journal.join("HEAD")
 }
 
-/// Notes the head at a seal; durable when it returns, if `durable`.
+/// Notes the head at a seal, whole or not at all; durable when it returns, if `durable`.
 pub(super) fn write_sealed(
     journal: &Path,
     segment: SegmentNo,
@@ -102,11 +102,8 @@ pub(super) fn write_sealed(
 ) -> io::Result<()> {
     let mut text = serde_json::to_vec(&Sealed { segment, anchor })?;
     text.push(b'\n');
-    if durable {
-        durable_file::replace(&head_path(journal), &text)
-    } else {
-        std::fs::write(head_path(journal), text)
-    }
+    let write = if durable { durable_file::replace } else { durable_file::swap };
+    write(&head_path(journal), &text)
 }
 
 /// The anchor in `journal/HEAD`; none if nothing was sealed yet. The inner error says why it is unreadable.

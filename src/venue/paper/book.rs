@@ -160,6 +160,11 @@ impl PaperBook {
         self.protective.iter().map(|(id, protective)| (*id, protective))
     }
 
+    /// The last execution; 0 before the first.
+    pub const fn last_trade(&self) -> TradeId {
+        self.last_trade
+    }
+
     pub(super) fn next_trade(&self) -> TradeId {
         self.last_trade.next()
     }
