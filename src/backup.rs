@@ -63,9 +63,8 @@ fn import(file: &Path, dir: &Path, verify: bool) -> Result<(), Failure> {
     let state = match (verify, manifest.has_comparable_state()) {
         (true, true) => format!("chain sound, all records give state {}", manifest.state),
         (true, false) => {
-            "chain sound, all records read; the state is in an earlier form and was not compared with the \
-                          backup's"
-                .to_owned()
+            let not_compared = "the state is in an earlier form and was not compared with the backup's";
+            format!("chain sound, all records read; {not_compared}")
         }
         (false, _) => "chain sound at its end".to_owned(),
     };

@@ -62,8 +62,10 @@ impl Coordinator {
     /// The venue has no order of that name. A sure no, unless it had taken it: then it has lost what it knew, and with it
     /// stops and targets.
     fn absent(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId) {
-        let tracked = self.durable.orders.get(&client_id);
-        let was_taken = tracked.is_some_and(|tracked| tracked.status == OrderStatus::Accepted);
+        let was_taken = self.durable.orders.get(&client_id).is_some_and(|tracked| {
+            let has_fills = !tracked.status.is_terminal() && !tracked.filled.is_zero();
+            tracked.status == OrderStatus::Accepted || has_fills
+        });
         if was_taken || self.durable.account.lot(client_id).is_some() {
             self.venue_contradicts(cx, client_id, "does not know an order any more that it had taken");
         }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use super::accidents::{self, Step};
+use super::checkpoints::{Checkpoints, Due};
 use super::clock::{self, LiveClock};
 use super::handle::{Handle, Request};
 use super::old_records::Verification;
@@ -33,8 +34,7 @@ use crate::domain::{Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Time
 use crate::llm::Exchange;
 use crate::market::Feed;
 use crate::store::{
-    Checkpoint, CheckpointStore, DataDir, InstanceLock, Progress, WriterState, WriterThread,
-    keep_model_texts, still_holds,
+    Checkpoint, DataDir, InstanceLock, Progress, WriterState, WriterThread, keep_model_texts, still_holds,
 };
 
 /// Records that may wait for the writer before the store counts as failed.
@@ -45,12 +45,6 @@ const REQUESTS_MAX: usize = 64;
 const STEP_EVERY: Duration = Duration::from_secs(1);
 /// Snapshots come at most this often.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(50);
-/// Checkpoints are written this often, if anything changed.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// A checkpoint that takes longer is told.
-const CHECKPOINT_WITHIN: Duration = Duration::from_secs(30);
-/// How long the end of a run waits for the checkpoint on its way.
-const CHECKPOINT_ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// The runtime measures its surroundings this often.
 const PROBE_EVERY: Duration = Duration::from_secs(20);
 /// Candles taken from the feed before anybody else gets a turn.
@@ -111,10 +105,7 @@ pub struct LiveDriver {
     operator: Actor,
     effects: Effects,
     tally: Tally,
-    checkpoints: Arc<CheckpointStore>,
-    /// Closed when the checkpoint on its way is written.
-    checkpointing: Option<oneshot::Receiver<()>>,
-    checkpointed: (Seq, Timestamp),
+    checkpoints: Checkpoints,
     dir: Arc<DataDir>,
     probed_at: Timestamp,
     lagged: bool,
@@ -179,7 +170,7 @@ impl LiveDriver {
             outbox: Outbox::new(durable),
             store: Store::Open,
             commands: core.durable().last_command,
-            checkpointed: (durable, now.operator),
+            checkpoints: Checkpoints::new(checkpoints, durable, now.operator),
             core,
             world,
             feed,
@@ -198,8 +189,6 @@ impl LiveDriver {
             shown: (0, durable, Timestamp::EPOCH),
             operator,
             effects: Effects::new(),
-            checkpoints,
-            checkpointing: None,
             dir: Arc::new(dir),
             probed_at: Timestamp::EPOCH,
             lagged: false,
@@ -645,48 +634,19 @@ impl LiveDriver {
 
     /// Writes the state as it is now, named by its record, once that record is durable.
     fn checkpoint(&mut self) {
-        let now = self.clock.now().operator;
-        let seq = self.core.durable().seq;
-        let is_busy = self.checkpointing.as_mut().is_some_and(is_under_way);
-        let quiet = now.since(self.checkpointed.1);
-        if is_busy && quiet >= CHECKPOINT_WITHIN {
-            // sled may hang; whoever waits for it would wait for ever.
-            self.checkpointed.1 = now;
-            return self.input(Input::CheckpointWritten { result: Err(SafeText::ours("it does not end")) });
-        }
-        if is_busy || seq == self.checkpointed.0 || quiet < CHECKPOINT_EVERY {
-            return;
-        }
-        self.checkpointed = (seq, now);
-        let Ok(anchor) = self.writer.anchor() else {
-            return;
-        };
-        let Some((state, hints)) = self.state_bytes() else {
-            return;
-        };
-        let (store, inputs) = (Arc::clone(&self.checkpoints), self.inputs_in.clone());
-        let (done, checkpointing) = oneshot::channel();
-        self.checkpointing = Some(checkpointing);
-        let task = tokio::spawn(async move {
-            let Ok(anchor) = anchor.await else {
-                return;
-            };
-            let write = move || store.write(&Checkpoint { anchor, state, hints });
-            match tokio::task::spawn_blocking(write).await {
-                Ok(result) => {
-                    let result = result.map_err(SafeText::ours);
-                    // Only a process that ends does not listen.
-                    drop(inputs.send(Input::CheckpointWritten { result }));
-                }
-                Err(error) => {
-                    if let Ok(panic) = error.try_into_panic() {
-                        std::panic::resume_unwind(panic);
-                    }
-                }
+        match self.checkpoints.due(self.core.durable().seq, self.clock.now().operator) {
+            Due::No => return,
+            Due::Yes => {}
+            Due::Hangs => {
+                let result = Err(SafeText::ours("the one before does not end"));
+                return self.input(Input::CheckpointWritten { result });
             }
-            drop(done);
-        });
-        self.supervise("checkpoint", task);
+        }
+        let (Ok(anchor), Some(state)) = (self.writer.anchor(), self.state_bytes()) else {
+            return;
+        };
+        let writing = tokio::spawn(self.checkpoints.write(anchor, state, self.inputs_in.clone()));
+        self.supervise("checkpoint", writing);
     }
 
     fn state_bytes(&self) -> Option<(Vec<u8>, Vec<u8>)> {
@@ -718,42 +678,22 @@ impl LiveDriver {
             journal_head: String::new(),
         };
         self.world.bus.stop();
-        let is_free = self.checkpointing.take().is_none_or(wait_for_checkpoint);
-        if !is_free {
-            tracing::error!("no last checkpoint, the one before does not end; the journal has everything");
-        }
         let Self { writer, core, checkpoints, tally, .. } = self;
         let progress = tokio::task::block_in_place(|| writer.close());
-        match &progress.state {
-            WriterState::Closed if progress.durable_seq() == core.durable().seq => {}
-            WriterState::Failed { error } => return Err(LiveError::Journal(error.to_string())),
-            WriterState::Closed | WriterState::Open | WriterState::OnReserve { .. } | WriterState::Gone => {
-                let (is, wants) = (progress.durable_seq(), core.durable().seq);
-                return Err(LiveError::Journal(format!("it ends at {is}, the last record is {wants}")));
-            }
+        if let WriterState::Failed { error } = &progress.state {
+            return Err(LiveError::Journal(error.to_string()));
         }
-        if let Some((state, hints)) = bytes.filter(|_| is_free) {
-            let checkpoint = Checkpoint { anchor: progress.durable, state, hints };
-            if let Err(error) = tokio::task::block_in_place(|| checkpoints.write(&checkpoint)) {
-                tracing::error!(%error, "last checkpoint not written; the journal has everything");
-            }
+        let (written, last) = (progress.durable_seq(), core.durable().seq);
+        if written != last {
+            return Err(LiveError::Journal(format!("it ends at {written}, and the last record is {last}")));
+        }
+        if let Some((state, hints)) = bytes {
+            let last = Checkpoint { anchor: progress.durable, state, hints };
+            tokio::task::block_in_place(|| checkpoints.finish(&last));
         }
         let journal_head = progress.durable.hash.to_string();
         Ok(tally.end(core.durable(), Ending { journal_head, ..ending }))
     }
-}
-
-fn is_under_way(checkpointing: &mut oneshot::Receiver<()>) -> bool {
-    checkpointing.try_recv() == Err(oneshot::error::TryRecvError::Empty)
-}
-
-/// Whether the checkpoint on its way has ended, in time for the end of the process.
-fn wait_for_checkpoint(mut checkpointing: oneshot::Receiver<()>) -> bool {
-    if !is_under_way(&mut checkpointing) {
-        return true;
-    }
-    let ended = tokio::time::timeout(CHECKPOINT_ENDS_WITHIN, checkpointing);
-    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(ended)).is_ok()
 }
 
 fn losses(bus: &MessageBus) -> BusLosses {

@@ -3,6 +3,7 @@
 
 mod accidents;
 mod anchors;
+mod checkpoints;
 pub mod clock;
 pub mod front;
 pub mod handle;

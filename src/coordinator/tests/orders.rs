@@ -221,3 +221,21 @@ fn a_position_whose_order_the_venue_does_not_know_any_more_halts() {
     assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
     assert_eq!(desk.status(client_id), OrderStatus::Filled, "what was booked was executed");
 }
+
+#[test]
+fn an_order_executed_in_part_that_the_venue_does_not_know_any_more_was_not_refused() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::FillHalf;
+    let decision = desk.signal(&btc(), Action::Buy);
+    let (client_id, held) = (decision.orders[0], desk.held(&btc()));
+    assert!(held > Decimal::ZERO);
+    desk.venue.mode = Mode::Unreachable;
+    desk.venue_says(VenueEvent::NoAnswer { client_id, detail: "no route".into() });
+    assert_eq!(desk.status(client_id), OrderStatus::Unknown);
+
+    desk.venue_says(VenueEvent::Absent { client_id });
+
+    assert_eq!((desk.status(client_id), desk.held(&btc())), (OrderStatus::Cancelled, held));
+    assert_eq!(desk.decision(&decision).outcome, Some(Outcome::Filled));
+    assert_eq!(desk.state(), TradingState::Halted);
+}

@@ -170,10 +170,7 @@ impl Run {
 
     /// The process is gone; nothing is written any more.
     async fn crash(mut self) {
-        let mut checkpointing = self.driver.checkpointing.take();
-        let still_open =
-            |task: &mut oneshot::Receiver<()>| task.try_recv() == Err(oneshot::error::TryRecvError::Empty);
-        while checkpointing.as_mut().is_some_and(still_open) {
+        while self.driver.checkpoints.is_under_way() {
             tokio::task::yield_now().await;
         }
         for task in self.driver.running.values() {
@@ -370,7 +367,9 @@ async fn a_record_that_the_writer_does_not_take_halts_before_anything_follows_fr
     assert!(format!("{outcome:?}").contains("NOT DURABLE"), "{outcome:?}");
     assert_eq!(run.driver.store, Store::Failed);
     assert_eq!(run.driver.world.gate.state(), TradingState::Halted);
-    run.crash().await;
+    let ended = run.driver.finish(SafeText::ours("enough"), Duration::ZERO);
+    let Err(LiveError::Journal(why)) = ended else { panic!("{ended:?}") };
+    assert!(why.contains("and the last record is"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

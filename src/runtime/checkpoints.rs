@@ -1,0 +1,172 @@
+//! The checkpoints of a live run: when the next one is due, and that none waits for one that does not end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::coordinator::input::Input;
+use crate::domain::{SafeText, Seq, Timestamp};
+use crate::store::{Anchor, Checkpoint, CheckpointStore};
+
+/// They are written this often, if anything changed.
+const EVERY: Duration = Duration::from_secs(1);
+/// One that takes longer is told.
+const WITHIN: Duration = Duration::from_secs(30);
+/// How long the end of a run waits for the one on its way.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Whether a checkpoint is to be taken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Not yet.
+    No,
+    /// Now.
+    Yes,
+    /// The one before does not end, and it is time to say so.
+    Hangs,
+}
+
+/// Where they go, and how far the last one is.
+pub(super) struct Checkpoints {
+    store: Arc<CheckpointStore>,
+    /// Closed when the one on its way is written.
+    under_way: Option<oneshot::Receiver<()>>,
+    /// Record of the last one.
+    taken: Seq,
+    /// When it was taken, or last told to hang; operator time.
+    at: Timestamp,
+}
+
+impl Checkpoints {
+    /// The state after `seq` is that of the start: there is nothing to write yet.
+    pub fn new(store: Arc<CheckpointStore>, seq: Seq, now: Timestamp) -> Self {
+        Self { store, under_way: None, taken: seq, at: now }
+    }
+
+    /// Whether one is to be taken of the state after `seq`; if so it counts as taken.
+    pub fn due(&mut self, seq: Seq, now: Timestamp) -> Due {
+        let quiet = now.since(self.at);
+        if self.is_under_way() {
+            // sled may hang on a bad disk.
+            if quiet < WITHIN {
+                return Due::No;
+            }
+            self.at = now;
+            return Due::Hangs;
+        }
+        if seq == self.taken || quiet < EVERY {
+            return Due::No;
+        }
+        (self.taken, self.at) = (seq, now);
+        Due::Yes
+    }
+
+    pub fn is_under_way(&mut self) -> bool {
+        let still_open =
+            |task: &mut oneshot::Receiver<()>| task.try_recv() == Err(oneshot::error::TryRecvError::Empty);
+        self.under_way.as_mut().is_some_and(still_open)
+    }
+
+    /// Writes one in the background as soon as its record is durable, and tells the core how that ended.
+    pub fn write(
+        &mut self,
+        anchor: oneshot::Receiver<Anchor>,
+        (state, hints): (Vec<u8>, Vec<u8>),
+        inputs: mpsc::UnboundedSender<Input>,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let store = Arc::clone(&self.store);
+        let (done, under_way) = oneshot::channel();
+        self.under_way = Some(under_way);
+        async move {
+            let Ok(anchor) = anchor.await else {
+                return;
+            };
+            let write = move || store.write(&Checkpoint { anchor, state, hints });
+            match tokio::task::spawn_blocking(write).await {
+                Ok(result) => {
+                    let result = result.map_err(SafeText::ours);
+                    // Only a process that ends does not listen.
+                    drop(inputs.send(Input::CheckpointWritten { result }));
+                }
+                Err(error) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            }
+            drop(done);
+        }
+    }
+
+    /// The last one of a run. Blocks, but not for ever.
+    pub fn finish(mut self, last: &Checkpoint) {
+        if self.is_under_way() && self.under_way.take().is_some_and(does_not_end) {
+            tracing::error!("no last checkpoint: the one before does not end; the journal has everything");
+            return;
+        }
+        if let Err(error) = self.store.write(last) {
+            tracing::error!(%error, "last checkpoint not written; the journal has everything");
+        }
+    }
+}
+
+fn does_not_end(under_way: oneshot::Receiver<()>) -> bool {
+    Handle::current().block_on(async { tokio::time::timeout(ENDS_WITHIN, under_way).await }).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{CheckpointOpen, DataDir, Hash};
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::EPOCH.plus(Duration::from_secs(secs))
+    }
+
+    fn checkpoints(dir: &DataDir) -> Checkpoints {
+        let CheckpointOpen::Ready { store, .. } = CheckpointStore::open(dir).unwrap() else {
+            panic!("a fresh store is in order")
+        };
+        Checkpoints::new(Arc::new(store), Seq(1), at(0))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_next_one_waits_for_the_one_before_and_one_that_hangs_is_told_again_and_again() {
+        let place = tempfile::tempdir().unwrap();
+        let mut checkpoints = checkpoints(&DataDir::open(place.path()).unwrap());
+        assert_eq!(checkpoints.due(Seq(1), at(1)), Due::No, "nothing has changed");
+        assert_eq!(checkpoints.due(Seq(2), at(1)), Due::Yes);
+        let (_never, anchor) = oneshot::channel();
+        let (inputs, _heard) = mpsc::unbounded_channel();
+        let hanging = tokio::spawn(checkpoints.write(anchor, (Vec::new(), Vec::new()), inputs));
+
+        assert_eq!(checkpoints.due(Seq(3), at(2)), Due::No);
+        assert_eq!(checkpoints.due(Seq(3), at(31)), Due::Hangs);
+        assert_eq!(checkpoints.due(Seq(3), at(32)), Due::No, "it has been told");
+        assert_eq!(checkpoints.due(Seq(3), at(61)), Due::Hangs);
+
+        hanging.abort();
+        assert!(hanging.await.is_err());
+        assert_eq!(checkpoints.due(Seq(3), at(62)), Due::Yes);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_end_waits_for_the_one_on_its_way_and_writes_the_last() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        let mut checkpoints = checkpoints(&dir);
+        let (answer, anchor) = oneshot::channel();
+        let (inputs, mut heard) = mpsc::unbounded_channel();
+        let writing = tokio::spawn(checkpoints.write(anchor, (Vec::new(), Vec::new()), inputs));
+        let anchor = |seq| Anchor { seq: Seq(seq), hash: Hash::GENESIS };
+        answer.send(anchor(2)).unwrap();
+        let last = Checkpoint { anchor: anchor(3), state: Vec::new(), hints: Vec::new() };
+        tokio::task::spawn_blocking(move || checkpoints.finish(&last)).await.unwrap();
+        writing.await.unwrap();
+        let told = heard.recv().await;
+        assert!(matches!(told, Some(Input::CheckpointWritten { result: Ok(()) })), "{told:?}");
+        assert_eq!(CheckpointStore::marked(&dir), Some(anchor(3)));
+    }
+}
