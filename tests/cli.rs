@@ -458,13 +458,17 @@ fn the_handover_page_says_state_positions_alarms_and_what_was_done_by_whom() {
 
     let page = stdout(&home.andon(&["handover"]));
 
-    for part in ["STATE HALTED", "by script: the feed looks wrong", "POSITIONS (", "balances: ", "plan p1: "]
-    {
+    for part in ["STATE HALTED", "by script: the feed looks wrong", "level NORMAL", "cash: ", "plan p1: "] {
         assert!(page.contains(part), "{part:?} is not in: {page}");
     }
     for part in ["OPEN ALARMS (", "DONE SINCE 2024-01-07 02:00:00", "script      resume REFUSED: "] {
         assert!(page.contains(part), "{part:?} is not in: {page}");
     }
+    let held = |line: &&str| line.trim_start().chars().next().is_some_and(|c| c.is_ascii_digit());
+    let positions = page.split("POSITIONS (").nth(1).unwrap();
+    let counted: usize = positions.split(')').next().unwrap().parse().unwrap();
+    assert!(counted > 0, "{page}");
+    assert_eq!(positions.lines().skip(1).take_while(held).count(), counted, "{page}");
     assert!(page.lines().count() <= 60, "more than a page: {page}");
 }
 

@@ -152,7 +152,9 @@ fn a_missing_segment_is_damage_where_it_began() {
 fn a_head_file_that_says_nothing_is_damage() {
     let fixture = Fixture::with_journal(25, 10);
     std::fs::write(fixture.journal().join("HEAD"), "").unwrap();
-    assert!(matches!(fixture.verdict(&[]), Verdict::Damaged { why: Fault::HeadUnreadable(_), .. }));
+    let report = verify(&fixture.journal(), &[], Scope::All).unwrap();
+    assert!(matches!(report.verdict, Verdict::Damaged { why: Fault::HeadUnreadable(_), .. }));
+    assert!(report.to_string().starts_with("first bad file HEAD: "), "no record is accused: {report}");
 }
 
 // Crashes ------------------------------------------------------------------------------------------------------------

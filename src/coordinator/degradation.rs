@@ -72,6 +72,11 @@ pub struct Degradation {
 }
 
 impl Degradation {
+    /// The level in force as last recorded.
+    pub const fn recorded_level(&self) -> Level {
+        self.announced
+    }
+
     /// When the level in force began; none if it was never another one.
     pub const fn level_since(&self) -> Option<Now> {
         self.announced_at

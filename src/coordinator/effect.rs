@@ -42,7 +42,8 @@ pub enum Effect {
         /// Base units that are left to protect.
         quantity: Decimal,
     },
-    /// Ask the venue what it knows of an order. Waits for the records before it.
+    /// Ask the venue what it knows of an order. Waits for the records before it; answered by `OrderFound` and what became
+    /// of it, or by a word that it is absent.
     Query {
         /// Which.
         client_id: ClientOrderId,

@@ -79,7 +79,7 @@ impl Coordinator {
     }
 
     /// What the venue says cannot be so if what it said before was: nothing is traded until somebody has looked.
-    fn venue_contradicts(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, how: &str) {
+    pub(super) fn venue_contradicts(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, how: &str) {
         let key = AlarmKey::about(AlarmSource::VenueContradicts, Subject::Order(client_id));
         self.raise(cx, key, "the venue contradicts itself", format!("it {how}"));
         if self.durable.control.state != TradingState::Halted {

@@ -137,7 +137,7 @@ pub enum Input {
         /// The first bad record, or why they cannot be read.
         result: Result<(), SafeText>,
     },
-    /// The venue has an order of which the journal may know nothing.
+    /// An order as the venue has it, before what became of it; the journal may know nothing of it, or know another.
     OrderFound(Box<Order>),
     /// Result of the runtime's own checks (disk, clock, mailboxes).
     Probe(Probe),

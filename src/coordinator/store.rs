@@ -7,7 +7,8 @@ use super::record::RecordKind;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::domain::{
-    Actor, CommandId, CommandOutcome, Order, Priority, Purpose, SafeText, SystemEventKind, TradingState,
+    Actor, ClientOrderId, CommandId, CommandOutcome, Order, Priority, Purpose, SafeText, SystemEventKind,
+    TradingState,
 };
 
 impl Coordinator {
@@ -92,11 +93,22 @@ impl Coordinator {
         }
     }
 
-    /// An order at the venue since the last trade in the books.
+    /// An order as the venue has it. One that is known here must be the one that was sent.
     pub(super) fn order_found(&mut self, cx: &mut Cx<'_>, order: &Order) {
         if self.adopt(cx, order) {
             self.ask(cx, order.client_id);
+        } else if let Some(sent) = self.as_sent(order.client_id).filter(|sent| sent != order) {
+            let what = format!("{}: {}", order.symbol, super::routing::order_text(order));
+            let how = format!("has it with another {}: {what}", differences(&sent, order));
+            self.venue_contradicts(cx, order.client_id, &how);
         }
+    }
+
+    /// The order of this name as it was handed over; none if it ended too long ago.
+    fn as_sent(&self, client_id: ClientOrderId) -> Option<Order> {
+        let of_leg =
+            self.durable.plans.leg_of(client_id).and_then(|(id, leg)| Some(leg.intent.as_ref()?.order(id)));
+        of_leg.or_else(|| self.durable.orders.get(&client_id).map(|tracked| tracked.order.clone()))
     }
 
     /// Takes an emergency order over that is not known here; any other without a record is an Emergency itself.
@@ -166,4 +178,18 @@ impl Coordinator {
             None => self.clear(cx, key),
         }
     }
+}
+
+/// In what two orders of one name differ: `quantity, price`.
+fn differences(one: &Order, other: &Order) -> String {
+    let parts = [
+        ("symbol", one.symbol != other.symbol),
+        ("side", one.side != other.side),
+        ("quantity", one.quantity != other.quantity),
+        ("price", one.kind != other.kind),
+        ("stop or target", one.protection != other.protection),
+        ("purpose", one.purpose != other.purpose),
+    ];
+    let differing: Vec<_> = parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part).collect();
+    differing.join(", ")
 }

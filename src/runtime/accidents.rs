@@ -118,9 +118,9 @@ mod spoilt {
         Candle, ClientOrderId, Fill, Order, Timestamp, TradeId, Untrusted, VenueEvent, VenueReject,
     };
     use crate::gate::AnyPermit;
-    use crate::venue::{Answer, CancelScope, OrderReport, ProtectiveOrder, Venue, VenueError};
+    use crate::venue::{Answer, CancelScope, LogError, OrderReport, ProtectiveOrder, Venue, VenueError};
 
-    /// What happens to the first leg, and to nothing after it.
+    /// What happens to the first leg, and to nothing after it, unless it says otherwise.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Fault {
         /// It never comes to the venue, and nobody answers.
@@ -132,6 +132,8 @@ mod spoilt {
         Mute,
         /// It is refused.
         Refusing,
+        /// No question is answered, for the whole run.
+        Unreachable,
     }
 
     impl Fault {
@@ -141,6 +143,7 @@ mod spoilt {
                 ("slow", Self::Slow),
                 ("mute", Self::Mute),
                 ("refusing", Self::Refusing),
+                ("unreachable", Self::Unreachable),
             ];
             all.into_iter().find(|(known, _)| *known == name).map(|(_, fault)| fault)
         }
@@ -168,10 +171,11 @@ mod spoilt {
             permit: AnyPermit<'_>,
         ) -> Result<Vec<VenueEvent>, VenueError> {
             let client_id = order.client_id;
-            let fault = if is_leg(order.purpose) { self.fault.take() } else { None };
+            let is_for_it = is_leg(order.purpose) && self.fault != Some(Fault::Unreachable);
+            let fault = if is_for_it { self.fault.take() } else { None };
             let silence = VenueEvent::NoAnswer { client_id, detail: Untrusted::new("no answer, on purpose") };
             match fault {
-                None => self.inner.submit(now, order, permit),
+                None | Some(Fault::Unreachable) => self.inner.submit(now, order, permit),
                 Some(Fault::Deaf) => Ok(vec![silence]),
                 Some(Fault::Mute) => self.inner.submit(now, order, permit).map(|_lost| vec![silence]),
                 Some(Fault::Refusing) => {
@@ -213,6 +217,9 @@ mod spoilt {
         }
 
         fn query(&self, client_id: ClientOrderId) -> Result<Answer, VenueError> {
+            if self.fault == Some(Fault::Unreachable) {
+                return Err(LogError::Failed { path: "no answer, on purpose".into() }.into());
+            }
             self.inner.query(client_id)
         }
 

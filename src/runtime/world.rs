@@ -211,10 +211,11 @@ impl World {
                 }
                 Vec::new()
             }
-            Effect::Query { client_id } => {
-                let said = self.venue.query(client_id).map(|answer| answer.into_events(client_id));
-                Self::answered(client_id, said)
-            }
+            Effect::Query { client_id } => match self.venue.query(client_id) {
+                Ok(Answer::Found(report)) => Self::found(*report),
+                Ok(Answer::Absent) => vec![Input::Venue(VenueEvent::Absent { client_id })],
+                Err(error) => Self::answered(client_id, Err(error)),
+            },
             Effect::ShutGate { to, reason } => vec![self.shut_gate(to, reason)],
             Effect::OpenGate { seen, to, command } => vec![match self.gate.open(seen, to) {
                 Ok(epoch) => Input::GateOpened { epoch, command },
@@ -317,6 +318,12 @@ impl World {
         }
         told.extend(fills.into_values().map(Input::Venue));
         Ok(told)
+    }
+
+    /// The order as the venue has it, and then what became of it.
+    fn found(report: OrderReport) -> Vec<Input> {
+        let order = Input::OrderFound(Box::new(report.order.clone()));
+        std::iter::once(order).chain(report.into_events().into_iter().map(Input::Venue)).collect()
     }
 
     /// The core never waits: whoever must see everything and has no room is cut off, and the core hears of it; also of

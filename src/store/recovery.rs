@@ -25,7 +25,7 @@ pub enum Trouble {
         head: Anchor,
     },
     /// A bad record: HALTED.
-    #[error("journal record {seq} is damaged: {why}; nothing was removed; see andon audit verify")]
+    #[error("the journal is damaged: {}; nothing was removed; see andon audit verify", .why.at(*.seq))]
     Damaged {
         /// Its number.
         seq: Seq,

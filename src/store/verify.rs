@@ -71,7 +71,7 @@ impl fmt::Display for VerifyReport {
                 "{} records in order; a torn line of {} bytes after {}",
                 self.records, torn.torn_len, self.head.seq
             )?,
-            Verdict::Damaged { seq, why } => return write!(f, "first bad record {seq}: {why}"),
+            Verdict::Damaged { seq, why } => return write!(f, "first bad {}", why.at(*seq)),
             Verdict::Shortened { anchor } => {
                 return write!(f, "records after {} are lost; {} was there", self.head.seq, anchor.seq);
             }

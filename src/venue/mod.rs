@@ -84,19 +84,9 @@ pub enum Answer {
     Absent,
 }
 
-impl Answer {
-    /// The answer as the events that would have told the same; a fill that is known already carries its known
-    /// trade id.
-    pub fn into_events(self, client_id: ClientOrderId) -> Vec<VenueEvent> {
-        match self {
-            Self::Absent => vec![VenueEvent::Absent { client_id }],
-            Self::Found(report) => report.into_events(),
-        }
-    }
-}
-
 impl OrderReport {
-    /// The report as the events that would have told the same.
+    /// The report as the events that would have told the same; a fill that is known already carries its known trade
+    /// id.
     pub fn into_events(self) -> Vec<VenueEvent> {
         let client_id = self.order.client_id;
         let whole = self.status == OrderStatus::Filled;

@@ -6,9 +6,10 @@ use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
+use andon::alarm::{AlarmKey, AlarmSource, Subject};
 use andon::coordinator::dca::LegState;
-use andon::coordinator::record::Record;
-use andon::domain::ClientOrderId;
+use andon::coordinator::record::{Record, RecordKind};
+use andon::domain::{ClientOrderId, TradingState};
 
 use super::orders::{intended, sent_blindly};
 use super::place::{Data, Place, booked, text};
@@ -75,17 +76,93 @@ fn a_leg_is_neither_lost_nor_sent_twice_wherever_the_process_ends_and_whatever_t
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Where a leg is on its way when the process ends, so that the next start has to ask for it.
+const ON_ITS_WAY: [(&str, &str); 6] = [
+    ("intent", "after"),
+    ("gate", "before"),
+    ("gate", "after"),
+    ("sent", "before"),
+    ("sent", "after"),
+    ("outcome", "before"),
+];
+
+#[test]
+fn a_leg_that_the_venue_does_not_answer_for_at_the_start_halts_and_is_sent_by_nobody_until_it_does() {
+    let cases: Vec<_> = ON_ITS_WAY
+        .into_iter()
+        .flat_map(|(step, side)| ["deaf", "filling"].map(|venue| Case { step, side, venue }))
+        .collect();
+    let judged = side_by_side(cases.len(), |n| {
+        crash_ask_in_vain_and_drain(cases[n]).map_err(|why| format!("{}: {why}", cases[n]))
+    });
+    let failures: Vec<_> = judged.into_iter().filter_map(Result::err).collect();
+    println!("{} cases of a start without answers, {} failed", cases.len(), failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The run that is cut off, one that cannot ask, and the one that finishes the plan after a release.
+fn crash_ask_in_vain_and_drain(case: Case) -> Result<(), String> {
+    let place = Place::new();
+    let data = place.data();
+    let args: Vec<_> = RUN.into_iter().chain(["--data-dir", data.arg()]).collect();
+    crash(&place, &args, case)?;
+    let before = data.records_so_far().len();
+
+    let mut second = place.command(&args);
+    second.env("ANDON_VENUE", "unreachable");
+    let has_halted = |records: &[Record]| {
+        records[before..].iter().any(|record| {
+            matches!(&record.kind, RecordKind::StateChanged { to: TradingState::Halted, reason, .. }
+                if reason.as_str().contains("is still Unknown after reconciliation"))
+        })
+    };
+    let status = wait(&mut second, || has_halted(&data.records_so_far()))?;
+    let records = data.records();
+    let state = replay(&records, "halted");
+    let legs = state.plans.open().flat_map(|plan| &plan.legs);
+    let unknown: Vec<_> =
+        legs.filter(|leg| leg.state == LegState::Unknown).map(|leg| leg.client_id).collect();
+    if !status.success() || !has_halted(&records) || unknown.is_empty() {
+        return Err(format!("{status}; halted: {}, Unknown: {unknown:?}", has_halted(&records)));
+    }
+    let is_named = |client_id: &ClientOrderId| {
+        let key = AlarmKey::about(AlarmSource::OrderUnknown, Subject::Order(*client_id));
+        state.alarms.listed().into_iter().any(|alarm| alarm.key == key)
+    };
+    let sent = intended(&records[before..]);
+    if !unknown.iter().all(is_named) || unknown.iter().any(|client_id| sent.contains(client_id)) {
+        return Err(format!("Unknown {unknown:?}, without an alarm, or among those sent: {sent:?}"));
+    }
+
+    let script = place.write(
+        "release.yaml",
+        "- { at: 1m, do: ack_alarm all looked at it }\n- { at: 2m, do: release the venue answers again }\n- { at: 3m, do: resume }\n\
+         - { at: 4m, do: run_leg p1/0 }\n- { at: 4m, do: run_leg p1/1 }\n\
+         - { at: 5m, do: run_leg p1/2 }\n- { at: 5m, do: run_leg p1/3 }\n",
+    );
+    let mut third = place.command(&args);
+    third.arg("--operator-script").arg(script);
+    let status = wait(&mut third, || is_drained(&data.records_so_far()))?;
+    if !status.success() {
+        return Err(format!("the third run ended with {status}"));
+    }
+    judge(&data)
+}
+
+/// A run that ends at once where the case wants it.
+fn crash(place: &Place, args: &[&str], case: Case) -> Result<(), String> {
+    let mut first = place.command(args);
+    first.env("ANDON_ABORT", format!("{}:{}", case.step, case.side)).env("ANDON_VENUE", case.venue);
+    let status = wait(&mut first, || false)?;
+    if status.signal() == Some(SIGABRT) { Ok(()) } else { Err(format!("it was to end there, but: {status}")) }
+}
+
 /// The run that is cut off, the one that finishes the plan, and what both left.
 fn crash_and_drain(case: Case) -> Result<(), String> {
     let place = Place::new();
     let data = place.data();
     let args: Vec<_> = RUN.into_iter().chain(["--data-dir", data.arg()]).collect();
-    let mut first = place.command(&args);
-    first.env("ANDON_ABORT", format!("{}:{}", case.step, case.side)).env("ANDON_VENUE", case.venue);
-    let status = wait(&mut first, || false)?;
-    if status.signal() != Some(SIGABRT) {
-        return Err(format!("it was to end there, but: {status}"));
-    }
+    crash(&place, &args, case)?;
     let was_intended = intended(&data.records_so_far());
     let past_the_intent = ["gate", "sent", "outcome", "fill"].contains(&case.step);
     if was_intended.is_empty() == past_the_intent || !was_intended.is_superset(&data.venue_orders()) {

@@ -243,8 +243,8 @@ impl Desk {
                 self.venue.shrunk.push((client_id, quantity));
             }
             Effect::Query { client_id } => {
-                let events = self.venue.query(client_id);
-                self.inbox.extend(events.into_iter().map(Input::Venue));
+                let told = self.venue.query(client_id);
+                self.inbox.extend(told);
             }
             Effect::Resolve(question) => self.questions.push_back(*question),
             Effect::ProbeProvider { provider } => self.probes.push_back(provider),

@@ -368,6 +368,27 @@ fn a_leg_that_the_venue_had_taken_and_does_not_know_any_more_has_ended_and_halts
 }
 
 #[test]
+fn a_leg_that_the_venue_has_with_other_parameters_is_an_emergency_and_halts() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Rest;
+    plan(&mut desk);
+    let client_id = legs_sent(&desk)[0].client_id;
+    desk.restart(false, |_| {});
+    assert_eq!(desk.state(), TradingState::Paused, "as long as it is the same");
+
+    desk.venue.change(client_id, |order| order.quantity *= dec("2"));
+    desk.restart(false, |_| {});
+
+    assert_eq!((desk.state(), desk.gate.state()), (TradingState::Halted, TradingState::Halted));
+    let key = AlarmKey::about(AlarmSource::VenueContradicts, Subject::Order(client_id));
+    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    let said = desk.core.durable().control.reason.to_string();
+    assert!(said.contains("with another quantity: BTC/USDT: buy 0.025 at market (leg p1/0)"), "{said}");
+    desk.candles();
+    assert!(!desk.say("release it is fine").is_done(), "not before somebody has looked");
+}
+
+#[test]
 fn a_leg_without_an_order_of_its_own_that_is_unknown_is_named_and_keeps_a_release_back() {
     let mut desk = Desk::new();
     desk.venue.mode = Mode::Deaf;

@@ -223,6 +223,22 @@ fn a_position_whose_order_the_venue_does_not_know_any_more_halts() {
 }
 
 #[test]
+fn an_entry_that_the_venue_turns_out_to_have_with_another_stop_halts() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Rest;
+    let client_id = desk.signal(&btc(), Action::Buy).orders[0];
+    desk.venue_says(VenueEvent::NoAnswer { client_id, detail: "no route".into() });
+    assert_eq!((desk.status(client_id), desk.state()), (OrderStatus::Accepted, TradingState::Running));
+
+    desk.venue.change(client_id, |order| order.protection = None);
+    desk.venue_says(VenueEvent::NoAnswer { client_id, detail: "no route".into() });
+
+    assert_eq!(desk.state(), TradingState::Halted);
+    let said = desk.core.durable().control.reason.to_string();
+    assert!(said.contains("has it with another stop or target"), "{said}");
+}
+
+#[test]
 fn an_order_executed_in_part_that_the_venue_does_not_know_any_more_was_not_refused() {
     let mut desk = Desk::new();
     desk.venue.mode = Mode::FillHalf;

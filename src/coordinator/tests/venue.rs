@@ -175,18 +175,25 @@ impl FakeVenue {
         }
     }
 
-    pub(super) fn query(&mut self, client_id: ClientOrderId) -> Vec<VenueEvent> {
+    pub(super) fn query(&mut self, client_id: ClientOrderId) -> Vec<Input> {
         self.queries += 1;
         if self.mode == Mode::Unreachable {
-            return vec![VenueEvent::NoAnswer { client_id, detail: "no route".into() }];
+            let detail = "no route".into();
+            return vec![Input::Venue(VenueEvent::NoAnswer { client_id, detail })];
         }
         let Some(known) = self.known.get(&client_id) else {
-            return vec![VenueEvent::Absent { client_id }];
+            return vec![Input::Venue(VenueEvent::Absent { client_id })];
         };
-        let mut events = vec![VenueEvent::Accepted { client_id }];
+        let found = Input::OrderFound(Box::new(known.order.clone()));
+        let mut told = vec![found, Input::Venue(VenueEvent::Accepted { client_id })];
         let fills = known.fills.iter().cloned();
-        events.extend(fills.map(|fill| VenueEvent::Filled { fill, done: !known.open }));
-        events
+        told.extend(fills.map(|fill| Input::Venue(VenueEvent::Filled { fill, done: !known.open })));
+        told
+    }
+
+    /// The venue's copy of an order becomes another one.
+    pub(super) fn change(&mut self, client_id: ClientOrderId, change: impl FnOnce(&mut Order)) {
+        change(&mut self.known.get_mut(&client_id).unwrap().order);
     }
 
     pub(super) fn cancel_all(&mut self) -> Vec<VenueEvent> {

@@ -360,6 +360,11 @@ fn what_the_venue_has_done_since_a_trade_is_told_order_first_and_once_each() {
         panic!("{told:?}")
     };
     assert_eq!((&**order, fill.client_id), (&flatten(), flatten().client_id));
+    let asked = world.carry_out(now, Effect::Query { client_id: flatten().client_id });
+    let [Input::OrderFound(order), Input::Venue(VenueEvent::Accepted { .. }), filled] = &asked[..] else {
+        panic!("{asked:?}")
+    };
+    assert_eq!((&**order, filled), (&flatten(), &told[1]));
     let none = world.carry_out(now, Effect::FetchFills { after: fill.trade_id });
     assert_eq!(none, [], "that trade is in the books");
 }

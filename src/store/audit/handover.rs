@@ -6,7 +6,7 @@ use std::path::Path;
 use super::words::{because, end, time};
 use super::{Gap, operator_time};
 use crate::alarm::Alarm;
-use crate::coordinator::dca::LegState;
+use crate::coordinator::dca::{Leg, LegState};
 use crate::coordinator::durable::Durable;
 use crate::coordinator::record::{Record, RecordKind};
 use crate::domain::{Actor, CommandId, SafeText, Timestamp, Untrusted};
@@ -129,13 +129,21 @@ impl Handover {
     }
 
     fn positions(&self, page: &mut Page) {
-        let lots = self.state.account.lots();
-        page.head(&format!("POSITIONS ({})", lots.len()));
-        for lot in lots {
+        let account = &self.state.account;
+        let held = account.balances().iter().filter(|(_, amount)| !amount.is_zero());
+        let (cash, held): (Vec<_>, Vec<_>) = held.partition(|(asset, _)| *asset == account.currency());
+        page.head(&format!("POSITIONS ({})", held.len()));
+        for (asset, amount) in held {
+            page.line(&format!("{amount} {asset}"));
+        }
+        for (currency, amount) in cash {
+            page.line(&format!("cash: {amount} {currency}"));
+        }
+        for lot in account.lots() {
             let price =
                 |price: Option<rust_decimal::Decimal>| price.map_or("NONE".to_owned(), |p| p.to_string());
             page.line(&format!(
-                "{} {} at {}, stop {}, target {}, since {}",
+                "lot: {} {} at {}, stop {}, target {}, since {}",
                 lot.symbol,
                 lot.quantity,
                 lot.entry_price,
@@ -144,10 +152,6 @@ impl Handover {
                 time(lot.opened_at),
             ));
         }
-        let held: Vec<_> =
-            self.state.account.balances().iter().filter(|(_, amount)| !amount.is_zero()).collect();
-        let held: Vec<_> = held.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
-        page.line(&format!("balances: {}", held.join(", ")));
         for tracked in self.state.open_orders() {
             let order = &tracked.order;
             page.line(&format!("open order: {} {} {}", order.side, order.quantity, order.symbol));
@@ -161,6 +165,12 @@ impl Handover {
             let counts = counts.iter().filter(|(count, _)| *count > 0);
             let counts: Vec<_> = counts.map(|(count, state)| format!("{count} {state}")).collect();
             page.line(&format!("plan {}: {}", plan.id, counts.join(", ")));
+            let is_open_question = |leg: &&Leg| matches!(leg.state, LegState::Waiting | LegState::Unknown);
+            for leg in plan.legs.iter().filter(is_open_question) {
+                let why = leg.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+                let (id, amount) = (plan.leg_id(leg), leg.amount.normalize());
+                page.line(&format!("leg {id} {}: {} {} for {amount}{why}", leg.state, leg.side, leg.symbol));
+            }
         }
     }
 
@@ -248,6 +258,9 @@ impl fmt::Display for Handover {
         for halt in &control.halt_reasons {
             page.line(&format!("halt reason: {} by {}", halt.reason, halt.by));
         }
+        let level_since = self.state.degradation.level_since();
+        let level_since = level_since.map_or_else(String::new, |at| format!(" since {}", time(at.operator)));
+        page.line(&format!("level {}{level_since}", self.state.degradation.recorded_level()));
         if let Some(gap) = &self.gap {
             page.line(&format!("THE JOURNAL IS DAMAGED: {gap}; what is below is the state before it"));
         }

@@ -56,6 +56,16 @@ pub enum Fault {
     HeadUnreadable(String),
 }
 
+impl Fault {
+    /// The fault and where it is: at a record, unless it is in `journal/HEAD`.
+    pub fn at(&self, seq: Seq) -> String {
+        match self {
+            Self::HeadUnreadable(why) => format!("file HEAD: {why}"),
+            why => format!("record {seq}: {why}"),
+        }
+    }
+}
+
 /// A line that is in order: hash, number and link agree.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
