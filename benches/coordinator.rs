@@ -164,7 +164,7 @@ impl Desk {
             venue: Box::new(PaperVenue::in_memory(terms)),
             venue_failed: false,
             bus: MessageBus::new(&config.orchestration.message_bus),
-            candles: CandleStore::new(),
+            candles: CandleStore::new(config.agents.indicators),
             agents: BTreeMap::new(),
             models: Providers::of(&config.orchestration.llm, &Models::new()).unwrap(),
             latch: None,

@@ -458,7 +458,7 @@ fn the_handover_page_says_state_positions_alarms_and_what_was_done_by_whom() {
 
     let page = stdout(&home.andon(&["handover"]));
 
-    for part in ["STATE HALTED", "by script: the feed looks wrong", "level NORMAL", "cash: ", "plan p1: "] {
+    for part in ["STATE HALTED", "by script: the feed looks wrong", "LEVEL NORMAL", "cash: ", "plan p1: "] {
         assert!(page.contains(part), "{part:?} is not in: {page}");
     }
     for part in ["OPEN ALARMS (", "DONE SINCE 2024-01-07 02:00:00", "script      resume REFUSED: "] {

@@ -239,15 +239,6 @@ fn values_out_of_range_are_refused() {
         ("orchestration.store.outbox_wait_max=0s", "10ms to 1m"),
         ("orchestration.store.outbox_records_max=0", "1 to 1000000"),
         ("orchestration.store.segment_records=1", "100 to 1000000"),
-        ("agents.technical_analysis.bias_from=0", "above 0, up to 1"),
-        ("agents.regime_detection.adx_trending=101", "0 to 100"),
-        ("agents.regime_detection.choppiness_choppy=-1", "0 to 100"),
-        ("agents.regime_detection.atr_ratio_volatile=0", "above 0, up to 100"),
-        ("agents.regime_detection.width_ratio_breakout=.nan", "above 0, up to 100"),
-        ("agents.trading_decision.stop_atr=0", "above 0, up to 100"),
-        ("agents.trading_decision.take_profit_stops=101", "above 0, up to 100"),
-        ("agents.trading_decision.size_pct=0", "above 0, up to 100"),
-        ("agents.trading_decision.leverage=0.5", "1 to 100"),
         ("risk.stop.distance_min_pct=0", "above 0, up to 100"),
         ("risk.stop.reward_risk_min=-1", "0 to 100"),
         ("risk.confidence.losses_some=0", "1 to 100"),
@@ -292,6 +283,31 @@ fn values_out_of_range_are_refused() {
         ("console.frames_per_second=0", "1 to 60"),
         ("console.traffic_kept=1", "10 to 100000"),
         ("console.log_kept=1000000", "10 to 100000"),
+    ] {
+        let key = set.split_once('=').unwrap().0.split_once('.').unwrap().1;
+        assert_refused(set, key, &format!("is out of range; allowed: {allowed}"));
+    }
+}
+
+#[test]
+fn lengths_and_thresholds_of_agents_out_of_range_are_refused() {
+    for (set, allowed) in [
+        ("agents.indicators.ema_fast=1", "2 to 500"),
+        ("agents.indicators.ema_trend=501", "2 to 500"),
+        ("agents.indicators.rsi=1", "2 to 500"),
+        ("agents.indicators.macd.signal=0", "2 to 500"),
+        ("agents.indicators.bollinger.period=1", "2 to 500"),
+        ("agents.indicators.bollinger.deviations=0", "above 0, up to 10"),
+        ("agents.indicators.average=1", "2 to 500"),
+        ("agents.technical_analysis.bias_from=0", "above 0, up to 1"),
+        ("agents.regime_detection.adx_trending=101", "0 to 100"),
+        ("agents.regime_detection.choppiness_choppy=-1", "0 to 100"),
+        ("agents.regime_detection.atr_ratio_volatile=0", "above 0, up to 100"),
+        ("agents.regime_detection.width_ratio_breakout=.nan", "above 0, up to 100"),
+        ("agents.trading_decision.stop_atr=0", "above 0, up to 100"),
+        ("agents.trading_decision.take_profit_stops=101", "above 0, up to 100"),
+        ("agents.trading_decision.size_pct=0", "above 0, up to 100"),
+        ("agents.trading_decision.leverage=0.5", "1 to 100"),
     ] {
         let key = set.split_once('=').unwrap().0.split_once('.').unwrap().1;
         assert_refused(set, key, &format!("is out of range; allowed: {allowed}"));
@@ -455,6 +471,9 @@ fn contradictions_in_the_risk_rules_are_refused() {
         ),
         ("risk.breakers.max_drawdown_pct=9", "breakers.weekly_loss_pct", "must not be above"),
         ("agents.trading_decision.take_profit_stops=1.4", "trading_decision.take_profit_stops", "LOW_RR"),
+        ("agents.indicators.ema_fast=21", "indicators.ema_fast", "must be below indicators.ema_medium (21)"),
+        ("agents.indicators.ema_trend=50", "indicators.ema_slow", "must be below indicators.ema_trend (50)"),
+        ("agents.indicators.macd.slow=12", "indicators.macd.fast", "must be below indicators.macd.slow (12)"),
     ] {
         assert_refused(set, key, text);
     }
@@ -492,7 +511,16 @@ fn what_is_allowed_but_odd_is_a_warning() {
     };
     let found = warnings(&["portfolio.target_allocation={BTC: 50, XRP: null, USDT: 40, ETH: 10}"]);
     assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(found[0].contains("ETH: no symbol prices ETH in USDT: it is left out"), "{}", found[0]);
+    assert!(found[0].contains("ETH: no symbol trades ETH against USDT: it is left out"), "{}", found[0]);
+
+    let through_btc = "orchestration.symbols=[BTC/USDT, XRP/BTC]";
+    let found = warnings(&[through_btc, "execution.account.start.XRP=1000"]);
+    for part in [
+        "target_allocation.XRP: no symbol trades XRP against USDT: it is left out",
+        "account.start.XRP: no symbol trades XRP against USDT: it counts in the equity",
+    ] {
+        assert!(found.iter().any(|warning| warning.contains(part)), "{part}: {found:#?}");
+    }
 
     let found = warnings(&["risk.exposure.correlation_groups=[[BTC/USDT, XRP/USDTT]]"]);
     for part in [
@@ -511,6 +539,13 @@ fn what_is_allowed_but_odd_is_a_warning() {
 
     let found = warnings(&["risk.stop.distance_max_pct_by_symbol.ETH/USDT=2"]);
     assert!(found[0].contains("not among the symbols traded"), "{found:#?}");
+}
+
+#[test]
+fn a_pair_of_which_an_asset_is_three_pairs_away_from_the_currency_is_refused() {
+    let found = problems(load_set(&["orchestration.symbols=[BTC/USDT, ETH/BTC, XRP/ETH]"]));
+    assert!(found.iter().any(|problem| problem.contains("XRP/ETH has no price in USDT")), "{found:#?}");
+    assert_eq!(found.len(), 1, "ETH is two away: {found:#?}");
 }
 
 #[test]

@@ -688,7 +688,9 @@ fn ten_seconds(place: &std::path::Path, load: bool) -> Vec<Decided> {
     for ms in 1..=10_000_u64 {
         house.now = Now::both(house.now.market.plus(Duration::from_millis(1)));
         if load {
-            for _ in 0..MESSAGES_PER_MS {
+            // A part of it comes through indicators, venue and core; the rest from others, past them.
+            let own = house.candles();
+            for _ in own..MESSAGES_PER_MS {
                 count += 1;
                 let about = symbol(if count % 2 == 0 { BTC } else { XRP });
                 let noise = Message {

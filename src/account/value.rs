@@ -135,7 +135,7 @@ impl Account {
         if *asset == self.currency {
             return Ok(Ok(HoldingShare { asset: asset.clone(), value: amount, symbol: None }));
         }
-        // Only a direct pair moves an asset against the currency in one trade.
+        // Only a direct pair moves an asset against the currency in one trade; the others are warned of at the start.
         let pair = Symbol::of(asset, &self.currency).ok().filter(|pair| prices.knows(pair));
         let Some(pair) = pair else {
             return Ok(Err(PriceError::NoPath { from: asset.clone(), to: self.currency.clone() }));

@@ -1,4 +1,4 @@
-//! Regime detection by rules: how a market moves, from ADX, choppiness, ATR ratio, Bollinger width and EMA 200.
+//! Regime detection by rules: how a market moves, from ADX, choppiness, ATR ratio, Bollinger width and the long EMA.
 //!
 //! The first rule that holds names the regime: volatile, trending, choppy, about to break out, else
 //! ranging. Choppy comes before breakout because it is the stricter of two readings of a sideways market.
@@ -30,7 +30,7 @@ struct Facts {
     adx: f64,
     /// Whether the directional movement points up.
     heading_up: bool,
-    /// Whether the close is above EMA 200.
+    /// Whether the close is above the long EMA.
     above: bool,
     choppiness: f64,
     atr_ratio: f64,
@@ -40,12 +40,12 @@ struct Facts {
 impl Facts {
     /// None until every indicator is warmed up.
     fn of(values: &IndicatorValues) -> Option<Self> {
-        let adx = values.adx_14?;
+        let adx = values.adx?;
         Some(Self {
             adx: adx.adx,
             heading_up: adx.plus > adx.minus,
-            above: values.close >= values.ema_200?,
-            choppiness: values.choppiness_14?,
+            above: values.close >= values.ema_trend?,
+            choppiness: values.choppiness?,
             atr_ratio: values.atr_ratio()?,
             width_ratio: values.width_ratio()?,
         })
@@ -67,7 +67,8 @@ impl RegimeAgent {
                 let side = if above { "above" } else { "below" };
                 let reasoning = format!(
                     "ADX {adx:.0}, choppiness {choppiness:.0}, ATR x{atr_ratio:.1}, \
-                     bands x{width_ratio:.1}, {side} EMA 200"
+                     bands x{width_ratio:.1}, {side} EMA {}",
+                    self.candles.periods().ema_trend
                 );
                 (regime, confidence, reasoning)
             }

@@ -47,10 +47,11 @@ struct Score {
 impl Score {
     /// None until every indicator is warmed up.
     fn of(values: &IndicatorValues) -> Option<Self> {
-        let (ema_9, ema_21, ema_50, ema_200) =
-            (values.ema_9?, values.ema_21?, values.ema_50?, values.ema_200?);
-        let (adx, macd, rsi, atr) = (values.adx_14?, values.macd?, values.rsi_14?, values.atr_14?);
-        let order = sign(ema_9 - ema_21) + sign(ema_21 - ema_50) + sign(values.close - ema_200);
+        let (ema_fast, ema_medium, ema_slow, ema_trend) =
+            (values.ema_fast?, values.ema_medium?, values.ema_slow?, values.ema_trend?);
+        let (adx, macd, rsi, atr) = (values.adx?, values.macd?, values.rsi?, values.atr?);
+        let order =
+            sign(ema_fast - ema_medium) + sign(ema_medium - ema_slow) + sign(values.close - ema_trend);
         let both = adx.plus + adx.minus;
         Some(Self {
             averages: order / 3.0,
@@ -100,7 +101,11 @@ impl TechnicalAgent {
             None => (
                 Bias::Neutral,
                 CONFIDENCE_COLD,
-                format!("warming up: {} of 200 candles, no bias yet", values.candles),
+                format!(
+                    "warming up: {} of {} candles, no bias yet",
+                    values.candles,
+                    self.candles.periods().ema_trend
+                ),
             ),
         };
         let (support, resistance) = self.levels(symbol, &values);
@@ -139,8 +144,8 @@ impl TechnicalAgent {
     fn levels(&self, symbol: &Symbol, values: &IndicatorValues) -> (Option<f64>, Option<f64>) {
         let extremes = self.candles.extremes(symbol, LEVEL_CANDLES);
         let levels = [
-            values.ema_50,
-            values.ema_200,
+            values.ema_slow,
+            values.ema_trend,
             values.bollinger.map(|bands| bands.lower),
             values.bollinger.map(|bands| bands.upper),
             extremes.map(|(low, _)| low),

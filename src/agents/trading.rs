@@ -108,7 +108,7 @@ impl TradingAgent {
         bounds: (Pct, Pct),
     ) -> Result<Option<Levels>, AgentError> {
         let values = self.candles.indicators(symbol);
-        let (Some(atr), Some(entry)) = (values.and_then(|v| v.hourly_atr_14), last.close.to_f64()) else {
+        let (Some(atr), Some(entry)) = (values.and_then(|v| v.hourly_atr), last.close.to_f64()) else {
             return Ok(None);
         };
         let [nearest, farthest] = [bounds.0, bounds.1].map(|pct| pct.as_f64() / 100.0 * entry);

@@ -22,7 +22,9 @@ mod risk;
 mod source;
 mod validate;
 
-pub use agents::{Agents, RegimeDetection, Technical, TradingDecision};
+pub use agents::{
+    Agents, BollingerTerms, IndicatorPeriods, MacdPeriods, RegimeDetection, Technical, TradingDecision,
+};
 pub use console::Console;
 pub use execution::{Account, Execution, ExecutionFile, Paper};
 pub use file::ConfigFile;

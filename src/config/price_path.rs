@@ -4,15 +4,21 @@ use std::collections::VecDeque;
 
 use crate::domain::{Asset, Symbol};
 
-/// The fewest pairs that lead from `asset` to `currency`, base to quote at each step: `XRP/BTC`, `BTC/USDT`. Empty
-/// for the currency itself, none when the symbols do not lead there. Of equally short ways the first in the order of
-/// `symbols` is taken.
+/// The account walks no further: each pair more is one more price that may be stale.
+const PAIRS_MAX: usize = 2;
+
+/// The fewest pairs, two at most, that lead from `asset` to `currency`, base to quote at each step: `XRP/BTC`, `BTC/USDT`.
+/// Empty for the currency itself, none when the symbols do not lead there. Of equally short ways the first in the order
+/// of `symbols` is taken.
 pub fn price_path(symbols: &[Symbol], asset: &Asset, currency: &Asset) -> Option<Vec<Symbol>> {
     let mut seen = vec![asset];
     let mut ways: VecDeque<(&Asset, Vec<Symbol>)> = VecDeque::from([(asset, Vec::new())]);
     while let Some((here, way)) = ways.pop_front() {
         if here == currency {
             return Some(way);
+        }
+        if way.len() == PAIRS_MAX {
+            continue;
         }
         for symbol in symbols.iter().filter(|symbol| symbol.base() == here) {
             if !seen.contains(&symbol.quote()) {
@@ -42,6 +48,13 @@ mod tests {
         assert_eq!(way(&symbols, "XRP", "USDT").unwrap(), "XRP/USDT");
         assert_eq!(way(&symbols[..2], "XRP", "USDT").unwrap(), "XRP/BTC BTC/USDT");
         assert_eq!(way(&symbols, "USDT", "USDT").unwrap(), "");
+    }
+
+    #[test]
+    fn a_way_of_three_pairs_is_none() {
+        let symbols = ["BTC/USDT", "ETH/BTC", "XRP/ETH"];
+        assert_eq!(way(&symbols, "ETH", "USDT").unwrap(), "ETH/BTC BTC/USDT");
+        assert_eq!(way(&symbols, "XRP", "USDT"), None);
     }
 
     #[test]

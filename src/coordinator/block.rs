@@ -38,7 +38,7 @@ impl fmt::Display for Block {
             (_, Some(name)) => name.clone(),
             (ReasonCode::Paused, None) => "paused".to_owned(),
             (ReasonCode::Halted, None) => "halted".to_owned(),
-            (ReasonCode::LevelEmergency, None) => "level EMERGENCY".to_owned(),
+            (ReasonCode::LevelEmergency, None) => "LEVEL EMERGENCY".to_owned(),
             (ReasonCode::FeedStale, None) => "feed stale".to_owned(),
             (ReasonCode::StoreSlow, None) => "store slow".to_owned(),
             (ReasonCode::Watchdog, None) => "watchdog".to_owned(),

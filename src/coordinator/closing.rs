@@ -8,8 +8,8 @@ use super::record::RecordKind;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::domain::{
-    Actor, ClientOrderId, CommandOutcome, Now, Order, OrderKind, Purpose, SafeText, Side, Symbol, Timestamp,
-    checked_add, round_quantity,
+    Actor, Asset, ClientOrderId, CommandOutcome, Now, Order, OrderKind, Purpose, SafeText, Side, Symbol,
+    Timestamp, checked_add, round_quantity,
 };
 
 /// How much of one symbol still has to be sold, and why. While one is open, each try is an order of its own, sent
@@ -88,7 +88,7 @@ impl Coordinator {
         for own in first.into_iter().chain(last) {
             let mut quantity = account.held(own).unwrap_or_default();
             let mut is_fed = false;
-            if all && own.quote() == account.currency() {
+            if all && self.sells_holdings_of(own.base()) == Some(own) {
                 let holding = account.holding(own.base()).unwrap_or_default();
                 quantity = checked_add(quantity, holding).unwrap_or(quantity);
                 for (other, sold) in sales.iter().filter(|(other, _)| other.quote() == own.base()) {
@@ -105,6 +105,14 @@ impl Coordinator {
             return Err(CommandOutcome::refused("nothing is held that it could sell"));
         }
         Ok(sales)
+    }
+
+    /// The pair through which a holding becomes account currency: at once, or with another sale after it.
+    fn sells_holdings_of(&self, asset: &Asset) -> Option<&Symbol> {
+        let currency = self.durable.account.currency();
+        let mut pairs = self.setup.symbols.iter().filter(|own| own.base() == asset && asset != currency);
+        let direct = pairs.clone().find(|own| own.quote() == currency);
+        direct.or_else(|| pairs.next())
     }
 
     /// The sales of a flatten, and with `all` the plans that would buy again.
@@ -232,8 +240,12 @@ impl Coordinator {
             let holding = account.holding(closing.symbol.base()).unwrap_or_default();
             owned = checked_add(owned, holding).unwrap_or(owned);
         }
+        let asset = closing.symbol.base();
+        let holds_back = |order: &Order| {
+            order.symbol.base() == asset || (order.side == Side::Buy && order.symbol.quote() == asset)
+        };
         closing.of(owned) > Decimal::ZERO
-            && self.durable.open_orders().any(|tracked| tracked.order.symbol.base() == closing.symbol.base())
+            && self.durable.open_orders().any(|tracked| holds_back(&tracked.order))
     }
 
     /// Whether the closing of another pair brings in more of what this one sells.

@@ -73,12 +73,12 @@ impl Coordinator {
             DegradationTransition::ReviewDue { level, since } => {
                 let key = AlarmKey::of(AlarmSource::ForcedLevelReview);
                 let age = days_hms(cx.now.operator.since(since.operator));
-                self.raise(cx, key, "forced level due for review", format!("{level} forced for {age}"));
+                self.raise(cx, key, "forced level due for review", format!("LEVEL {level} forced for {age}"));
             }
             DegradationTransition::EndNear { level, end } => {
                 let left = days_hms(end.at.since(cx.now.market));
                 let key = AlarmKey::of(AlarmSource::ForcedLevelEnding);
-                self.raise(cx, key, "forced level ends soon", format!("{level} ends in {left}"));
+                self.raise(cx, key, "forced level ends soon", format!("LEVEL {level} ends in {left}"));
             }
             DegradationTransition::Forced { .. }
             | DegradationTransition::ForcedCleared { .. }
@@ -112,7 +112,7 @@ impl Coordinator {
         let (level, failures) = (degradation.automatic(self.policy()), degradation.failures(self.policy()));
         let key = AlarmKey::of(AlarmSource::LevelLimited);
         if level >= Level::Limited {
-            self.raise(cx, key, &format!("LEVEL {level}"), format!("{level}, {failures} failures"));
+            self.raise(cx, key, &format!("LEVEL {level}"), format!("{failures} failures"));
         } else {
             self.clear(cx, key);
         }
@@ -183,7 +183,7 @@ impl Coordinator {
         reason: &str,
     ) -> CommandOutcome {
         let event = DegradationEvent::Force { level, until, by: actor.clone(), reason: reason.to_owned() };
-        self.degradation_command(cx, actor, &event, format!("{level} forced"))
+        self.degradation_command(cx, actor, &event, format!("LEVEL {level} forced"))
     }
 
     pub(super) fn clear_level(&mut self, cx: &mut Cx<'_>, actor: &Actor, reason: &str) -> CommandOutcome {

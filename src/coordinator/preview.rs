@@ -150,7 +150,7 @@ impl Coordinator {
                 |forced| {
                     let end =
                         forced.end.map_or_else(String::new, |end| format!(" until {}Z", end.at.clock()));
-                    format!("{} forced{end}", forced.level)
+                    format!("LEVEL {} forced{end}", forced.level)
                 },
             )
         };

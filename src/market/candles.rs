@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::indicators::{Atr, Bar, IndicatorValues, Indicators, PERIOD};
+use super::indicators::{Atr, Bar, IndicatorValues, Indicators};
+use crate::config::IndicatorPeriods;
 use crate::domain::{Candle, Symbol, Timestamp};
 
 /// Candles kept per symbol: a day of one-minute bars and an hour.
@@ -17,24 +18,30 @@ pub const CANDLES_MAX: usize = 1_500;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Closed candles and indicators of all symbols, shared between the driver that writes and the agents that read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct CandleStore {
+    periods: IndicatorPeriods,
     series: Arc<Mutex<BTreeMap<Symbol, Series>>>,
 }
 
 impl CandleStore {
-    /// An empty store.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty store, with indicators of these lengths.
+    pub fn new(periods: IndicatorPeriods) -> Self {
+        Self { periods, series: Arc::default() }
+    }
+
+    /// The lengths of the indicators.
+    pub const fn periods(&self) -> &IndicatorPeriods {
+        &self.periods
     }
 
     /// Adds a closed candle. One that is not newer than the last of its symbol is not taken: returns whether it was.
     pub fn on_candle(&self, candle: &Candle) -> bool {
         let mut series = self.lock();
-        match series.get_mut(&candle.symbol) {
-            Some(known) => known.push(candle),
-            None => series.entry(candle.symbol.clone()).or_default().push(candle),
+        if let Some(known) = series.get_mut(&candle.symbol) {
+            return known.push(candle);
         }
+        series.entry(candle.symbol.clone()).or_insert(Series::new(&self.periods)).push(candle)
     }
 
     /// The indicators at the last closed candle; none before the first.
@@ -75,7 +82,7 @@ impl CandleStore {
 }
 
 /// What is kept of one symbol.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Series {
     ring: VecDeque<Candle>,
     decimals: u32,
@@ -84,6 +91,15 @@ struct Series {
 }
 
 impl Series {
+    fn new(periods: &IndicatorPeriods) -> Self {
+        Self {
+            ring: VecDeque::new(),
+            decimals: 0,
+            indicators: Indicators::new(periods),
+            hours: Hours { open: None, atr: Atr::new(periods.atr) },
+        }
+    }
+
     fn push(&mut self, candle: &Candle) -> bool {
         if self.ring.back().is_some_and(|last| candle.open_time < last.close_time()) {
             return false;
@@ -101,7 +117,7 @@ impl Series {
     }
 
     fn values(&self) -> IndicatorValues {
-        IndicatorValues { hourly_atr_14: self.hours.atr.value(), ..self.indicators.values() }
+        IndicatorValues { hourly_atr: self.hours.atr.value(), ..self.indicators.values() }
     }
 
     fn tail(&self, count: usize) -> impl Iterator<Item = &Candle> {
@@ -115,12 +131,6 @@ impl Series {
 struct Hours {
     open: Option<(Timestamp, Bar)>,
     atr: Atr,
-}
-
-impl Default for Hours {
-    fn default() -> Self {
-        Self { open: None, atr: Atr::new(PERIOD) }
-    }
 }
 
 impl Hours {
@@ -149,6 +159,7 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
+    use crate::config::Config;
 
     fn candle(minute: i64, close: i64) -> Candle {
         let price = Decimal::new(close, 1);
@@ -168,9 +179,25 @@ mod tests {
         candle(0, 1).symbol
     }
 
+    fn store() -> CandleStore {
+        CandleStore::new(Config::defaults().unwrap().agents.indicators)
+    }
+
+    #[test]
+    fn indicators_are_as_long_as_they_are_configured() {
+        let usual = Config::defaults().unwrap().agents.indicators;
+        let store = CandleStore::new(IndicatorPeriods { ema_trend: 3, ..usual });
+        for minute in 0..3 {
+            assert_eq!(store.indicators(&symbol()).and_then(|values| values.ema_trend), None);
+            store.on_candle(&candle(minute, 1_000 + 10 * minute));
+        }
+        let values = store.indicators(&symbol()).unwrap();
+        assert_eq!((values.ema_trend, values.ema_fast), (Some(101.0), None));
+    }
+
     #[test]
     fn the_ring_keeps_the_newest_candles_only() {
-        let store = CandleStore::new();
+        let store = store();
         for minute in 0..2_000 {
             assert!(store.on_candle(&candle(minute, 1_000 + minute)));
         }
@@ -184,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_candle_that_came_before_is_not_counted_twice() {
-        let store = CandleStore::new();
+        let store = store();
         assert!(store.on_candle(&candle(5, 1_000)));
         assert!(!store.on_candle(&candle(5, 9_000)));
         assert!(!store.on_candle(&candle(4, 9_000)));
@@ -194,7 +221,7 @@ mod tests {
 
     #[test]
     fn another_symbol_has_no_data() {
-        let store = CandleStore::new();
+        let store = store();
         store.on_candle(&candle(0, 1_000));
         let other = Symbol::new("XRP/USDT").unwrap();
         assert!(store.indicators(&other).is_none() && store.last(&other).is_none());
@@ -203,33 +230,33 @@ mod tests {
 
     #[test]
     fn the_hourly_range_is_that_of_whole_hours() {
-        let store = CandleStore::new();
+        let store = store();
         // Within each hour the close climbs by 59 tenths, and starts again: high - low is 5.9 + 2.
         for minute in 0..15 * 60 {
             store.on_candle(&candle(minute, 1_000 + minute % 60));
-            let atr = store.indicators(&symbol()).unwrap().hourly_atr_14;
+            let atr = store.indicators(&symbol()).unwrap().hourly_atr;
             assert_eq!(atr.is_some(), minute == 15 * 60 - 1, "minute {minute}");
         }
-        let atr = store.indicators(&symbol()).unwrap().hourly_atr_14.unwrap();
+        let atr = store.indicators(&symbol()).unwrap().hourly_atr.unwrap();
         assert!((atr - 7.9).abs() < 1e-9, "{atr}");
     }
 
     #[test]
     fn a_gap_closes_the_hour_that_it_cut() {
-        let store = CandleStore::new();
+        let store = store();
         for hour in 0..16 {
             // Only the first half of each hour arrives.
             for minute in 0..30 {
                 store.on_candle(&candle(hour * 60 + minute, 1_000 + minute));
             }
         }
-        let atr = store.indicators(&symbol()).unwrap().hourly_atr_14.unwrap();
+        let atr = store.indicators(&symbol()).unwrap().hourly_atr.unwrap();
         assert!((atr - 4.9).abs() < 1e-9, "{atr}");
     }
 
     #[test]
     fn extremes_cover_the_asked_window() {
-        let store = CandleStore::new();
+        let store = store();
         for (minute, close) in [(0, 5_000), (1, 1_000), (2, 1_200)] {
             store.on_candle(&candle(minute, close));
         }

@@ -40,7 +40,7 @@ pub(super) fn reduce(
     }
     match view.level {
         Level::Normal | Level::Reduced => {}
-        Level::Limited | Level::Emergency => size.halve(|| format!("level {}", view.level)),
+        Level::Limited | Level::Emergency => size.halve(|| format!("LEVEL {}", view.level)),
     }
     if size.pct <= Decimal::ZERO {
         let why = size.changes.last().map_or_else(String::new, |change| change.why.clone());

@@ -212,7 +212,7 @@ impl Assembly {
         if past.durable.seq.0 > 0 {
             feed.skip_until(begins_at);
         }
-        let candles = CandleStore::new();
+        let candles = CandleStore::new(config.agents.indicators);
         let history = feed.warm_up();
         let durable_writes = !is_virtual || options.durable;
         let sync = if durable_writes { SyncMode::Data } else { SyncMode::None };

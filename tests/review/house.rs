@@ -186,11 +186,12 @@ impl House {
         self.journal.commit().unwrap();
     }
 
-    /// A candle of every pair closes now.
-    pub fn candles(&mut self) {
+    /// A candle of every pair closes now, at the price it had; how many.
+    pub fn candles(&mut self) -> u64 {
         for (symbol, price) in self.prices.clone() {
             self.candle(symbol, price);
         }
+        self.prices.len() as u64
     }
 
     pub fn candle(&mut self, symbol: Symbol, price: Decimal) {

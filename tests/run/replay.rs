@@ -36,6 +36,21 @@ fn a_replay_ends_paused_because_its_feed_ended() {
 }
 
 #[test]
+fn a_restart_keeps_the_time_at_which_a_task_runs_next() {
+    let place = Place::new();
+    place.write("BTCUSDT_1.csv", &candles(600));
+    let decisions = |minutes: &str| {
+        let args = ["replay:BTCUSDT_1.csv", "--data-dir", "data", "--for", minutes];
+        let output = place.andon(&[&REPLAY[..], &args].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        summary["task_runs"]["trading_decision"]["succeeded"].as_u64().unwrap_or_default()
+    };
+    assert_eq!(decisions("50m"), 0, "one hour after the start");
+    assert_eq!(decisions("20m"), 1, "that hour goes on");
+}
+
+#[test]
 fn a_file_of_any_name_is_played_when_its_pair_is_given() {
     let place = Place::new();
     place.write("any.csv", &candles(60));
@@ -49,7 +64,10 @@ fn targets_that_a_replay_cannot_price_are_left_out_with_a_warning() {
     place.write("BTCUSDT_1.csv", &candles(600));
     let output = place.andon(&[&REPLAY[..], &["replay:BTCUSDT_1.csv"]].concat());
     let said = text(&output.stderr);
-    assert!(said.starts_with("andon: warning: ") && said.contains("no symbol prices XRP in USDT"), "{said}");
+    assert!(
+        said.starts_with("andon: warning: ") && said.contains("no symbol trades XRP against USDT"),
+        "{said}"
+    );
 }
 
 #[test]

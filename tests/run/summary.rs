@@ -101,7 +101,7 @@ fn alarms_are_counted_by_class_and_state() {
         serde_json::json!([{
             "class": "Medium",
             "state": "acknowledged",
-            "headline": "forced level ends soon: EMERGENCY ends in 15:00"
+            "headline": "forced level ends soon: LEVEL EMERGENCY ends in 15:00"
         }])
     );
     assert_eq!(summary["level_changes"][0]["to"], "EMERGENCY");

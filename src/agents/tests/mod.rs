@@ -35,7 +35,7 @@ fn answer(agent: &dyn Agent, run: TaskRun) -> Result<TaskOutput, AgentError> {
 
 /// A store with `minutes` candles that climb by one a minute from 40,000, two wide.
 fn climbing(minutes: i64) -> CandleStore {
-    let store = CandleStore::new();
+    let store = CandleStore::new(config().agents.indicators);
     for minute in 0..minutes {
         let price = Decimal::new(400_000 + 10 * minute, 1);
         store.on_candle(&Candle {
@@ -93,7 +93,7 @@ fn analysed(store: &CandleStore, task: TaskName) -> TaskOutput {
 #[case(TaskName::TechnicalAnalysis)]
 #[case(TaskName::RegimeDetection)]
 fn without_a_candle_analysis_says_so(#[case] task: TaskName) {
-    let agents = rules(&config(), &CandleStore::new(), None);
+    let agents = rules(&config(), &CandleStore::new(config().agents.indicators), None);
     let run = run(task, Some(&symbol()), Timestamp::EPOCH, TaskInput::Analysis);
     let error = answer(agent_for(&agents, task), run).unwrap_err();
     assert_eq!(error.to_string(), "no closed candle of BTC/USDT yet: wait for the feed");
@@ -208,7 +208,7 @@ fn voices_that_disagree_or_are_absent_hold() {
 proptest! {
     #[test]
     fn a_stop_is_always_within_its_bounds(start in 1_i64..5_000_000, swing in 0_i64..400, decimals in 2_u32..9) {
-        let store = CandleStore::new();
+        let store = CandleStore::new(config().agents.indicators);
         let start = start + 10_000;
         for minute in 0..15 * 60 {
             let wide = Decimal::new(start * swing / 10_000, decimals);

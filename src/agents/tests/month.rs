@@ -88,7 +88,7 @@ impl Desk {
 fn month(seed: u64) -> BTreeMap<Symbol, Tally> {
     let config = config();
     let mut feed = SimulatedFeed::new(seed, &config.orchestration.symbols);
-    let store = CandleStore::new();
+    let store = CandleStore::new(config.agents.indicators);
     for candle in feed.warm_up() {
         assert!(store.on_candle(&candle));
     }

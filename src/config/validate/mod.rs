@@ -11,7 +11,7 @@ use self::check::Check;
 use super::file::ConfigFile;
 use super::key_path::KeyPath;
 use super::problem::{Finding, or_one_of};
-use super::{Agents, Config, Console, KeyPress};
+use super::{Agents, Config, Console, IndicatorPeriods, KeyPress};
 use crate::domain::Pct;
 use rust_decimal::Decimal;
 
@@ -50,7 +50,8 @@ fn of(file: ConfigFile, report: &mut Report) -> Check<'_> {
 
 fn agents(config: &Config, check: &mut Check) {
     const FACTOR_MAX: f64 = 100.0;
-    let Agents { technical_analysis, regime_detection, trading_decision } = &config.agents;
+    let Agents { indicators, technical_analysis, regime_detection, trading_decision } = &config.agents;
+    check_indicators(indicators, check);
     check.above("technical_analysis.bias_from", technical_analysis.bias_from, 0.0, 1.0);
     check.range("regime_detection.adx_trending", regime_detection.adx_trending, 0.0, 100.0);
     check.range("regime_detection.choppiness_choppy", regime_detection.choppiness_choppy, 0.0, 100.0);
@@ -76,6 +77,38 @@ fn agents(config: &Config, check: &mut Check) {
                 trading_decision.take_profit_stops
             ),
         );
+    }
+}
+
+fn check_indicators(indicators: &IndicatorPeriods, check: &mut Check) {
+    const PERIOD_MAX: u16 = 500;
+    const DEVIATIONS_MAX: f64 = 10.0;
+    let IndicatorPeriods { ema_fast, ema_medium, ema_slow, ema_trend, macd, bollinger, .. } = *indicators;
+    for (key, period) in [
+        ("indicators.ema_fast", ema_fast),
+        ("indicators.ema_medium", ema_medium),
+        ("indicators.ema_slow", ema_slow),
+        ("indicators.ema_trend", ema_trend),
+        ("indicators.rsi", indicators.rsi),
+        ("indicators.macd.fast", macd.fast),
+        ("indicators.macd.slow", macd.slow),
+        ("indicators.macd.signal", macd.signal),
+        ("indicators.adx", indicators.adx),
+        ("indicators.atr", indicators.atr),
+        ("indicators.bollinger.period", bollinger.period),
+        ("indicators.choppiness", indicators.choppiness),
+        ("indicators.average", indicators.average),
+    ] {
+        check.range(key, period, 2, PERIOD_MAX);
+    }
+    check.above("indicators.bollinger.deviations", bollinger.deviations, 0.0, DEVIATIONS_MAX);
+    for (shorter, longer) in [
+        (("indicators.ema_fast", ema_fast), ("indicators.ema_medium", ema_medium)),
+        (("indicators.ema_medium", ema_medium), ("indicators.ema_slow", ema_slow)),
+        (("indicators.ema_slow", ema_slow), ("indicators.ema_trend", ema_trend)),
+        (("indicators.macd.fast", macd.fast), ("indicators.macd.slow", macd.slow)),
+    ] {
+        check.rising(shorter, longer);
     }
 }
 

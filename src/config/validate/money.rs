@@ -16,9 +16,14 @@ const AMOUNT_MAX: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 /// How far the targets may be from 100, in points.
 const TARGET_SUM_TOLERANCE: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 
-/// Whether a price of the symbol can be turned into the account currency.
+/// Whether both assets of the symbol have a worth in the account currency: what is bought, and what it is paid with.
 pub(super) fn symbol_is_priced(symbol: &Symbol, symbols: &[Symbol], currency: &Asset) -> bool {
-    price_path(symbols, symbol.quote(), currency).is_some()
+    [symbol.base(), symbol.quote()].into_iter().all(|asset| price_path(symbols, asset, currency).is_some())
+}
+
+/// Whether the rebalance can move the asset: one trade turns it into the account currency and back.
+fn is_rebalanced(asset: &Asset, symbols: &[Symbol], currency: &Asset) -> bool {
+    asset == currency || symbols.iter().any(|symbol| symbol.base() == asset && symbol.quote() == currency)
 }
 
 pub(super) fn check_portfolio(config: &Config, check: &mut Check) {
@@ -57,19 +62,19 @@ fn targets(config: &Config, check: &mut Check) {
             ),
         );
     }
-    let is_priced = |asset: &Asset| price_path(symbols, asset, currency).is_some();
-    for asset in targets.keys().filter(|asset| !is_priced(asset)) {
+    let is_rebalanced = |asset: &Asset| is_rebalanced(asset, symbols, currency);
+    for asset in targets.keys().filter(|asset| !is_rebalanced(asset)) {
         check.warning(
             path().key(asset),
             format!(
-                "no symbol prices {asset} in {currency}: it is left out and the other targets are scaled up to 100; \
-                 to include it give it a symbol with {currency} (symbols in orchestration.yaml; in a replay, one more \
-                 file), or change account.currency in execution.yaml"
+                "no symbol trades {asset} against {currency}: it is left out and the other targets are scaled up to 100; \
+                 to include it add {asset}/{currency} (symbols in orchestration.yaml; in a replay, one more file), or \
+                 change account.currency in execution.yaml"
             ),
         );
     }
-    if !targets.iter().any(|(asset, share)| is_priced(asset) && *share > Pct::ZERO) {
-        check.problem(path(), format!("no target is left that can be priced in {currency}"));
+    if !targets.iter().any(|(asset, share)| is_rebalanced(asset) && *share > Pct::ZERO) {
+        check.problem(path(), format!("no target is left that can be traded against {currency}"));
     }
 }
 
@@ -102,17 +107,26 @@ pub(super) fn check_execution(config: &Config, check: &mut Check) {
 
 fn start(config: &Config, check: &mut Check) {
     let currency = &config.execution.account.currency;
+    let symbols = &config.orchestration.symbols;
     let start = &config.execution.account.start;
     for (asset, amount) in start {
         let path = KeyPath::of("account.start").key(asset);
         check.range(path.clone(), *amount, Decimal::ZERO, AMOUNT_MAX);
-        if price_path(&config.orchestration.symbols, asset, currency).is_none() {
+        if price_path(symbols, asset, currency).is_none() {
             check.problem(
                 path,
                 format!(
                     "{asset} has no price in {currency}, so that the worth of the account would be unknown: take it \
                      out (`{asset}: null`), or add the pair {asset}/{currency} to symbols in orchestration.yaml, or \
                      change account.currency"
+                ),
+            );
+        } else if *amount > Decimal::ZERO && !is_rebalanced(asset, symbols, currency) {
+            check.warning(
+                path,
+                format!(
+                    "no symbol trades {asset} against {currency}: it counts in the equity and can be flattened, but the \
+                     rebalance leaves it out; add {asset}/{currency} to symbols in orchestration.yaml to include it"
                 ),
             );
         }

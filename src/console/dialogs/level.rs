@@ -116,7 +116,7 @@ impl LevelMenu {
         let view = &facts.snapshot.degradation;
         let forced = view.forced.as_ref().map(|forced| forced.level);
         if forced == Some(level) {
-            return Reply::Say(format!("{level} is forced already"));
+            return Reply::Say(format!("LEVEL {level} is forced already"));
         }
         if level > view.effective || (level == view.effective && forced.is_none()) {
             let command = Command::ForceLevel { level, until: None, reason: String::new() };
@@ -124,7 +124,7 @@ impl LevelMenu {
         }
         if forced.is_none() {
             let words = format!(
-                "{} is automatic: it goes when the failures pass, or by :reset_failures",
+                "LEVEL {} is automatic: it goes when the failures pass, or by :reset_failures",
                 view.automatic
             );
             return Reply::Say(words);
@@ -138,7 +138,7 @@ impl LevelMenu {
         let line = || LineBuilder::new(theme);
         let forced =
             view.forced.as_ref().map_or_else(|| "none".to_owned(), |forced| forced.level.to_string());
-        let now = format!("now {}: automatic {}, forced {forced}", view.effective, view.automatic);
+        let now = format!("now LEVEL {}: automatic {}, forced {forced}", view.effective, view.automatic);
         let mut lines = vec![plain(theme, now)];
         match &self.step {
             Step::Choose => {
@@ -159,13 +159,13 @@ impl LevelMenu {
                 lines.push(keys(theme, &[("Esc", "cancel (default)")]));
             }
             Step::Reason(level) => {
-                lines.push(typed(theme, &format!("why may it be {level}?"), self.reason.raw()));
+                lines.push(typed(theme, &format!("why may it be LEVEL {level}?"), self.reason.raw()));
                 lines.push(keys(theme, &[("Enter", "go on"), ("Esc", "back")]));
             }
             Step::Confirm { level, .. } => {
                 let after = (*level).max(view.automatic);
                 let words = format!(
-                    "{} becomes {after}: {}. Reason: {}",
+                    "LEVEL {} becomes {after}: {}. Reason: {}",
                     view.effective,
                     meaning(after),
                     self.reason.text()

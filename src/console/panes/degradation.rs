@@ -95,7 +95,7 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
 
 fn forced_detail(cx: &Cx<'_>, forced: &ForcedView, width: usize) -> Vec<Line<'static>> {
     let age = text::ago(forced.since, cx.facts.now.operator);
-    let head = format!("{} forced by {} {age} ago", forced.level, forced.by);
+    let head = format!("LEVEL {} forced by {} {age} ago", forced.level, forced.by);
     let mut lines = vec![cx.line().text(head, Role::Title).build()];
     lines.extend(cx.labelled("why", text::or_none_given(forced.reason.as_str()), width));
     let end = forced.until.map_or_else(

@@ -271,15 +271,17 @@ fn due_of(
             None if Some(leg.due_at) < newest => LegTransition::Waiting { reason: WaitReason::NotNewest },
             None if is_too_late(leg) => LegTransition::Waiting { reason: WaitReason::TooLate },
             None => {
-                late_by = Some(now.since(leg.due_at));
+                // One of the same time that ran before it has shifted them already.
+                let by = now.since(leg.due_at).saturating_sub(plan.shifted_for(leg.due_at));
+                late_by = Some((leg.due_at, by));
                 LegTransition::Due
             }
         };
         steps.push(step(plan.leg_id(leg), transition));
     }
     let ahead = plan.legs.iter().any(|leg| leg.state == LegState::Scheduled && leg.due_at > now);
-    if let Some(by) = late_by.filter(|by| ahead && !by.is_zero()) {
-        steps.push(PlanTransition::Shifted { plan: plan.id, by });
+    if let Some((due_at, by)) = late_by.filter(|(_, by)| ahead && !by.is_zero()) {
+        steps.push(PlanTransition::Shifted { plan: plan.id, due_at: Some(due_at), by });
     }
     steps
 }

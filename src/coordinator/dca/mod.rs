@@ -53,6 +53,9 @@ pub enum PlanTransition {
     Shifted {
         /// Which plan.
         plan: PlanId,
+        /// When the leg was due. Earlier journals do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Timestamp>,
         /// By how much, market time.
         #[serde(with = "humantime_serde")]
         by: Duration,
@@ -131,11 +134,12 @@ impl Plans {
                     self.retire(id.plan);
                 }
             }
-            PlanTransition::Shifted { plan, by } => {
+            PlanTransition::Shifted { plan, due_at, by } => {
                 let plan = self.open.get_mut(plan).ok_or(ApplyError::NotOpen(*plan))?;
                 for leg in plan.legs.iter_mut().filter(|leg| leg.state == LegState::Scheduled) {
                     leg.due_at = leg.due_at.plus(*by);
                 }
+                plan.shifted = due_at.map(|due_at| (due_at, plan.shifted_for(due_at) + *by));
             }
         }
         Ok(())

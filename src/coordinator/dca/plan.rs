@@ -21,6 +21,9 @@ pub struct Plan {
     pub trades: Vec<RebalanceTrade>,
     /// In the order of their times; at one instant sells before buys.
     pub legs: Vec<Leg>,
+    /// For the legs that were due when, the ones behind them were last shifted, and how far by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shifted: Option<(Timestamp, Duration)>,
 }
 
 /// What a plan is made from.
@@ -85,7 +88,12 @@ impl Plan {
                 filled: FilledPart::default(),
             });
         }
-        Ok(Self { id, created_at: now, trades, legs })
+        Ok(Self { id, created_at: now, trades, legs, shifted: None })
+    }
+
+    /// How far the scheduled legs were shifted because legs that were due at this time ran late.
+    pub(super) fn shifted_for(&self, due_at: Timestamp) -> Duration {
+        self.shifted.filter(|(at, _)| *at == due_at).map_or(Duration::ZERO, |(_, by)| by)
     }
 
     /// The name of one of its legs.

@@ -354,9 +354,9 @@ fn what_loosens_says_first_what_it_would_do_and_changes_nothing() {
         ),
         ("enable_task sentiment_analysis", "sentiment_analysis runs again when it is due"),
         ("run_task technical_analysis", "runs technical_analysis now, for all it runs for"),
-        ("clear_level done", "LEVEL LIMITED becomes NORMAL; LIMITED forced until 13:"),
-        ("force_level LIMITED --until 1h less", "LEVEL stays LIMITED; LIMITED forced until 13:"),
-        ("force_level REDUCED less", "LEVEL LIMITED becomes REDUCED; LIMITED forced until 13:"),
+        ("clear_level done", "LEVEL LIMITED becomes NORMAL; LEVEL LIMITED forced until 13:"),
+        ("force_level LIMITED --until 1h less", "LEVEL stays LIMITED; LEVEL LIMITED forced until 13:"),
+        ("force_level REDUCED less", "LEVEL LIMITED becomes REDUCED; LEVEL LIMITED forced until 13:"),
         ("reset_failures done", "LEVEL stays LIMITED; "),
     ] {
         let before = but_for_numbers(&desk);

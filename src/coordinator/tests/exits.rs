@@ -61,6 +61,45 @@ fn flatten_all_sells_what_the_sale_of_another_pair_brings_in() {
 }
 
 #[test]
+fn flatten_all_is_not_done_while_an_entry_of_another_pair_may_spend_a_part() {
+    let pair = Symbol::new("XRP/BTC").unwrap();
+    let mut config = Config::defaults().unwrap();
+    config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
+    let mut desk = Desk::with(config);
+    desk.venue.mode = Mode::Rest;
+    let entry = desk.signal(&pair, Action::Buy).orders[0];
+    desk.venue.mode = Mode::Fill;
+
+    assert!(desk.say("flatten --all").is_done());
+
+    let left = |desk: &Desk| desk.core.durable().account.balance(btc().base());
+    assert!(left(&desk) > Decimal::ZERO && left(&desk) < dec("0.2"), "{}", left(&desk));
+    assert!(desk.core.durable().closings.contains_key(&btc()), "the entry may end without a fill");
+    let over = desk.venue.expire(entry);
+    desk.venue_says(over);
+    assert_eq!(left(&desk), Decimal::ZERO);
+    assert!(desk.core.durable().closings.is_empty());
+}
+
+#[test]
+fn flatten_all_sells_a_holding_that_has_no_pair_with_the_currency_through_another() {
+    let pair = Symbol::new("XRP/BTC").unwrap();
+    let mut config = Config::defaults().unwrap();
+    config.orchestration.symbols = vec![btc(), pair.clone()];
+    config.execution.account.start.insert(pair.base().clone(), dec("1000"));
+    let mut desk = Desk::with(config);
+
+    let done = format!("{:?}", desk.say("flatten --all"));
+
+    assert!(done.contains("1000 XRP/BTC") && done.contains("BTC/USDT"), "{done}");
+    desk.pass(secs(180));
+    let account = &desk.core.durable().account;
+    for asset in [btc().base(), pair.base()] {
+        assert!(account.balance(asset) < dec("0.00000001"), "less than can be sold: {asset} {account:?}");
+    }
+}
+
+#[test]
 fn a_flatten_waits_for_the_order_that_holds_the_lots_and_then_sells_them() {
     let mut desk = Desk::new().with_lot(&btc());
     desk.venue.mode = Mode::Rest;

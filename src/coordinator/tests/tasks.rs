@@ -93,6 +93,7 @@ fn one_symbol_that_keeps_failing_is_locked_alone() {
         desk.core.entries(&symbol, desk.now).iter().map(|block| block.code).collect::<Vec<_>>()
     };
     assert_eq!((codes(&desk, xrp()), codes(&desk, btc())), (vec![ReasonCode::SymbolLocked], vec![]));
+    assert_eq!(desk.snapshot().degradation.api_failures, 0, "it counts for nobody else");
     let key = AlarmKey::about(AlarmSource::SymbolLocked, Subject::Symbol(xrp()));
     assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
     assert!(desk.say("unlock_symbol XRP/USDT").is_done());

@@ -16,13 +16,8 @@ pub use average::{Ema, Wilder, Window};
 pub use momentum::{Macd, MacdValue, Rsi};
 pub use range::{Adx, AdxValue, Atr, Bollinger, BollingerValue, Choppiness, true_range};
 
+use crate::config::IndicatorPeriods;
 use crate::domain::Candle;
-
-/// Period of RSI, ADX, ATR and choppiness, in bars.
-pub const PERIOD: u16 = 14;
-
-/// Period of the averages to which ATR and Bollinger width are compared, in bars.
-pub const LONG_PERIOD: u16 = 200;
 
 /// The prices of one candle as `f64`: what indicators compute with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,38 +45,38 @@ pub struct IndicatorValues {
     pub candles: u64,
     /// Last close.
     pub close: f64,
-    /// Exponential averages of the close.
-    pub ema_9: Option<f64>,
-    /// Over 21 closes.
-    pub ema_21: Option<f64>,
-    /// Over 50 closes.
-    pub ema_50: Option<f64>,
-    /// Over 200 closes.
-    pub ema_200: Option<f64>,
+    /// Exponential averages of the close, each over more of them.
+    pub ema_fast: Option<f64>,
+    /// See `ema_fast`.
+    pub ema_medium: Option<f64>,
+    /// See `ema_fast`.
+    pub ema_slow: Option<f64>,
+    /// The longest: the trend.
+    pub ema_trend: Option<f64>,
     /// Relative strength, 0 to 100.
-    pub rsi_14: Option<f64>,
-    /// Convergence and divergence 12/26/9.
+    pub rsi: Option<f64>,
+    /// Convergence and divergence of averages.
     pub macd: Option<MacdValue>,
     /// Trend strength and direction.
-    pub adx_14: Option<AdxValue>,
+    pub adx: Option<AdxValue>,
     /// Average true range of the feed's own interval.
-    pub atr_14: Option<f64>,
-    /// That, averaged over [`LONG_PERIOD`] bars.
+    pub atr: Option<f64>,
+    /// That, averaged over many bars.
     pub atr_average: Option<f64>,
-    /// Bands 20/2.
+    /// Bands around the mean.
     pub bollinger: Option<BollingerValue>,
-    /// Width of the bands, averaged over [`LONG_PERIOD`] bars.
+    /// Width of the bands, averaged over many bars.
     pub width_average: Option<f64>,
     /// Choppiness, 0 to 100.
-    pub choppiness_14: Option<f64>,
+    pub choppiness: Option<f64>,
     /// Average true range of one-hour bars.
-    pub hourly_atr_14: Option<f64>,
+    pub hourly_atr: Option<f64>,
 }
 
 impl IndicatorValues {
     /// ATR over its own long average; absent until both are there or while the average is zero.
     pub fn atr_ratio(&self) -> Option<f64> {
-        ratio(self.atr_14?, self.atr_average?)
+        ratio(self.atr?, self.atr_average?)
     }
 
     /// Bollinger width over its own long average; absent until both are there or while the average is zero.
@@ -91,7 +86,7 @@ impl IndicatorValues {
 
     /// Hourly ATR in percent of the last close.
     pub fn hourly_atr_pct(&self) -> Option<f64> {
-        ratio(100.0 * self.hourly_atr_14?, self.close)
+        ratio(100.0 * self.hourly_atr?, self.close)
     }
 }
 
@@ -103,10 +98,10 @@ fn ratio(value: f64, base: f64) -> Option<f64> {
 #[derive(Debug, Clone)]
 pub struct Indicators {
     values: IndicatorValues,
-    ema_9: Ema,
-    ema_21: Ema,
-    ema_50: Ema,
-    ema_200: Ema,
+    ema_fast: Ema,
+    ema_medium: Ema,
+    ema_slow: Ema,
+    ema_trend: Ema,
     rsi: Rsi,
     macd: Macd,
     adx: Adx,
@@ -117,48 +112,48 @@ pub struct Indicators {
     choppiness: Choppiness,
 }
 
-impl Default for Indicators {
-    fn default() -> Self {
+impl Indicators {
+    /// Before the first bar.
+    pub fn new(periods: &IndicatorPeriods) -> Self {
+        let IndicatorPeriods { macd, bollinger, average, .. } = *periods;
         Self {
             values: IndicatorValues::default(),
-            ema_9: Ema::new(9),
-            ema_21: Ema::new(21),
-            ema_50: Ema::new(50),
-            ema_200: Ema::new(200),
-            rsi: Rsi::new(PERIOD),
-            macd: Macd::new(12, 26, 9),
-            adx: Adx::new(PERIOD),
-            atr: Atr::new(PERIOD),
-            atr_average: Ema::new(LONG_PERIOD),
-            bollinger: Bollinger::new(20, 2.0),
-            width_average: Ema::new(LONG_PERIOD),
-            choppiness: Choppiness::new(PERIOD),
+            ema_fast: Ema::new(periods.ema_fast),
+            ema_medium: Ema::new(periods.ema_medium),
+            ema_slow: Ema::new(periods.ema_slow),
+            ema_trend: Ema::new(periods.ema_trend),
+            rsi: Rsi::new(periods.rsi),
+            macd: Macd::new(macd.fast, macd.slow, macd.signal),
+            adx: Adx::new(periods.adx),
+            atr: Atr::new(periods.atr),
+            atr_average: Ema::new(average),
+            bollinger: Bollinger::new(usize::from(bollinger.period), bollinger.deviations),
+            width_average: Ema::new(average),
+            choppiness: Choppiness::new(periods.choppiness),
         }
     }
-}
 
-impl Indicators {
     /// Adds the next closed bar.
     pub fn push(&mut self, bar: Bar) {
         let close = bar.close;
-        let atr_14 = self.atr.push(bar);
+        let atr = self.atr.push(bar);
         let bollinger = self.bollinger.push(close);
         self.values = IndicatorValues {
             candles: self.values.candles + 1,
             close,
-            ema_9: self.ema_9.push(close),
-            ema_21: self.ema_21.push(close),
-            ema_50: self.ema_50.push(close),
-            ema_200: self.ema_200.push(close),
-            rsi_14: self.rsi.push(close),
+            ema_fast: self.ema_fast.push(close),
+            ema_medium: self.ema_medium.push(close),
+            ema_slow: self.ema_slow.push(close),
+            ema_trend: self.ema_trend.push(close),
+            rsi: self.rsi.push(close),
             macd: self.macd.push(close),
-            adx_14: self.adx.push(bar),
-            atr_14,
-            atr_average: atr_14.and_then(|atr| self.atr_average.push(atr)),
+            adx: self.adx.push(bar),
+            atr,
+            atr_average: atr.and_then(|atr| self.atr_average.push(atr)),
             bollinger,
             width_average: bollinger.and_then(|bands| self.width_average.push(bands.width())),
-            choppiness_14: self.choppiness.push(bar),
-            hourly_atr_14: None,
+            choppiness: self.choppiness.push(bar),
+            hourly_atr: None,
         };
     }
 

@@ -3,6 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Config;
+
+fn usual() -> Indicators {
+    Indicators::new(&Config::defaults().unwrap().agents.indicators)
+}
 
 /// A restless deterministic series; the shape does not matter, only that nothing is symmetric.
 fn series(len: u32) -> Vec<Bar> {
@@ -218,35 +223,35 @@ fn choppiness_is_that_of_its_definition() {
 
 #[test]
 fn a_market_that_stands_still_divides_by_nothing() {
-    let mut indicators = Indicators::default();
+    let mut indicators = usual();
     for _ in 0..500 {
         indicators.push(Bar { high: 5.0, low: 5.0, close: 5.0 });
     }
     let values = indicators.values();
-    assert_eq!((values.rsi_14, values.choppiness_14), (Some(50.0), Some(100.0)));
-    assert_eq!(values.adx_14, Some(AdxValue { adx: 0.0, plus: 0.0, minus: 0.0 }));
-    assert_eq!((values.atr_14, values.atr_ratio(), values.width_ratio()), (Some(0.0), None, None));
+    assert_eq!((values.rsi, values.choppiness), (Some(50.0), Some(100.0)));
+    assert_eq!(values.adx, Some(AdxValue { adx: 0.0, plus: 0.0, minus: 0.0 }));
+    assert_eq!((values.atr, values.atr_ratio(), values.width_ratio()), (Some(0.0), None, None));
 }
 
 #[test]
 fn the_set_is_warm_after_219_candles_and_not_before() {
     let bars = series(219);
-    let mut indicators = Indicators::default();
+    let mut indicators = usual();
     for bar in &bars {
         indicators.push(*bar);
     }
     let values = indicators.values();
     assert!(values.atr_ratio().is_some() && values.width_ratio().is_some());
     assert_eq!(values.candles, 219);
-    assert!((values.ema_200.unwrap() - batch_ema(&closes(&bars), 200)[19]).abs() < 1e-9);
+    assert!((values.ema_trend.unwrap() - batch_ema(&closes(&bars), 200)[19]).abs() < 1e-9);
     let long = batch_ema(&batch_wilder(&batch_true_ranges(&bars), 14), 200);
     assert!((values.atr_average.unwrap() - long[long.len() - 1]).abs() < 1e-9);
 
-    let mut early = Indicators::default();
+    let mut early = usual();
     for bar in &bars[..213] {
         early.push(*bar);
     }
-    assert!(early.values().ema_200.is_some() && early.values().atr_ratio().is_none());
+    assert!(early.values().ema_trend.is_some() && early.values().atr_ratio().is_none());
 }
 
 proptest! {
@@ -254,7 +259,7 @@ proptest! {
     fn indices_stay_within_0_and_100_whatever_the_market_does(
         moves in proptest::collection::vec((-0.2_f64..0.2, 0.0_f64..0.1, 0.0_f64..0.1), 30..300)
     ) {
-        let mut indicators = Indicators::default();
+        let mut indicators = usual();
         let mut close = 1_000.0;
         for (change, above, below) in moves {
             let open: f64 = close;
@@ -262,8 +267,8 @@ proptest! {
             let bar = Bar { high: open.max(close) * (1.0 + above), low: open.min(close) * (1.0 - below), close };
             indicators.push(bar);
             let values = indicators.values();
-            let adx = values.adx_14.map_or([50.0; 3], |adx| [adx.adx, adx.plus, adx.minus]);
-            let others = [values.rsi_14.unwrap_or(50.0), values.choppiness_14.unwrap_or(50.0)];
+            let adx = values.adx.map_or([50.0; 3], |adx| [adx.adx, adx.plus, adx.minus]);
+            let others = [values.rsi.unwrap_or(50.0), values.choppiness.unwrap_or(50.0)];
             for index in adx.into_iter().chain(others) {
                 prop_assert!((0.0..=100.0 + 1e-9).contains(&index), "{:?}", values);
             }

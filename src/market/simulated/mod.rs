@@ -25,7 +25,7 @@ use crate::domain::{Asset, Candle, Symbol, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// History before the start, in minutes: 30 hours, so that EMA 200, the long averages and the hourly ATR 14 are warm.
+/// History before the start, in minutes: 30 hours, so that the long averages and the hourly ATR are warm.
 const WARM_UP_MINUTES: u32 = 1_800;
 
 /// The first possible day: 2024-01-01T00:00:00Z.

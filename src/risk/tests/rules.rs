@@ -222,7 +222,7 @@ fn every_reduction_says_from_what_to_what_and_why() {
         said,
         [
             "SIZE_REDUCED 30 20: at most 20 % of equity in one symbol, 0 % held",
-            "SIZE_REDUCED 20 10: level LIMITED",
+            "SIZE_REDUCED 20 10: LEVEL LIMITED",
             "LEVERAGE_REDUCED 3 1: at most 1: venue limit",
         ]
     );

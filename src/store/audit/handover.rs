@@ -260,7 +260,7 @@ impl fmt::Display for Handover {
         }
         let level_since = self.state.degradation.level_since();
         let level_since = level_since.map_or_else(String::new, |at| format!(" since {}", time(at.operator)));
-        page.line(&format!("level {}{level_since}", self.state.degradation.recorded_level()));
+        page.line(&format!("LEVEL {}{level_since}", self.state.degradation.recorded_level()));
         if let Some(gap) = &self.gap {
             page.line(&format!("THE JOURNAL IS DAMAGED: {gap}; what is below is the state before it"));
         }

@@ -116,7 +116,7 @@ fn planned(transition: &PlanTransition) -> String {
             format!("{} made: {} trades in {} legs", plan.id, plan.trades.len(), plan.legs.len())
         }
         PlanTransition::Leg { id, transition } => format!("{id} {}", transition.name()),
-        PlanTransition::Shifted { plan, by } => {
+        PlanTransition::Shifted { plan, by, .. } => {
             format!("{plan} later by {}", humantime::format_duration(*by))
         }
     }
