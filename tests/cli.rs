@@ -473,6 +473,27 @@ fn the_handover_page_says_state_positions_alarms_and_what_was_done_by_whom() {
 }
 
 #[test]
+fn the_handover_page_stays_a_page_however_many_legs_wait() {
+    let home = Home::new();
+    let script = home.path().join("operator.yaml");
+    fs::write(&script, "- { at: 5m, do: pause lunch }\n- { at: 12h, do: resume }\n").unwrap();
+    let dir = home.path().join(".local/share/andon/one");
+    let (dir, script) = (dir.to_str().unwrap(), script.to_str().unwrap());
+    let run =
+        ["--no-console", "--speed", "max", "--for", "13h", "--data-dir", dir, "--operator-script", script];
+    let plan = ["--set", "portfolio.dca.legs_max=60", "--set", "portfolio.dca.spacing=10m"];
+    let output = home.andon(&[&run[..], &plan].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    let page = stdout(&home.andon(&["handover"]));
+
+    for part in ["waiting: buy ", " more legs", " more alarms"] {
+        assert!(page.contains(part), "{part:?} is not in: {page}");
+    }
+    assert!(page.lines().count() <= 60, "more than a page: {page}");
+}
+
+#[test]
 fn a_damaged_record_is_named_and_the_rest_of_the_trail_is_still_shown() {
     let home = Home::new();
     let dir = leave_a_journal(&home, "one");

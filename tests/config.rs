@@ -295,6 +295,7 @@ fn lengths_and_thresholds_of_agents_out_of_range_are_refused() {
         ("agents.indicators.ema_fast=1", "2 to 500"),
         ("agents.indicators.ema_trend=501", "2 to 500"),
         ("agents.indicators.rsi=1", "2 to 500"),
+        ("agents.indicators.hourly_atr=25", "2 to 24"),
         ("agents.indicators.macd.signal=0", "2 to 500"),
         ("agents.indicators.bollinger.period=1", "2 to 500"),
         ("agents.indicators.bollinger.deviations=0", "above 0, up to 10"),

@@ -333,7 +333,7 @@ fn a_checkpoint_whose_state_cannot_be_read_is_moved_aside_and_still_vouches_for_
     assert!(moved_to.is_dir());
     let damaged = Trouble::CheckpointDamaged { why, moved_to };
     let head = fixture.anchor_at(22);
-    assert_eq!(recovered.troubles, [damaged, Trouble::Shortened { anchor, head }]);
+    assert_eq!(recovered.troubles, [damaged, Trouble::Shortened { anchor, head, checkpoint: None }]);
     assert!(recovered.checkpoint.is_none());
     assert_eq!(seqs(&recovered.records), (1..=22).collect::<Vec<_>>());
 }
@@ -379,7 +379,7 @@ fn the_marker_still_knows_of_lost_records_when_the_checkpoint_is_gone() {
     let recovered = fixture.recover();
 
     let head = fixture.anchor_at(22);
-    let lost = [Trouble::CheckpointLost { anchor }, Trouble::Shortened { anchor, head }];
+    let lost = [Trouble::CheckpointLost { anchor }, Trouble::Shortened { anchor, head, checkpoint: None }];
     assert_eq!(recovered.troubles, lost);
     assert!(recovered.halts());
     assert_eq!(recovered.head(), anchor, "no number is used twice");
@@ -403,7 +403,13 @@ fn a_checkpoint_ahead_of_the_journal_means_lost_records() {
     let recovered = fixture.recover();
 
     let head = fixture.anchor_at(22);
-    assert_eq!(recovered.troubles, [Trouble::Shortened { anchor, head }]);
+    let kept = fixture.dir.root().join("checkpoint-25.kept");
+    let copy = std::fs::read(&kept).unwrap();
+    assert!(
+        String::from_utf8(copy).unwrap().ends_with("state at #25hints"),
+        "the next one takes its place in the store"
+    );
+    assert_eq!(recovered.troubles, [Trouble::Shortened { anchor, head, checkpoint: Some(kept) }]);
     assert!(recovered.halts() && recovered.records.is_empty());
     assert_eq!(recovered.checkpoint, Some(checkpoint(anchor)), "the best state that is known");
     assert_eq!(recovered.head(), anchor, "no number is used twice");
@@ -433,6 +439,15 @@ fn after_damage_writing_goes_on_in_a_new_segment_and_the_evidence_stays_found() 
     assert_eq!(std::fs::read(fixture.segment(3)).unwrap(), damaged);
     assert_eq!(verify(&fixture.journal(), &[anchor], Scope::FromAnchor).unwrap().verdict, Verdict::Sound);
     assert_eq!(fixture.verdict(&[]), Verdict::Damaged { seq: Seq(22), why: Fault::HashMismatch });
+}
+
+#[test]
+fn the_number_of_a_bad_last_record_is_not_used_again() {
+    let fixture = Fixture::with_journal(25, 10);
+    let mut segments = read_lines(&fixture, 3);
+    segments[2].last_mut().unwrap()[100] ^= 1;
+    write_lines(&fixture, &segments);
+    assert_eq!(fixture.recover().head().seq, Seq(25));
 }
 
 #[test]

@@ -101,11 +101,7 @@ impl TechnicalAgent {
             None => (
                 Bias::Neutral,
                 CONFIDENCE_COLD,
-                format!(
-                    "warming up: {} of {} candles, no bias yet",
-                    values.candles,
-                    self.candles.periods().ema_trend
-                ),
+                format!("warming up: {} candles, not every average is there, no bias yet", values.candles),
             ),
         };
         let (support, resistance) = self.levels(symbol, &values);

@@ -37,8 +37,10 @@ pub struct IndicatorPeriods {
     pub macd: MacdPeriods,
     /// Trend strength and direction.
     pub adx: u16,
-    /// Average true range, of the feed's bars and of one-hour bars.
+    /// Average true range of the feed's bars.
     pub atr: u16,
+    /// Average true range of one-hour bars, 2 to 24.
+    pub hourly_atr: u16,
     /// Bands around the mean of the close.
     pub bollinger: BollingerTerms,
     /// Choppiness.

@@ -40,8 +40,9 @@ impl Record {
     /// program would not read or would read otherwise; what earlier ones have written is read for ever.
     ///
     /// 1: the first. 2: adopted orders, the command `reopen_store`. 3: the reason `SIZE_TOO_SMALL`, the alarm
-    /// `order_unknown` (`leg_unknown` before). 4: the alarm `venue_contradicts`.
-    pub const VERSION: u16 = 4;
+    /// `order_unknown` (`leg_unknown` before). 4: the alarm `venue_contradicts`. 5: of a
+    /// plan's shift, for which legs it was.
+    pub const VERSION: u16 = 5;
 }
 
 /// What happened. A closed enum; the JSON has `kind` and `data`.

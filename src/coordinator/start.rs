@@ -25,10 +25,10 @@ impl Coordinator {
             !first_run && self.durable.config_fingerprint != started.config_fingerprint;
         self.live.journal_fault.clone_from(&started.journal_fault);
         self.live.health.old_records.clone_from(&started.old_records);
+        self.live.run = started.run;
         if self.durable.seq.0 == 0 || started.begins_segment {
             self.record_state(cx);
         }
-        self.live.run = started.run;
         self.live.epoch = Epoch { run: started.run, count: 0 };
         let (version, config_fingerprint) = (started.version.clone(), started.config_fingerprint.clone());
         self.record(cx, Actor::Runtime, RecordKind::RunStarted { version, config_fingerprint });

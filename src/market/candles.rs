@@ -96,7 +96,7 @@ impl Series {
             ring: VecDeque::new(),
             decimals: 0,
             indicators: Indicators::new(periods),
-            hours: Hours { open: None, atr: Atr::new(periods.atr) },
+            hours: Hours { open: None, atr: Atr::new(periods.hourly_atr) },
         }
     }
 

@@ -357,6 +357,8 @@ fn past(recovered: &Recovered<Durable>, config: &Config, install: InstallId, now
     for record in &recovered.records {
         durable.apply(record);
     }
+    // What stands behind damage, or was lost, has taken its numbers with it.
+    durable.seq = recovered.head().seq;
     Past { durable, image }
 }
 

@@ -39,6 +39,18 @@ pub struct Checkpoint<S = Vec<u8>> {
 }
 
 impl Checkpoint {
+    /// Puts a copy of it, as it is stored, into a file of its own. None if that does not work: what is in the store counts.
+    pub(super) fn keep(&self, dir: &DataDir) -> Option<PathBuf> {
+        let path = dir.kept_checkpoint(self.anchor.seq);
+        let written = encode(self)
+            .and_then(|bytes| durable_file::replace(&path, &bytes).map_err(|error| error.to_string()));
+        if let Err(why) = written {
+            tracing::error!(path = %path.display(), why, "the checkpoint cannot be kept");
+            return None;
+        }
+        Some(path)
+    }
+
     /// The same with its state read.
     pub(super) fn decoded<S>(
         self,

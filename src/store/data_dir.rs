@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::journal::{Disk as _, FsDisk};
+use crate::domain::Seq;
 
 /// Only the owner may enter: the control socket in it obeys whoever can connect.
 const MODE: u32 = 0o700;
@@ -134,6 +135,11 @@ impl DataDir {
     /// Damaged checkpoint stores are kept at this path with `-1`, `-2`, ... after it.
     pub(super) fn corrupt(&self) -> PathBuf {
         self.root.join("corrupt")
+    }
+
+    /// The copy of a checkpoint that knows of records that the journal has lost.
+    pub(super) fn kept_checkpoint(&self, seq: Seq) -> PathBuf {
+        self.root.join(format!("checkpoint-{}.kept", seq.0))
     }
 
     fn reserve(&self) -> PathBuf {

@@ -17,12 +17,14 @@ use crate::domain::Seq;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// The journal ends before a record that was in it: HALTED.
-    #[error("the journal lost records: it ends at {}, but {} was in it; both are kept", .head.seq, .anchor.seq)]
+    #[error("the journal lost records: it ends at {}, but {} was in it; nothing was removed{}", .head.seq, .anchor.seq, kept_at(.checkpoint.as_ref()))]
     Shortened {
         /// What the checkpoint or `HEAD` knows.
         anchor: Anchor,
         /// The last record there is.
         head: Anchor,
+        /// Where the checkpoint is kept, if there was one.
+        checkpoint: Option<PathBuf>,
     },
     /// A bad record: HALTED.
     #[error("the journal is damaged: {}; nothing was removed; see andon audit verify", .why.at(*.seq))]
@@ -46,6 +48,11 @@ pub enum Trouble {
         /// Its record.
         anchor: Anchor,
     },
+}
+
+fn kept_at(checkpoint: Option<&PathBuf>) -> String {
+    let words = |path: &PathBuf| format!("; the checkpoint is kept at {}", path.display());
+    checkpoint.map_or_else(String::new, words)
 }
 
 impl Trouble {
@@ -147,6 +154,7 @@ pub fn recover<S>(
         }
     }
     let stored = stored.filter(|_| unusable.is_none());
+    let evidence = stored.clone();
     let checkpoint = stored.map(|stored| stored.decoded(decode)).transpose().unwrap_or_else(|why| {
         unusable = Some(format!("its state cannot be read: {why}"));
         None
@@ -169,6 +177,7 @@ pub fn recover<S>(
         Ok(())
     })?;
     // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
+    let evidence = evidence.filter(|_| unusable.is_none());
     let store = match unusable {
         Some(why) => {
             let (store, moved_to) = store.set_aside(dir, &why)?;
@@ -191,7 +200,9 @@ pub fn recover<S>(
             troubles.push(Trouble::Damaged { seq: *seq, why: why.clone() });
         }
         Verdict::Shortened { anchor } => {
-            troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head });
+            // The next checkpoint takes its place in the store.
+            let kept = evidence.and_then(|checkpoint| checkpoint.keep(dir));
+            troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head, checkpoint: kept });
         }
     }
     let resume = resume_at(&journal, &report, &ending)?;

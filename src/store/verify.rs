@@ -226,8 +226,13 @@ pub(super) fn walk(
     {
         verdict = Verdict::Damaged { seq: head.seq, why };
     }
-    let after = if matches!(verdict, Verdict::Damaged { .. }) { reader.highest_readable()? } else { None };
-    let highest = [Some(head), highest_anchor, after].into_iter().flatten().max_by_key(|anchor| anchor.seq);
+    // The number of a bad record is taken, and so are those after it.
+    let (bad, after) = match verdict {
+        Verdict::Damaged { seq, .. } => (Some(Anchor { seq, ..head }), reader.highest_readable()?),
+        Verdict::Sound | Verdict::Torn(_) | Verdict::Shortened { .. } => (None, None),
+    };
+    let known = [Some(head), bad, highest_anchor, after];
+    let highest = known.into_iter().flatten().max_by_key(|anchor| anchor.seq);
     let unread = from.filter(|&end| end > 1).zip(reader.before_first());
     let unread = unread.map(|(end, last)| Unread { journal: journal.to_owned(), end, last });
     let ending = Ending { unread, place, highest: highest.unwrap_or(head) };

@@ -9,7 +9,7 @@ use andon::domain::{ClientOrderId, TradingState};
 use andon::runtime::options::RunOptions;
 use andon::store::{Checkpoint, CheckpointOpen, CheckpointStore, Reader};
 
-use super::place::{Data, HOUR, Place, booked, intended, options, simulate};
+use super::place::{Data, HOUR, Place, booked, copy, intended, options, simulate};
 
 /// Long enough for half a plan.
 fn half_a_plan(data: &Data) -> RunOptions {
@@ -143,6 +143,64 @@ fn a_segment_begun_after_damage_or_a_torn_first_line_holds_the_whole_state() {
         // Without the checkpoint the new segment alone tells everything.
         let rebuilt = data.copy_without_checkpoint(&place.path().join("copy"));
         assert_eq!(rebuilt.state(), data.state(), "torn: {torn}");
+    }
+}
+
+/// Where the damage is, and which checkpoint is there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Checkpointed {
+    /// That of the run before the last one: what follows it comes from the journal.
+    Before,
+    /// None, and nothing that names one.
+    Never,
+    /// The store is gone, and its marker names the last one.
+    Lost,
+}
+
+#[test]
+fn whatever_is_damaged_the_next_runs_are_halted_and_in_the_journal_under_numbers_of_their_own() {
+    for checkpointed in [Checkpointed::Before, Checkpointed::Never, Checkpointed::Lost] {
+        for cut in [false, true] {
+            let (place, case) = (Place::new(), format!("checkpoint {checkpointed:?}, cut: {cut}"));
+            let data = place.data();
+            simulate(&half_a_plan(&data));
+            let before = place.path().join("before");
+            copy(&data.path(), &before);
+            simulate(&half_a_plan(&data));
+            let (store, marker) = (data.dir().checkpoint_store(), data.dir().checkpoint_marker());
+            fs::remove_dir_all(&store).unwrap();
+            match checkpointed {
+                Checkpointed::Before => {
+                    copy(&before.join("store.sled"), &store);
+                    fs::copy(before.join("checkpoint"), &marker).unwrap();
+                }
+                Checkpointed::Never => fs::remove_file(&marker).unwrap(),
+                Checkpointed::Lost => {}
+            }
+            let segment = data.dir().journal().join("00000001.log");
+            let mut bytes = fs::read(&segment).unwrap();
+            let lines: Vec<_> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
+            let last = lines.len() as u64;
+            if cut {
+                bytes = lines[..lines.len() - 5].concat();
+            } else {
+                let at = lines[..lines.len() - 5].concat().len();
+                bytes[at + 100] ^= 1;
+            }
+            fs::write(&segment, &bytes).unwrap();
+
+            for run in 3..5 {
+                let next = simulate(&half_a_plan(&data));
+                assert_eq!(next.seconds_in_state["HALTED"], 10 * 3_600, "{case}, run {run}");
+                assert_eq!(next.orders.intended, 0, "{case}, run {run}");
+            }
+
+            let mut reader = Reader::from_segment(&data.dir().journal(), 2).unwrap();
+            let first = reader.next_line().unwrap().unwrap().record().unwrap();
+            assert!(matches!(first.kind, RecordKind::State(_)), "{case}: {first:?}");
+            assert_eq!((first.seq.0, first.run), (last + 1, 3), "{case}: no number is used twice");
+            assert_eq!(fs::read(&segment).unwrap(), bytes, "{case}: what is left is kept");
+        }
     }
 }
 

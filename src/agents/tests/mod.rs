@@ -130,7 +130,7 @@ fn before_warm_up_technical_is_neutral_and_regime_unknown_and_both_say_why() {
     };
     assert_eq!((ta.bias, regime.regime), (Bias::Neutral, Regime::Unknown));
     assert!(ta.confidence.value() < 0.2 && regime.confidence.value() < 0.2);
-    assert!(ta.reasoning.raw().contains("150 of 200") && regime.reasoning.raw().contains("warming up"));
+    assert!(ta.reasoning.raw().contains("150 candles") && regime.reasoning.raw().contains("warming up"));
 }
 
 #[test]

@@ -82,6 +82,8 @@ fn agents(config: &Config, check: &mut Check) {
 
 fn check_indicators(indicators: &IndicatorPeriods, check: &mut Check) {
     const PERIOD_MAX: u16 = 500;
+    /// The history before a run is not much longer.
+    const HOURS_MAX: u16 = 24;
     const DEVIATIONS_MAX: f64 = 10.0;
     let IndicatorPeriods { ema_fast, ema_medium, ema_slow, ema_trend, macd, bollinger, .. } = *indicators;
     for (key, period) in [
@@ -101,6 +103,7 @@ fn check_indicators(indicators: &IndicatorPeriods, check: &mut Check) {
     ] {
         check.range(key, period, 2, PERIOD_MAX);
     }
+    check.range("indicators.hourly_atr", indicators.hourly_atr, 2, HOURS_MAX);
     check.above("indicators.bollinger.deviations", bollinger.deviations, 0.0, DEVIATIONS_MAX);
     for (shorter, longer) in [
         (("indicators.ema_fast", ema_fast), ("indicators.ema_medium", ema_medium)),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::words::{because, end, time};
 use super::{Gap, operator_time};
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, AlarmClass};
 use crate::coordinator::dca::{Leg, LegState};
 use crate::coordinator::durable::Durable;
 use crate::coordinator::record::{Record, RecordKind};
@@ -14,6 +14,9 @@ use crate::store::journal::{self, ReadError, Reader};
 
 /// Commands and notes on the page; the older ones are counted.
 const DONE_MAX: usize = 20;
+/// Alarms on the page, and legs of one plan; the others are counted. An Emergency is always there.
+const ALARMS_MAX: usize = 15;
+const LEGS_MAX: usize = 6;
 /// Longest line of the page.
 const LINE_CHARS_MAX: usize = 200;
 
@@ -166,20 +169,25 @@ impl Handover {
             let counts: Vec<_> = counts.map(|(count, state)| format!("{count} {state}")).collect();
             page.line(&format!("plan {}: {}", plan.id, counts.join(", ")));
             let is_open_question = |leg: &&Leg| matches!(leg.state, LegState::Waiting | LegState::Unknown);
-            for leg in plan.legs.iter().filter(is_open_question) {
+            let asking: Vec<_> = plan.legs.iter().filter(is_open_question).collect();
+            for leg in asking.iter().take(LEGS_MAX) {
                 let why = leg.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
                 let (id, amount) = (plan.leg_id(leg), leg.amount.normalize());
                 page.line(&format!("leg {id} {}: {} {} for {amount}{why}", leg.state, leg.side, leg.symbol));
             }
+            page.more(asking.len(), LEGS_MAX, "legs");
         }
     }
 
     fn alarms(&self, page: &mut Page) {
         let alarms = self.state.alarms.listed();
         page.head(&format!("OPEN ALARMS ({})", alarms.len()));
-        for alarm in alarms {
+        let (first, rest): (Vec<_>, Vec<_>) =
+            alarms.into_iter().partition(|alarm| alarm.class == AlarmClass::Emergency);
+        for alarm in first.iter().chain(rest.iter().take(ALARMS_MAX)) {
             page.line(&alarm_line(alarm));
         }
+        page.more(rest.len(), ALARMS_MAX, "alarms");
         for (name, trip) in self.state.breakers.tripped() {
             page.line(&format!(
                 "breaker {name} tripped at {}, loss {} %",
@@ -239,6 +247,13 @@ impl Page {
         self.0.push('\n');
         self.0.push_str(text);
         self.0.push('\n');
+    }
+
+    /// How many of `count` are not among the `shown`.
+    fn more(&mut self, count: usize, shown: usize, what: &str) {
+        if count > shown {
+            self.line(&format!("and {} more {what}", count - shown));
+        }
     }
 
     fn line(&mut self, text: &str) {
