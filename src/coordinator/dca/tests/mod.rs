@@ -318,19 +318,26 @@ fn after_a_long_absence_nothing_runs_by_itself() {
 }
 
 #[test]
-fn two_legs_of_one_time_that_run_late_one_after_the_other_shift_by_the_later_only() {
-    let mut bench =
-        Bench::with_trades(&[trade("BTC/USDT", Side::Buy, "600"), trade("XRP/USDT", Side::Buy, "600")]);
-    let no_xrp_price = |leg: &Leg| (leg.symbol.as_str() == "XRP/USDT").then_some(ReasonCode::FeedStale);
+fn legs_of_one_time_that_run_late_one_after_the_other_shift_as_far_as_the_latest() {
+    let mut bench = Bench::with_trades(&[
+        trade("BTC/USDT", Side::Buy, "600"),
+        trade("XRP/USDT", Side::Buy, "600"),
+        trade("XRP/BTC", Side::Buy, "600"),
+    ]);
+    let stale = |symbols: &'static [&'static str]| {
+        move |leg: &Leg| symbols.contains(&leg.symbol.as_str()).then_some(ReasonCode::FeedStale)
+    };
     bench.due(minutes(0), paused);
-    bench.due(minutes(5), no_xrp_price);
-    assert_eq!(bench.due_minutes()[2..4], [245, 245]);
-    bench.due(minutes(10), open);
-    assert_eq!(bench.due_minutes()[2..6], [250, 250, 490, 490]);
+    bench.due(minutes(5), stale(&["XRP/USDT", "XRP/BTC"]));
+    assert_eq!(bench.due_minutes()[3..6], [245; 3]);
+    bench.due(minutes(10), stale(&["XRP/BTC"]));
+    assert_eq!(bench.due_minutes()[3..6], [250; 3]);
+    bench.due(minutes(12), open);
+    assert_eq!(bench.due_minutes()[3..9], [252, 252, 252, 492, 492, 492]);
 
-    bench.due(minutes(252), no_xrp_price);
-    bench.due(minutes(253), open);
-    assert_eq!(bench.due_minutes()[4..6], [493, 493], "each time of the plan for itself");
+    bench.due(minutes(253), stale(&["XRP/USDT", "XRP/BTC"]));
+    bench.due(minutes(254), open);
+    assert_eq!(bench.due_minutes()[6..9], [494; 3], "each time of the plan for itself");
 }
 
 #[test]
