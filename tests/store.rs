@@ -466,6 +466,60 @@ fn records_after_the_checkpoint_are_kept_when_damage_lies_before_it() {
     assert_eq!(seqs(&recovered.records), [24, 25]);
 }
 
+#[test]
+fn records_after_a_damaged_anchor_are_vouched_for_by_its_hash_all_the_same() {
+    let fixture = Fixture::with_journal(25, 10);
+    let taken = checkpoint(fixture.anchor_at(23));
+    fixture.recover().store.write(&taken).unwrap();
+    let mut segments = read_lines(&fixture, 3);
+    segments[2][2][100] ^= 1;
+    write_lines(&fixture, &segments);
+
+    let recovered = fixture.recover();
+
+    assert_eq!(recovered.troubles, [Trouble::Damaged { seq: Seq(23), why: Fault::HashMismatch }]);
+    assert_eq!((recovered.checkpoint, seqs(&recovered.records)), (Some(taken), vec![24, 25]));
+}
+
+#[test]
+fn an_older_checkpoint_is_the_state_when_that_of_the_last_segment_cannot_be_read() {
+    let fixture = Fixture::with_journal(20, 10);
+    let taken = checkpoint(fixture.anchor_at(15));
+    fixture.recover().store.write(&taken).unwrap();
+    let json = format!(r#"{{"seq":21,"kind":"state","prev":"{}"}}"#, fixture.anchor_at(20).hash);
+    let line = format!("{} {json}\n", Hash::of(json.as_bytes()));
+    std::fs::write(fixture.segment(3), line).unwrap();
+
+    let recovered = fixture.recover();
+
+    assert!(matches!(recovered.troubles[..], [Trouble::Damaged { seq: Seq(21), why: Fault::NotARecord(_) }]));
+    assert_eq!(recovered.checkpoint, Some(taken), "and not that of a fresh installation");
+    assert_eq!((seqs(&recovered.records), recovered.resume.head.seq), ((16..=20).collect(), Seq(21)));
+}
+
+#[test]
+fn a_lost_segment_keeps_its_name_and_can_be_put_back() {
+    for gone in [1..=3, 3..=3] {
+        let fixture = Fixture::with_journal(25, 10);
+        let mut writer = fixture.writer(fixture.recover().resume);
+        let anchor = writer.append(&record(26), false).unwrap();
+        writer.note_head().unwrap();
+        let lost: Vec<_> = gone.clone().map(|n| std::fs::read(fixture.segment(n)).unwrap()).collect();
+        gone.clone().for_each(|n| std::fs::remove_file(fixture.segment(n)).unwrap());
+
+        let recovered = fixture.recover();
+        assert!(recovered.halts() && recovered.head() == anchor, "{gone:?}: {:?}", recovered.troubles);
+        let mut writer = fixture.writer(recovered.resume);
+        writer.append(&record(27), true).unwrap();
+        writer.commit().unwrap();
+        assert!(!fixture.segment(3).exists() && fixture.segment(4).exists(), "{gone:?}");
+
+        gone.clone().zip(lost).for_each(|(n, bytes)| std::fs::write(fixture.segment(n), bytes).unwrap());
+        let report = verify(&fixture.journal(), &[], Scope::All).unwrap();
+        assert_eq!((report.verdict, report.records), (Verdict::Sound, 27), "{gone:?}");
+    }
+}
+
 // What a start does not read -----------------------------------------------------------------------------------------
 
 /// Three segments, of which a start with this checkpoint reads the last only.

@@ -41,9 +41,7 @@ impl Coordinator {
         self.degradation_event(cx, &DegradationEvent::Restart { providers });
         self.restart_legs(cx);
         self.adopt_noted(cx, started);
-        if !first_run {
-            cx.effects.push(Effect::FetchFills { after: self.durable.account.trades().complete_to() });
-        }
+        cx.effects.push(Effect::FetchFills { after: self.durable.account.trades().complete_to() });
         self.reconcile_orders(cx);
         self.end_orphaned_decisions(cx);
         let said = format!("run {} is {}", self.live.run, self.durable.control.state);

@@ -25,8 +25,9 @@ use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
 use crate::store::{
-    Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
-    LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread, Writer, recover,
+    Anchor, Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError,
+    InstanceLock, Latch, LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread,
+    Writer, recover,
 };
 use crate::venue::{LogError, PaperTerms, PaperVenue};
 
@@ -199,7 +200,7 @@ impl Assembly {
         let beside_latch = OrderNotes::new(dir.root());
         let (noted, notes_fault) = read_notes(&beside_latch);
         let recovered = recover(&dir, state_after)?;
-        let faults = Faults::of(&recovered);
+        let mut faults = Faults::of(&recovered);
         let resume = recovered.resume;
         let is_virtual = options.speed == Speed::Max;
         let at_once = |market| {
@@ -223,6 +224,9 @@ impl Assembly {
         let (executed, booked) = (venue.book().last_trade(), past.durable.account.trades().last());
         if executed < booked {
             return Err(StartError::VenueForgot { log, executed, booked });
+        }
+        if recovered.head() == Anchor::GENESIS && venue.book().has_orders() {
+            faults.lost_everything(executed);
         }
 
         let keep_running = config.orchestration.control.restart == Restart::Last && !options.market.is_real();
@@ -371,6 +375,16 @@ struct Faults {
 }
 
 impl Faults {
+    /// Nothing goes to a venue that is not in the journal before.
+    fn lost_everything(&mut self, executed: TradeId) {
+        let what = format!(
+            "the journal is empty, but the venue has orders of it and executions up to {executed}: journal and checkpoint \
+             were lost; put them back as they were"
+        );
+        self.journal = Some(SafeText::ours(what));
+        self.halts = true;
+    }
+
     fn of(recovered: &Recovered<Durable>) -> Self {
         let (mut journal, mut checkpoint) = (None, None);
         for trouble in &recovered.troubles {

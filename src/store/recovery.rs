@@ -165,7 +165,7 @@ pub fn recover<S>(
     if let Some(anchor) = usable.filter(|_| behind > 1) {
         unusable = Some(format!("that of record {} is {behind} segments behind the journal", anchor.seq));
     }
-    let base = usable.filter(|_| base == Base::Checkpoint);
+    let mut base = usable.filter(|_| base == Base::Checkpoint);
     let anchors: Vec<Anchor> = known.into_iter().chain(marked).collect();
     let mut records = Vec::new();
     let (report, ending) = verify::walk(&journal, &anchors, from, &mut |line| {
@@ -176,6 +176,11 @@ pub fn recover<S>(
         }
         Ok(())
     })?;
+    // The state that the records promised cannot be read; an older one is known.
+    if let Some(older) = usable.filter(|_| records.is_empty() && base.is_none()) {
+        base = Some(older);
+        records = after_damage(&journal, older)?;
+    }
     // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
     let evidence = evidence.filter(|_| unusable.is_none());
     let store = match unusable {
@@ -283,11 +288,10 @@ fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> 
     let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
     let mut segments = journal::list(journal).map_err(io_error)?;
     if !report.is_sound() {
-        return Ok(Resume {
-            head: ending.highest,
-            segment: None,
-            last_segment: segments.last().copied().unwrap_or(0),
-        });
+        // A segment that is lost keeps its name: it may be found again. The first one there was is lost if any record was.
+        let lost = ending.sealed.or((ending.highest.seq > Seq(0)).then_some(1));
+        let last_segment = segments.last().copied().max(lost).unwrap_or(0);
+        return Ok(Resume { head: ending.highest, segment: None, last_segment });
     }
     let (segment, len) = ending.place;
     // A segment without a whole line is begun again, under the same number and with a state record.

@@ -163,6 +163,8 @@ pub(super) struct Ending {
     pub unread: Option<Unread>,
     /// The last segment with a good line, and the length of the good lines in it.
     pub place: (SegmentNo, u64),
+    /// The last segment that `HEAD` names.
+    pub sealed: Option<SegmentNo>,
     /// The highest record known, good or not.
     pub highest: Anchor,
 }
@@ -176,10 +178,11 @@ pub(super) fn walk(
 ) -> Result<(VerifyReport, Ending), ReadError> {
     let sealed =
         journal::read_sealed(journal).map_err(|error| ReadError::Io { path: journal.join("HEAD"), error })?;
-    let (head_file, head_fault) = match sealed {
-        Ok(anchor) => (anchor, None),
+    let (sealed, head_fault) = match sealed {
+        Ok(sealed) => (sealed, None),
         Err(why) => (None, Some(Fault::HeadUnreadable(why))),
     };
+    let head_file = sealed.map(|sealed| sealed.anchor);
     let mut anchors: Vec<Anchor> =
         anchors.iter().copied().chain(head_file).filter(|it| it.seq > Seq(0)).collect();
     anchors.sort_by_key(|anchor| anchor.seq);
@@ -235,7 +238,8 @@ pub(super) fn walk(
     let highest = known.into_iter().flatten().max_by_key(|anchor| anchor.seq);
     let unread = from.filter(|&end| end > 1).zip(reader.before_first());
     let unread = unread.map(|(end, last)| Unread { journal: journal.to_owned(), end, last });
-    let ending = Ending { unread, place, highest: highest.unwrap_or(head) };
+    let sealed = sealed.map(|sealed| sealed.segment);
+    let ending = Ending { unread, place, sealed, highest: highest.unwrap_or(head) };
     Ok((VerifyReport { records, head, anchored, verdict }, ending))
 }
 

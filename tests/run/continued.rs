@@ -7,6 +7,7 @@ use andon::coordinator::durable::Durable;
 use andon::coordinator::record::RecordKind;
 use andon::domain::{ClientOrderId, TradingState};
 use andon::runtime::options::RunOptions;
+use andon::runtime::summary::{ListedAlarm, Summary};
 use andon::store::{Checkpoint, CheckpointOpen, CheckpointStore, Reader};
 
 use super::place::{Data, HOUR, Place, booked, copy, intended, options, simulate};
@@ -201,6 +202,55 @@ fn whatever_is_damaged_the_next_runs_are_halted_and_in_the_journal_under_numbers
             assert_eq!((first.seq.0, first.run), (last + 1, 3), "{case}: no number is used twice");
             assert_eq!(fs::read(&segment).unwrap(), bytes, "{case}: what is left is kept");
         }
+    }
+}
+
+#[test]
+fn with_the_journal_gone_the_state_is_that_of_the_checkpoint_also_after_a_kill() {
+    for gone in ["journal/00000001.log", "journal"] {
+        let place = Place::new();
+        let data = place.data();
+        simulate(&half_a_plan(&data));
+        let (before, kept) = (data.state(), place.path().join("kept"));
+        copy(&data.path(), &kept);
+        let gone_path = data.path().join(gone);
+        let removed =
+            if gone_path.is_dir() { fs::remove_dir_all(gone_path) } else { fs::remove_file(gone_path) };
+        removed.unwrap();
+        let halted = |run: &Summary| run.seconds_in_state["HALTED"] == 10 * 3_600 && run.orders.intended == 0;
+
+        assert!(halted(&simulate(&half_a_plan(&data))), "{gone}");
+        // As if that run had been killed before its first checkpoint.
+        fs::remove_dir_all(data.dir().checkpoint_store()).unwrap();
+        copy(&kept.join("store.sled"), &data.dir().checkpoint_store());
+        fs::copy(kept.join("checkpoint"), data.dir().checkpoint_marker()).unwrap();
+        let third = simulate(&half_a_plan(&data));
+
+        assert!(halted(&third), "{gone}");
+        let after = data.state();
+        assert_eq!(after.account.balances(), before.account.balances(), "{gone}");
+        assert_eq!(legs(&after), legs(&before), "{gone}");
+        let damaged = |alarm: &ListedAlarm| alarm.headline.contains("damaged");
+        assert!(!third.alarms_listed.iter().any(damaged), "what was written since is no damage: {third:?}");
+    }
+}
+
+#[test]
+fn an_empty_journal_beside_a_venue_that_has_traded_halts_and_names_its_executions() {
+    let place = Place::new();
+    let data = place.data();
+    simulate(&half_a_plan(&data));
+    fs::remove_dir_all(data.dir().journal()).unwrap();
+    fs::remove_dir_all(data.dir().checkpoint_store()).unwrap();
+    fs::remove_file(data.dir().checkpoint_marker()).unwrap();
+
+    let second = simulate(&half_a_plan(&data));
+
+    assert_eq!(second.seconds_in_state["HALTED"], 10 * 3_600);
+    assert_eq!(second.orders.intended, 0);
+    for headline in ["the journal is empty, but the venue has orders", "execution of an unknown order"] {
+        let is_there = second.alarms_listed.iter().any(|alarm| alarm.headline.contains(headline));
+        assert!(is_there, "{headline}: {:?}", second.alarms_listed);
     }
 }
 

@@ -96,13 +96,22 @@ impl FromStr for Anchor {
     fn from_str(text: &str) -> Result<Self, AnchorError> {
         let (seq, hash) = text.split_once(' ').ok_or(AnchorError)?;
         let seq = seq.parse().map_err(|_| AnchorError)?;
-        Ok(Self { seq: Seq(seq), hash: hash.parse().map_err(|_| AnchorError)? })
+        let anchor = Self { seq: Seq(seq), hash: hash.parse().map_err(|_| AnchorError)? };
+        if anchor.is_possible() { Ok(anchor) } else { Err(AnchorError) }
     }
 }
+
+/// No journal becomes that long; a larger number is damage, and must not be counted on from.
+const SEQ_MAX: u64 = 1 << 53;
 
 impl Anchor {
     /// The place before the first record.
     pub const GENESIS: Self = Self { seq: Seq(0), hash: Hash::GENESIS };
+
+    /// Whether a journal can have such a record.
+    pub(super) const fn is_possible(&self) -> bool {
+        self.seq.0 < SEQ_MAX
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +122,8 @@ mod tests {
     fn an_anchor_reads_back_as_it_is_kept() {
         let anchor = Anchor { seq: Seq(7), hash: Hash::of(b"line") };
         assert_eq!(anchor.to_string().parse(), Ok(anchor));
-        for text in ["", "7", "7 ", "x 00", &anchor.to_string()[1..], &format!("{anchor} ")] {
+        let endless = Anchor { seq: Seq(u64::MAX), ..anchor }.to_string();
+        for text in ["", "7", "7 ", "x 00", &endless, &anchor.to_string()[1..], &format!("{anchor} ")] {
             assert_eq!(text.parse::<Anchor>(), Err(AnchorError), "{text:?}");
         }
     }

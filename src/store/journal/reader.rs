@@ -109,8 +109,8 @@ impl Reader {
         Ok(reader)
     }
 
-    /// From the record after `anchor`, wherever that stands; none if it is not there as it was anchored. What is
-    /// before it is not looked at.
+    /// From the record after `anchor`, wherever that stands; none if neither the anchored record is there nor the one that
+    /// names it as the one before. What is before it is not looked at.
     ///
     /// # Errors
     /// [`ReadError::Io`].
@@ -121,8 +121,12 @@ impl Reader {
             let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
             let mut at = 0;
             for text in bytes.split_inclusive(|&byte| byte == b'\n') {
-                at += text.len();
-                if text.strip_suffix(b"\n").and_then(line::anchor_of) == Some(anchor) {
+                let line = text.strip_suffix(b"\n").unwrap_or_default();
+                let is_after = line::place_before(line) == Ok(anchor);
+                if !is_after {
+                    at += text.len();
+                }
+                if is_after || line::anchor_of(line) == Some(anchor) {
                     let rest = segments.into_iter().filter(|&later| later > segment).collect();
                     let (journal, head) = (journal.to_owned(), Some(anchor));
                     return Ok(Some(Self {

@@ -82,11 +82,24 @@ pub(in crate::store) fn line_before(journal: &Path, segment: SegmentNo, end: u64
 }
 
 /// What `journal/HEAD` holds: the head when a segment was last sealed.
-#[derive(Serialize, Deserialize)]
-struct Sealed {
-    segment: SegmentNo,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct Sealed {
+    /// The segment that was sealed.
+    pub segment: SegmentNo,
+    /// The last record.
     #[serde(flatten)]
-    anchor: Anchor,
+    pub anchor: Anchor,
+}
+
+impl Sealed {
+    /// File names have eight digits.
+    const SEGMENT_MAX: SegmentNo = 99_999_999;
+
+    fn read(text: &[u8]) -> Result<Self, String> {
+        let sealed: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let is_possible = sealed.segment < Self::SEGMENT_MAX && sealed.anchor.is_possible();
+        if is_possible { Ok(sealed) } else { Err("it names a record that cannot be".to_owned()) }
+    }
 }
 
 fn head_path(journal: &Path) -> PathBuf {
@@ -106,12 +119,10 @@ pub(super) fn write_sealed(
     write(&head_path(journal), &text)
 }
 
-/// The anchor in `journal/HEAD`; none if nothing was sealed yet. The inner error says why it is unreadable.
-pub(in crate::store) fn read_sealed(journal: &Path) -> io::Result<Result<Option<Anchor>, String>> {
+/// What `journal/HEAD` says; none if nothing was sealed yet. The inner error says why it is unreadable.
+pub(in crate::store) fn read_sealed(journal: &Path) -> io::Result<Result<Option<Sealed>, String>> {
     match std::fs::read(head_path(journal)) {
-        Ok(text) => {
-            Ok(serde_json::from_slice::<Sealed>(&text).map(|it| Some(it.anchor)).map_err(|e| e.to_string()))
-        }
+        Ok(text) => Ok(Sealed::read(&text).map(Some)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Ok(None)),
         Err(error) => Err(error),
     }
@@ -171,6 +182,11 @@ mod tests {
         assert_eq!(read_sealed(dir.path()).unwrap(), Ok(None));
         let anchor = Anchor { seq: Seq(7), hash: super::super::Hash::of(b"x") };
         write_sealed(dir.path(), 3, anchor, true).unwrap();
-        assert_eq!(read_sealed(dir.path()).unwrap(), Ok(Some(anchor)));
+        assert_eq!(read_sealed(dir.path()).unwrap(), Ok(Some(Sealed { segment: 3, anchor })));
+        let endless = Anchor { seq: Seq(u64::MAX), ..anchor };
+        for (segment, anchor) in [(3, endless), (SegmentNo::MAX, anchor)] {
+            write_sealed(dir.path(), segment, anchor, true).unwrap();
+            assert!(read_sealed(dir.path()).unwrap().is_err(), "nothing goes on from there");
+        }
     }
 }

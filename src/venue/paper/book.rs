@@ -125,6 +125,11 @@ impl PaperBook {
         self.protective.values()
     }
 
+    /// Whether it ever took one.
+    pub fn has_orders(&self) -> bool {
+        !self.orders.is_empty()
+    }
+
     /// Orders that rest, oldest first.
     pub fn open_orders(&self) -> Vec<OrderReport> {
         self.resting.values().filter_map(|client_id| self.report(*client_id)).collect()
