@@ -221,13 +221,7 @@ impl Assembly {
         let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec());
         let log = dir.root().join("venue.log");
         let venue = PaperVenue::open(terms, &log, durable_writes)?;
-        let (executed, booked) = (venue.book().last_trade(), past.durable.account.trades().last());
-        if executed < booked {
-            return Err(StartError::VenueForgot { log, executed, booked });
-        }
-        if recovered.head() == Anchor::GENESIS && venue.book().has_orders() {
-            faults.lost_everything(executed);
-        }
+        faults.compare(&venue, log, past.durable.account.trades().last(), recovered.head())?;
 
         let keep_running = config.orchestration.control.restart == Restart::Last && !options.market.is_real();
         let first = past.durable.run == 0;
@@ -375,14 +369,27 @@ struct Faults {
 }
 
 impl Faults {
-    /// Nothing goes to a venue that is not in the journal before.
-    fn lost_everything(&mut self, executed: TradeId) {
-        let what = format!(
-            "the journal is empty, but the venue has orders of it and executions up to {executed}: journal and checkpoint \
-             were lost; put them back as they were"
-        );
-        self.journal = Some(SafeText::ours(what));
-        self.halts = true;
+    /// The venue has executed what is in the books, and nothing goes to it that is not in the journal before.
+    fn compare(
+        &mut self,
+        venue: &PaperVenue,
+        log: PathBuf,
+        booked: TradeId,
+        head: Anchor,
+    ) -> Result<(), StartError> {
+        let executed = venue.book().last_trade();
+        if executed < booked {
+            return Err(StartError::VenueForgot { log, executed, booked });
+        }
+        if head == Anchor::GENESIS && venue.book().has_orders() {
+            let what = format!(
+                "the journal is empty, but the venue has orders of it and executions up to {executed}: journal and \
+                 checkpoint were lost; put them back as they were"
+            );
+            self.journal = Some(SafeText::ours(what));
+            self.halts = true;
+        }
+        Ok(())
     }
 
     fn of(recovered: &Recovered<Durable>) -> Self {
