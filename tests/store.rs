@@ -498,6 +498,23 @@ fn an_older_checkpoint_is_the_state_when_that_of_the_last_segment_cannot_be_read
 }
 
 #[test]
+fn with_the_journal_gone_even_a_checkpoint_older_than_its_marker_is_better_than_nothing() {
+    let fixture = Fixture::with_journal(25, 10);
+    let older = checkpoint(fixture.anchor_at(12));
+    let newest = fixture.anchor_at(23);
+    fixture.recover().store.write(&checkpoint(newest)).unwrap();
+    let marker = std::fs::read(fixture.dir.checkpoint_marker()).unwrap();
+    fixture.recover().store.write(&older).unwrap();
+    std::fs::write(fixture.dir.checkpoint_marker(), marker).unwrap();
+    std::fs::remove_dir_all(fixture.journal()).unwrap();
+
+    let recovered = fixture.recover();
+
+    assert!(recovered.halts());
+    assert_eq!((recovered.checkpoint, recovered.resume.head), (Some(older), newest));
+}
+
+#[test]
 fn a_lost_segment_keeps_its_name_and_can_be_put_back() {
     for gone in [1..=3, 3..=3] {
         let fixture = Fixture::with_journal(25, 10);

@@ -165,26 +165,16 @@ impl Coordinator {
         }
         self.accepted(cx, fill.client_id);
         let Some(posting) = self.posting(cx, fill) else {
-            let key = AlarmKey::about(AlarmSource::StoreFault, Subject::Order(fill.client_id));
-            self.raise(
-                cx,
-                key,
-                "execution of an unknown order",
-                format!("trade {} of {}", fill.trade_id, fill.symbol),
-            );
+            let detail = format!("of {}, order {}", fill.symbol, fill.client_id);
+            self.raise(cx, not_booked(fill), "execution of an unknown order", detail);
             return;
         };
         let booked = match self.durable.account.clone().apply(&posting) {
             Ok(Applied::Booked(booked)) => booked,
             Ok(Applied::AlreadyApplied) => return,
             Err(error) => {
-                let key = AlarmKey::about(AlarmSource::StoreFault, Subject::Order(fill.client_id));
-                self.raise(
-                    cx,
-                    key,
-                    "execution cannot be booked",
-                    format!("trade {}: {error}", fill.trade_id),
-                );
+                let detail = format!("of order {}: {error}", fill.client_id);
+                self.raise(cx, not_booked(fill), "execution cannot be booked", detail);
                 return;
             }
         };
@@ -267,4 +257,9 @@ impl Coordinator {
         let key = AlarmKey::of(AlarmSource::ExecutionErrors);
         self.raise_while(cx, failing, key, "orders fail to execute", format!("{errors} in a row"));
     }
+}
+
+/// Each execution that is not in the books is an alarm of its own.
+fn not_booked(fill: &Fill) -> AlarmKey {
+    AlarmKey::about(AlarmSource::StoreFault, Subject::Component(format!("trade {}", fill.trade_id)))
 }

@@ -44,7 +44,7 @@ impl Coordinator {
                     self.degradation_moved(cx, actor.clone(), transition);
                 }
                 self.follow_automatic_level(cx);
-                CommandOutcome::done(format!("{done}; LEVEL {}", self.live.level))
+                CommandOutcome::done(format!("{done}; now LEVEL {}", self.live.level))
             }
             Err(refusal) => CommandOutcome::refused(refusal),
         }

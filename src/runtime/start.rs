@@ -25,9 +25,8 @@ use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
 use crate::store::{
-    Anchor, Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError,
-    InstanceLock, Latch, LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread,
-    Writer, recover,
+    Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
+    LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread, Writer, recover,
 };
 use crate::venue::{LogError, PaperTerms, PaperVenue};
 
@@ -221,7 +220,7 @@ impl Assembly {
         let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec());
         let log = dir.root().join("venue.log");
         let venue = PaperVenue::open(terms, &log, durable_writes)?;
-        faults.compare(&venue, log, past.durable.account.trades().last(), recovered.head())?;
+        faults.compare(&venue, log, &past.durable)?;
 
         let keep_running = config.orchestration.control.restart == Restart::Last && !options.market.is_real();
         let first = past.durable.run == 0;
@@ -370,20 +369,15 @@ struct Faults {
 
 impl Faults {
     /// The venue has executed what is in the books, and nothing goes to it that is not in the journal before.
-    fn compare(
-        &mut self,
-        venue: &PaperVenue,
-        log: PathBuf,
-        booked: TradeId,
-        head: Anchor,
-    ) -> Result<(), StartError> {
-        let executed = venue.book().last_trade();
+    fn compare(&mut self, venue: &PaperVenue, log: PathBuf, past: &Durable) -> Result<(), StartError> {
+        let (executed, booked) = (venue.book().last_trade(), past.account.trades().last());
         if executed < booked {
             return Err(StartError::VenueForgot { log, executed, booked });
         }
-        if head == Anchor::GENESIS && venue.book().has_orders() {
+        // One that is damaged says so itself.
+        if past.run == 0 && venue.book().has_orders() && !self.halts {
             let what = format!(
-                "the journal is empty, but the venue has orders of it and executions up to {executed}: journal and \
+                "the journal knows of no run, but the venue has orders and executions up to {executed}: journal and \
                  checkpoint were lost; put them back as they were"
             );
             self.journal = Some(SafeText::ours(what));

@@ -35,7 +35,7 @@ pub enum Trouble {
         why: Fault,
     },
     /// The checkpoint cannot be used: an alarm.
-    #[error("the checkpoint cannot be used ({why}) and is kept at {}; the state comes from the journal", .moved_to.display())]
+    #[error("the checkpoint cannot be used ({why}) and is kept at {}; the state comes from the journal as far as that tells it", .moved_to.display())]
     CheckpointDamaged {
         /// What is wrong with it.
         why: String,
@@ -153,13 +153,14 @@ pub fn recover<S>(
             troubles.push(Trouble::CheckpointLost { anchor });
         }
     }
-    let stored = stored.filter(|_| unusable.is_none());
+    let is_older = unusable.is_some();
     let evidence = stored.clone();
     let checkpoint = stored.map(|stored| stored.decoded(decode)).transpose().unwrap_or_else(|why| {
-        unusable = Some(format!("its state cannot be read: {why}"));
+        unusable.get_or_insert(format!("its state cannot be read: {why}"));
         None
     });
-    let usable = checkpoint.as_ref().map(|checkpoint| checkpoint.anchor);
+    let readable = checkpoint.as_ref().map(|checkpoint| checkpoint.anchor);
+    let usable = readable.filter(|_| !is_older);
     let (from, base, behind) = choose_start(&journal, usable)?;
     // A kill just after a segment began leaves the last checkpoint in the one before.
     if let Some(anchor) = usable.filter(|_| behind > 1) {
@@ -177,7 +178,7 @@ pub fn recover<S>(
         Ok(())
     })?;
     // The state that the records promised cannot be read; an older one is known.
-    if let Some(older) = usable.filter(|_| records.is_empty() && base.is_none()) {
+    if let Some(older) = readable.filter(|_| records.is_empty() && base.is_none()) {
         base = Some(older);
         records = after_damage(&journal, older)?;
     }

@@ -236,21 +236,31 @@ fn with_the_journal_gone_the_state_is_that_of_the_checkpoint_also_after_a_kill()
 }
 
 #[test]
-fn an_empty_journal_beside_a_venue_that_has_traded_halts_and_names_its_executions() {
-    let place = Place::new();
-    let data = place.data();
-    simulate(&half_a_plan(&data));
-    fs::remove_dir_all(data.dir().journal()).unwrap();
-    fs::remove_dir_all(data.dir().checkpoint_store()).unwrap();
-    fs::remove_file(data.dir().checkpoint_marker()).unwrap();
+fn a_journal_without_a_run_beside_a_venue_that_has_traded_halts_and_names_each_execution() {
+    for lines_left in [0, 1] {
+        let place = Place::new();
+        let data = place.data();
+        simulate(&half_a_plan(&data));
+        let executed = data.venue_fills();
+        let first = data.dir().journal().join("00000001.log");
+        let bytes = fs::read(&first).unwrap();
+        fs::remove_dir_all(data.dir().journal()).unwrap();
+        fs::remove_dir_all(data.dir().checkpoint_store()).unwrap();
+        fs::remove_file(data.dir().checkpoint_marker()).unwrap();
+        if lines_left > 0 {
+            fs::create_dir(data.dir().journal()).unwrap();
+            let left: Vec<_> = bytes.split_inclusive(|&byte| byte == b'\n').take(lines_left).collect();
+            fs::write(&first, left.concat()).unwrap();
+        }
 
-    let second = simulate(&half_a_plan(&data));
+        let second = simulate(&half_a_plan(&data));
 
-    assert_eq!(second.seconds_in_state["HALTED"], 10 * 3_600);
-    assert_eq!(second.orders.intended, 0);
-    for headline in ["the journal is empty, but the venue has orders", "execution of an unknown order"] {
-        let is_there = second.alarms_listed.iter().any(|alarm| alarm.headline.contains(headline));
-        assert!(is_there, "{headline}: {:?}", second.alarms_listed);
+        assert_eq!(second.seconds_in_state["HALTED"], 10 * 3_600, "{lines_left}");
+        assert_eq!(second.orders.intended, 0, "{lines_left}");
+        let named =
+            |words: &str| second.alarms_listed.iter().filter(|alarm| alarm.headline.contains(words)).count();
+        assert!(named("the journal knows of no run, but the venue has orders") > 0, "{second:?}");
+        assert_eq!(named("execution of an unknown order"), executed.len(), "{second:?}");
     }
 }
 

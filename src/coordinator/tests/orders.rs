@@ -152,11 +152,19 @@ fn an_execution_of_an_order_that_is_not_ours_is_an_emergency_and_is_not_booked()
         crate::domain::InstallId::derived("somebody else"),
         "decision/1/entry",
     );
-    let id = fill.client_id;
+    let mut another = fill.clone();
+    another.trade_id = another.trade_id.next();
+    let trades = [fill.trade_id, another.trade_id];
     desk.venue_says(foreign);
+    desk.acknowledge();
+    desk.venue_says(VenueEvent::Filled { fill: another, done: true });
     assert_eq!(desk.held(&btc()), entry.quantity);
-    let key = AlarmKey::about(AlarmSource::StoreFault, Subject::Order(id));
-    assert_eq!(desk.alarm(&key), AlarmState::Unacknowledged);
+    let state = |trade| {
+        let about = Subject::Component(format!("trade {trade}"));
+        desk.alarm(&AlarmKey::about(AlarmSource::StoreFault, about))
+    };
+    let expected = [AlarmState::Acknowledged, AlarmState::Unacknowledged];
+    assert_eq!(trades.map(state), expected, "each for itself");
 }
 
 #[test]

@@ -247,7 +247,7 @@ impl Reader {
         let mut highest: Option<Anchor> = None;
         loop {
             for text in self.bytes[self.at..].split(|&byte| byte == b'\n') {
-                let anchor = line::anchor_of(text);
+                let anchor = line::anchor_of(text).filter(Anchor::is_possible);
                 highest = highest.into_iter().chain(anchor).max_by_key(|anchor| anchor.seq);
             }
             let Some(next) = self.rest.pop_front() else { return Ok(highest) };
