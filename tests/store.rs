@@ -451,6 +451,16 @@ fn the_number_of_a_bad_last_record_is_not_used_again() {
 }
 
 #[test]
+fn a_number_that_cannot_be_is_not_counted_on_from() {
+    let fixture = Fixture::with_journal(25, 10);
+    let json = format!(r#"{{"seq":{},"kind":"note","prev":"{}"}}"#, u64::MAX, Hash::GENESIS);
+    let mut bytes = std::fs::read(fixture.segment(3)).unwrap();
+    bytes.extend(format!("{} {json}\n", Hash::of(json.as_bytes())).bytes());
+    std::fs::write(fixture.segment(3), bytes).unwrap();
+    assert_eq!(fixture.recover().head().seq, Seq(26), "the place of the line, not what it says");
+}
+
+#[test]
 fn records_after_the_checkpoint_are_kept_when_damage_lies_before_it() {
     let fixture = Fixture::with_journal(25, 10);
     let taken = checkpoint(fixture.anchor_at(23));

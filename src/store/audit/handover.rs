@@ -199,7 +199,7 @@ impl Handover {
             page.line(&format!("{symbol} is locked for entries"));
         }
         if let Some(forced) = self.state.degradation.forced() {
-            page.line(&format!("level forced to at least {}", forced.level));
+            page.line(&format!("LEVEL {} is forced at least", forced.level));
         }
         for task in &self.state.tasks_disabled {
             page.line(&format!("task {task} is disabled"));
