@@ -1,5 +1,6 @@
 //! Trading pairs and the assets they are made of.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -46,10 +47,15 @@ impl Asset {
 }
 
 /// A trading pair, `BASE/QUOTE`: the price is how much quote one base costs.
+///
+/// Symbols are ordered as their texts are. They are the keys of nearly every map, so the beginning of the text is kept
+/// in place: it tells most symbols apart without a look at the text, which lies elsewhere in memory.
 #[derive(Clone)]
-pub struct Symbol(Arc<Parts>);
+pub struct Symbol {
+    beginning: u64,
+    parts: Arc<Parts>,
+}
 
-#[derive(PartialEq, Eq)]
 struct Parts {
     text: Box<str>,
     base: Asset,
@@ -72,48 +78,61 @@ impl Symbol {
         if base == quote {
             return Err(SymbolError::SameTwice(text));
         }
-        Ok(Self(Arc::new(Parts { text: text.into(), base: base.clone(), quote: quote.clone() })))
+        let parts = Parts { text: text.into(), base: base.clone(), quote: quote.clone() };
+        Ok(Self { beginning: beginning(&parts.text), parts: Arc::new(parts) })
     }
 
     /// `BASE/QUOTE`.
     pub fn as_str(&self) -> &str {
-        &self.0.text
+        &self.parts.text
     }
 
     /// What is bought.
     pub fn base(&self) -> &Asset {
-        &self.0.base
+        &self.parts.base
     }
 
     /// What it is paid with.
     pub fn quote(&self) -> &Asset {
-        &self.0.quote
+        &self.parts.quote
     }
+}
+
+/// The first eight bytes as a number that orders as they do; a text that is shorter comes first, as no byte is zero.
+fn beginning(text: &str) -> u64 {
+    let mut bytes = [0; 8];
+    for (byte, of_text) in bytes.iter_mut().zip(text.bytes()) {
+        *byte = of_text;
+    }
+    u64::from_be_bytes(bytes)
 }
 
 impl PartialEq for Symbol {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
+        self.cmp(other).is_eq()
     }
 }
 
 impl Eq for Symbol {}
 
 impl PartialOrd for Symbol {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Symbol {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.text.cmp(&other.0.text)
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.beginning.cmp(&other.beginning).then_with(|| {
+            let is_same = Arc::ptr_eq(&self.parts, &other.parts);
+            if is_same { Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
+        })
     }
 }
 
 impl std::hash::Hash for Symbol {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.text.hash(state);
+        self.as_str().hash(state);
     }
 }
 
@@ -166,6 +185,26 @@ mod tests {
         let symbol = Symbol::new("XRP/BTC").unwrap();
         assert_eq!((symbol.base().as_str(), symbol.quote().as_str()), ("XRP", "BTC"));
         assert_eq!(serde_json::to_string(&symbol).unwrap(), "\"XRP/BTC\"");
+    }
+
+    #[test]
+    fn symbols_are_ordered_and_told_apart_as_their_texts_are() {
+        let texts = [
+            "A/B",
+            "A1/B",
+            "BTC/USD",
+            "BTC/USDC",
+            "BTC/USDT",
+            "BTC/USDT1",
+            "BTC1/USDT",
+            "LONGNAME1/BTC",
+            "LONGNAME2/BTC",
+        ];
+        for (left, right) in texts.iter().flat_map(|left| texts.iter().map(move |right| (left, right))) {
+            let symbols = [left, right].map(|text| Symbol::new(text).unwrap());
+            assert_eq!(symbols[0].cmp(&symbols[1]), left.cmp(right), "{left} {right}");
+            assert_eq!(symbols[0] == symbols[1], left == right, "{left} {right}");
+        }
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Schedule {
             rows_of,
             running: BTreeMap::new(),
             abandoned: BTreeMap::new(),
-            queue: Queue::default(),
+            queue: Queue::new(0),
             conditions: Conditions { level: Level::Normal, state: TradingState::Running },
             clock: 0,
             recheck_at: None,
@@ -96,7 +96,7 @@ impl Schedule {
 
     /// Every row waits for its own tick, and for nothing else.
     fn await_ticks(&mut self) {
-        self.queue = Queue::default();
+        self.queue = Queue::new(self.rows.len());
         for index in 0..self.rows.len() {
             self.queue_up(index);
         }

@@ -19,21 +19,27 @@ enum Place {
 }
 
 /// The rows that something will happen to.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Queue {
     /// Rows whose tick nobody has noticed yet.
     ticks: BTreeSet<(Timestamp, usize)>,
     /// Rows that want to begin and have not been found hindered since something changed for them.
     turns: BTreeMap<TaskName, BTreeSet<Turn>>,
-    places: BTreeMap<usize, Place>,
+    /// Of each row; none for those to which nothing will happen.
+    places: Vec<Option<Place>>,
 }
 
 impl Queue {
+    /// Nobody waits, of so many rows.
+    pub fn new(rows: usize) -> Self {
+        Self { ticks: BTreeSet::new(), turns: BTreeMap::new(), places: vec![None; rows] }
+    }
+
     /// The row waits for its tick.
     pub fn await_tick(&mut self, index: usize, row: &Row) {
         self.remove(index);
         self.ticks.insert((row.due_at, index));
-        self.places.insert(index, Place::Tick(row.due_at));
+        self.places[index] = Some(Place::Tick(row.due_at));
     }
 
     /// The row may begin, as far as is known.
@@ -41,12 +47,12 @@ impl Queue {
         self.remove(index);
         let turn = (!row.requested, row.due_at, index);
         self.turns.entry(row.task).or_default().insert(turn);
-        self.places.insert(index, Place::Turn(row.task, turn));
+        self.places[index] = Some(Place::Turn(row.task, turn));
     }
 
     /// The row runs, cannot run, or waits for something that will put it back here.
     pub fn remove(&mut self, index: usize) {
-        match self.places.remove(&index) {
+        match self.places[index].take() {
             Some(Place::Tick(at)) => {
                 self.ticks.remove(&(at, index));
             }
