@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use andon::alarm::{AlarmClass, AlarmKey, AlarmSource, AlarmTransition};
 use andon::config::{Config, TaskName};
 use andon::coordinator::durable::Durable;
 use andon::coordinator::record::{Record, RecordKind};
-use andon::domain::{Actor, InstallId, Now, SafeText, Seq, Timestamp};
+use andon::domain::{Actor, AlarmId, InstallId, Now, SafeText, Seq, Timestamp};
 use andon::store::backup::{self, BackupError};
 use andon::store::{
     Anchor, AppendError, Checkpoint, CheckpointOpen, CheckpointStore, DataDir, Disk, Fault, FsDisk, Hash,
@@ -182,6 +183,54 @@ fn a_last_line_torn_at_any_byte_is_set_aside_and_the_chain_goes_on() {
         writer.commit().unwrap();
         assert_eq!(std::fs::read(fixture.segment(2)).unwrap(), whole);
     }
+}
+
+#[test]
+fn a_torn_line_is_told_until_a_record_names_it() {
+    let fixture = Fixture::with_journal(12, 10);
+    let tear = |after: u64| {
+        let mut file = std::fs::OpenOptions::new().append(true).open(fixture.segment(2)).unwrap();
+        file.write_all(format!("torn after {after}").as_bytes()).unwrap();
+    };
+    let unrecorded = || fixture.recover().torn_unrecorded.join(" ");
+    let (first, second) = ("00000002.log.torn-12", "00000002.log.torn-12-1");
+    tear(12);
+    assert_eq!(unrecorded(), first);
+    // That start was refused, and the next one ended within its first line.
+    tear(12);
+    assert_eq!(unrecorded(), format!("{first} {second}"));
+
+    let mut writer = fixture.writer(fixture.recover().resume);
+    let mut write = |seq: u64, cause: &str| {
+        let kind = unclean_end(cause);
+        let anchor = writer.append(&Record { kind, ..record(seq) }, false).unwrap();
+        writer.commit().unwrap();
+        anchor
+    };
+    write(13, "unclean end");
+    assert_eq!(unrecorded(), format!("{first} {second}"));
+    write(14, &format!("unclean end; torn last record moved to journal/{second}"));
+    assert_eq!(unrecorded(), first, "its name is the beginning of another");
+    let told =
+        write(15, &format!("unclean end; torn last record moved to journal/{first}, journal/{second}"));
+    assert!(unrecorded().is_empty());
+    // What stands behind a checkpoint was recorded, or the run that took it would have recorded it.
+    fixture.recover().store.write(&checkpoint(told)).unwrap();
+    assert!(unrecorded().is_empty());
+    tear(15);
+    assert_eq!(unrecorded(), "00000002.log.torn-15");
+}
+
+fn unclean_end(cause: &str) -> RecordKind {
+    RecordKind::Alarm(AlarmTransition::Raised {
+        key: AlarmKey::of(AlarmSource::UncleanEnd),
+        id: AlarmId(1),
+        class: AlarmClass::High,
+        latched: false,
+        cause: SafeText::ours(cause),
+        detail: SafeText::ours("the last run left no end record"),
+        at: Now::both(Timestamp::from_secs(1_640_995_200)),
+    })
 }
 
 #[test]
@@ -526,11 +575,19 @@ fn with_the_journal_gone_even_a_checkpoint_older_than_its_marker_is_better_than_
 
 #[test]
 fn a_lost_segment_keeps_its_name_and_can_be_put_back() {
-    for gone in [1..=3, 3..=3] {
+    // After a clean end HEAD names the last segment, after a kill the one before; the checkpoint knows of more.
+    for (gone, clean) in [(1..=3, true), (3..=3, true), (1..=3, false), (3..=3, false)] {
         let fixture = Fixture::with_journal(25, 10);
-        let mut writer = fixture.writer(fixture.recover().resume);
+        let Recovered { store, resume, .. } = fixture.recover();
+        let mut writer = fixture.writer(resume);
         let anchor = writer.append(&record(26), false).unwrap();
-        writer.note_head().unwrap();
+        if clean {
+            writer.note_head().unwrap();
+        } else {
+            writer.commit().unwrap();
+            store.write(&checkpoint(anchor)).unwrap();
+        }
+        drop(store);
         let lost: Vec<_> = gone.clone().map(|n| std::fs::read(fixture.segment(n)).unwrap()).collect();
         gone.clone().for_each(|n| std::fs::remove_file(fixture.segment(n)).unwrap());
 
@@ -731,8 +788,8 @@ impl Disk for BadDisk {
         self.inner.cut(segment, len)
     }
 
-    fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
-        self.inner.seal(segment, head)
+    fn note_head(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
+        self.inner.note_head(segment, head)
     }
 
     fn free_reserve(&mut self) -> io::Result<()> {

@@ -214,7 +214,7 @@ pub struct Started {
     pub noted: Vec<Order>,
     /// Such orders may be missing: why.
     pub notes_fault: Option<SafeText>,
-    /// The last line of the journal was torn and moved aside: where to.
+    /// Torn last lines of the journal that were moved aside and that no record names yet: where to.
     pub torn: Option<SafeText>,
     /// The checkpoint was damaged or is lost, in words.
     pub checkpoint_rebuilt: Option<SafeText>,

@@ -92,9 +92,11 @@ impl Coordinator {
             self.raise_moment(cx, key, "checkpoint rebuilt", fault);
         }
         if unclean || started.torn.is_some() {
+            // In the cause, so that an alarm that is not over yet takes it in.
             let torn = started.torn.as_ref().map(|torn| format!("; torn last record moved to {torn}"));
-            let detail = format!("the last run left no end record{}", torn.unwrap_or_default());
-            self.raise_moment(cx, AlarmKey::of(AlarmSource::UncleanEnd), "unclean end", detail);
+            let cause = format!("unclean end{}", torn.unwrap_or_default());
+            let key = AlarmKey::of(AlarmSource::UncleanEnd);
+            self.raise_moment(cx, key, &cause, "the last run left no end record");
         }
         if self.live.config_changed {
             let said = "configuration changed since the last run";

@@ -398,7 +398,8 @@ impl Faults {
                 }
             }
         }
-        let torn = recovered.torn.as_ref().map(|(_, path)| SafeText::ours(path.display()));
+        let torn = (!recovered.torn_unrecorded.is_empty())
+            .then(|| SafeText::ours(format!("journal/{}", recovered.torn_unrecorded.join(", journal/"))));
         Self { journal, checkpoint, torn, halts: recovered.halts() }
     }
 }

@@ -37,7 +37,7 @@ impl Disk for NoDisk {
     fn cut(&mut self, _: SegmentNo, _: u64) -> io::Result<()> {
         Ok(())
     }
-    fn seal(&mut self, _: SegmentNo, _: Anchor) -> io::Result<()> {
+    fn note_head(&mut self, _: SegmentNo, _: Anchor) -> io::Result<()> {
         Ok(())
     }
     fn free_reserve(&mut self) -> io::Result<()> {

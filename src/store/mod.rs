@@ -14,8 +14,8 @@
 //!   halt.orders                orders sent while the journal could not be written; .adopted-N are its past
 //!   reserve                    4 MiB given back when the disk is full
 //!   journal/00000001.log ...   one record a line: <blake3 of the JSON> <JSON>
-//!   journal/00000001.log.torn  what a crash left of an unfinished line
-//!   journal/HEAD               the head at the last seal
+//!   journal/00000001.log.torn-7  what a crash left of an unfinished line, after record 7
+//!   journal/HEAD               the last record when a segment was sealed or a run ended, and the segment that went on
 //!   models.log                 what models were asked and wrote, by the digests of the journal
 //!   store.sled/                checkpoint; corrupt-N are damaged ones, kept
 //!   checkpoint                 record and hash of the last checkpoint
@@ -28,6 +28,7 @@ mod data_dir;
 mod durable_file;
 mod identity;
 mod journal;
+mod last_checkpoint;
 mod latch;
 mod lock;
 mod model_texts;

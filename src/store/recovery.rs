@@ -6,11 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{Checkpoint, CheckpointError, CheckpointOpen, CheckpointStore};
+use super::checkpoint::{Checkpoint, CheckpointError, CheckpointStore};
 use super::data_dir::DataDir;
 use super::journal::{self, Anchor, Fault, ReadError, Reader, Resume, SegmentNo, Torn};
+use super::last_checkpoint::{Closed, LastCheckpoint};
 use super::verify::{self, Unread, Verdict, VerifyReport};
-use crate::coordinator::record::Record;
+use crate::alarm::AlarmTransition;
+use crate::coordinator::record::{Record, RecordKind};
 use crate::domain::Seq;
 
 /// Why a start comes up HALTED, or with an alarm.
@@ -101,8 +103,10 @@ pub struct Recovered<S> {
     pub records: Vec<Record>,
     /// Where writing goes on.
     pub resume: Resume,
-    /// A torn last line that was set aside, and where it is: to be recorded.
+    /// A torn last line that was set aside, and where it is.
     pub torn: Option<(Torn, PathBuf)>,
+    /// Files of torn lines that are to be recorded: that one, and those of starts that did not live to record theirs.
+    pub torn_unrecorded: Vec<String>,
     /// Older segments, which were not needed: damage there is not among the troubles.
     pub unread: Option<Unread>,
     /// What is wrong. The start is halted if any of it [`Trouble::halts`].
@@ -133,43 +137,15 @@ pub fn recover<S>(
     decode: impl FnOnce(Seq, &[u8]) -> Result<S, String>,
 ) -> Result<Recovered<S>, RecoverError> {
     let journal = dir.journal();
-    let mut troubles = Vec::new();
-    let mut unusable = None;
-    let marked = CheckpointStore::marked(dir);
-    let had_store = dir.checkpoint_store().exists();
-    let (store, stored) = match CheckpointStore::open(dir)? {
-        CheckpointOpen::Ready { store, checkpoint } => (store, checkpoint),
-        CheckpointOpen::Damaged { store, why, moved_to } => {
-            troubles.push(Trouble::CheckpointDamaged { why, moved_to });
-            (store, None)
-        }
-    };
-    let known = stored.as_ref().map(|stored| stored.anchor);
-    let is_missing = |it: &Anchor| troubles.is_empty() && known.is_none_or(|known| known.seq < it.seq);
-    if let Some(anchor) = marked.filter(is_missing) {
-        if had_store {
-            unusable = Some(format!("that of record {} is not in the store", anchor.seq));
-        } else {
-            troubles.push(Trouble::CheckpointLost { anchor });
-        }
-    }
-    let is_older = unusable.is_some();
-    let evidence = stored.clone();
-    let checkpoint = stored.map(|stored| stored.decoded(decode)).transpose().unwrap_or_else(|why| {
-        unusable.get_or_insert(format!("its state cannot be read: {why}"));
-        None
-    });
-    let readable = checkpoint.as_ref().map(|checkpoint| checkpoint.anchor);
-    let usable = readable.filter(|_| !is_older);
-    let (from, base, behind) = choose_start(&journal, usable)?;
+    let mut last = LastCheckpoint::open(dir, decode)?;
+    let (from, base, behind) = choose_start(&journal, last.usable())?;
+    let mut base = last.usable().filter(|_| base == Base::Checkpoint);
     // A kill just after a segment began leaves the last checkpoint in the one before.
-    if let Some(anchor) = usable.filter(|_| behind > 1) {
-        unusable = Some(format!("that of record {} is {behind} segments behind the journal", anchor.seq));
+    if behind > 1 {
+        last.refuse(|seq| format!("that of record {seq} is {behind} segments behind the journal"));
     }
-    let mut base = usable.filter(|_| base == Base::Checkpoint);
-    let anchors: Vec<Anchor> = known.into_iter().chain(marked).collect();
     let mut records = Vec::new();
-    let (report, ending) = verify::walk(&journal, &anchors, from, &mut |line| {
+    let (report, ending) = verify::walk(&journal, &last.anchors, from, &mut |line| {
         // What the checkpoint says of an earlier record is in the words of its version.
         line.is_known()?;
         if base.is_none_or(|base| line.anchor.seq > base.seq) {
@@ -178,25 +154,18 @@ pub fn recover<S>(
         Ok(())
     })?;
     // The state that the records promised cannot be read; an older one is known.
-    if let Some(older) = readable.filter(|_| records.is_empty() && base.is_none()) {
+    if let Some(older) = last.readable().filter(|_| records.is_empty() && base.is_none()) {
         base = Some(older);
         records = after_damage(&journal, older)?;
     }
     // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
-    let evidence = evidence.filter(|_| unusable.is_none());
-    let store = match unusable {
-        Some(why) => {
-            let (store, moved_to) = store.set_aside(dir, &why)?;
-            troubles.push(Trouble::CheckpointDamaged { why, moved_to });
-            store
-        }
-        None => store,
-    };
+    let Closed { store, stored, read, trouble } = last.close(dir)?;
+    let mut troubles = Vec::from_iter(trouble);
     let mut torn = None;
     match &report.verdict {
         Verdict::Sound => {}
         Verdict::Torn(piece) => {
-            let aside = journal::set_torn_aside(&journal, piece.segment, piece.whole_len);
+            let aside = journal::set_torn_aside(&journal, piece);
             torn = Some((piece.clone(), aside.map_err(RecoverError::SetAside)?));
         }
         Verdict::Damaged { seq, why } => {
@@ -207,16 +176,18 @@ pub fn recover<S>(
         }
         Verdict::Shortened { anchor } => {
             // The next checkpoint takes its place in the store.
-            let kept = evidence.and_then(|checkpoint| checkpoint.keep(dir));
+            let kept = stored.and_then(|checkpoint| checkpoint.keep(dir));
             troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head, checkpoint: kept });
         }
     }
+    let torn_unrecorded = torn_unrecorded(&journal, base.map(|base| base.seq), &records)?;
     let resume = resume_at(&journal, &report, &ending)?;
     Ok(Recovered {
-        checkpoint: checkpoint.filter(|_| base.is_some()),
+        checkpoint: read.filter(|_| base.is_some()),
         records,
         resume,
         torn,
+        torn_unrecorded,
         unread: ending.unread,
         troubles,
         store,
@@ -235,6 +206,28 @@ fn after_damage(journal: &Path, checkpoint: Anchor) -> Result<Vec<Record>, ReadE
         }
     }
     Ok(records)
+}
+
+/// The torn lines beside the journal that no record names. `records` are those after the state of record `base`, or of
+/// which the first holds the state; what stands before a state was recorded before it.
+fn torn_unrecorded(journal: &Path, base: Option<Seq>, records: &[Record]) -> Result<Vec<String>, ReadError> {
+    let pieces =
+        journal::list_torn(journal).map_err(|error| ReadError::Io { path: journal.to_owned(), error })?;
+    let first = base.map(Seq::next).or(records.first().map(|record| record.seq)).unwrap_or(Seq(1));
+    let at_end = pieces.into_iter().filter(|(after, _)| after.next() >= first);
+    Ok(at_end
+        .map(|(_, name)| name)
+        .filter(|name| !records.iter().any(|record| names(record, name)))
+        .collect())
+}
+
+fn names(record: &Record, torn: &str) -> bool {
+    let RecordKind::Alarm(AlarmTransition::Raised { cause, .. } | AlarmTransition::Updated { cause, .. }) =
+        &record.kind
+    else {
+        return false;
+    };
+    cause.as_str().split([' ', ',', '/']).any(|word| word == torn)
 }
 
 impl From<ReadError> for RecoverError {
@@ -290,8 +283,9 @@ fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> 
     let mut segments = journal::list(journal).map_err(io_error)?;
     if !report.is_sound() {
         // A segment that is lost keeps its name: it may be found again. The first one there was is lost if any record was.
-        let lost = ending.sealed.or((ending.highest.seq > Seq(0)).then_some(1));
-        let last_segment = segments.last().copied().max(lost).unwrap_or(0);
+        let first = u32::from(ending.highest.seq > Seq(0));
+        let lost = ending.head_file.map_or(first, |head_file| head_file.segment);
+        let last_segment = segments.last().copied().unwrap_or(0).max(lost);
         return Ok(Resume { head: ending.highest, segment: None, last_segment });
     }
     let (segment, len) = ending.place;

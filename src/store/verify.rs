@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::journal::{self, Anchor, Fault, Line, Progress, ReadError, Reader, SegmentNo, Torn};
+use super::journal::{self, Anchor, Fault, HeadFile, Line, Progress, ReadError, Reader, SegmentNo, Torn};
 use crate::domain::Seq;
 
 /// How far back a verification looks.
@@ -163,8 +163,8 @@ pub(super) struct Ending {
     pub unread: Option<Unread>,
     /// The last segment with a good line, and the length of the good lines in it.
     pub place: (SegmentNo, u64),
-    /// The last segment that `HEAD` names.
-    pub sealed: Option<SegmentNo>,
+    /// What `HEAD` says, if it can be read.
+    pub head_file: Option<HeadFile>,
     /// The highest record known, good or not.
     pub highest: Anchor,
 }
@@ -176,15 +176,14 @@ pub(super) fn walk(
     from: Option<SegmentNo>,
     visit: &mut dyn FnMut(&Line<'_>) -> Result<(), Fault>,
 ) -> Result<(VerifyReport, Ending), ReadError> {
-    let sealed =
-        journal::read_sealed(journal).map_err(|error| ReadError::Io { path: journal.join("HEAD"), error })?;
-    let (sealed, head_fault) = match sealed {
-        Ok(sealed) => (sealed, None),
+    let head_file = journal::read_head_file(journal)
+        .map_err(|error| ReadError::Io { path: journal.join("HEAD"), error })?;
+    let (head_file, head_fault) = match head_file {
+        Ok(head_file) => (head_file, None),
         Err(why) => (None, Some(Fault::HeadUnreadable(why))),
     };
-    let head_file = sealed.map(|sealed| sealed.anchor);
     let mut anchors: Vec<Anchor> =
-        anchors.iter().copied().chain(head_file).filter(|it| it.seq > Seq(0)).collect();
+        anchors.iter().copied().chain(head_file.map(|it| it.anchor)).filter(|it| it.seq > Seq(0)).collect();
     anchors.sort_by_key(|anchor| anchor.seq);
     let mut ahead = anchors.as_slice();
     let mut reader = match from {
@@ -238,8 +237,7 @@ pub(super) fn walk(
     let highest = known.into_iter().flatten().max_by_key(|anchor| anchor.seq);
     let unread = from.filter(|&end| end > 1).zip(reader.before_first());
     let unread = unread.map(|(end, last)| Unread { journal: journal.to_owned(), end, last });
-    let sealed = sealed.map(|sealed| sealed.segment);
-    let ending = Ending { unread, place, sealed, highest: highest.unwrap_or(head) };
+    let ending = Ending { unread, place, head_file, highest: highest.unwrap_or(head) };
     Ok((VerifyReport { records, head, anchored, verdict }, ending))
 }
 

@@ -210,7 +210,7 @@ fn assert_checkpoint_and_tail_equal_all_records(data: &Data, copy: &Path, at: &s
     let replayed = replay(&copied.records(), at);
     assert!(gone_on == replayed, "{at}: checkpoint and tail differ from all records");
     let torn = fs::read_dir(copy.join("journal")).unwrap();
-    let torn = torn.into_iter().any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".torn"));
+    let torn = torn.into_iter().any(|entry| entry.unwrap().file_name().to_string_lossy().contains(".torn-"));
     (has_checkpoint, torn)
 }
 

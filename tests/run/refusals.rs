@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use andon::coordinator::record::Record;
 use andon::runtime::options::RunOptions;
 use rstest::rstest;
 
@@ -98,7 +99,11 @@ fn a_venue_that_lost_what_it_had_executed_is_refused_before_anything_is_traded()
     simulate(&RunOptions { run_for: Some(DAY * 2), data_dir: Some(data.path()), ..options() });
     let (log, kept) = (data.path().join("venue.log"), data.path().join("venue.log.kept"));
     assert!(!data.venue_fills().is_empty(), "there is nothing to lose");
-    let before = data.records();
+    let segment = data.dir().journal().join("00000001.log");
+    let whole = fs::read(&segment).unwrap();
+    let last_line = whole[..whole.len() - 1].iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
+    fs::write(&segment, [&whole, &whole[last_line..last_line + 40]].concat()).unwrap();
+    let before = data.records_so_far();
     fs::rename(&log, &kept).unwrap();
     let again = [&AT_ONCE[..], &["--data-dir", data.arg()]].concat();
 
@@ -109,4 +114,7 @@ fn a_venue_that_lost_what_it_had_executed_is_refused_before_anything_is_traded()
     fs::rename(&kept, &log).unwrap();
     let output = place.andon(&again);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let torn = format!("torn last record moved to journal/00000001.log.torn-{}", before.len());
+    let names_it = |record: &&Record| serde_json::to_string(record).unwrap().contains(&torn);
+    assert_eq!(data.records().iter().filter(names_it).count(), 1, "the refused start could not record it");
 }

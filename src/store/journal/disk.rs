@@ -31,8 +31,8 @@ pub trait Disk: Send {
     fn open(&mut self, segment: SegmentNo) -> io::Result<Box<dyn JournalFile>>;
     /// Cuts a segment to its first `len` bytes, through a new descriptor; with `len` 0 the file goes, if it is there.
     fn cut(&mut self, segment: SegmentNo, len: u64) -> io::Result<()>;
-    /// Notes the head of a sealed segment.
-    fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()>;
+    /// Notes the head, and in which segment the next record will be.
+    fn note_head(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()>;
     /// Gives back the space kept for bad times.
     fn free_reserve(&mut self) -> io::Result<()>;
     /// Takes that space again; does nothing if it is taken.
@@ -89,8 +89,8 @@ impl Disk for FsDisk {
         if self.durable { file.sync_all() } else { Ok(()) }
     }
 
-    fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
-        segments::write_sealed(&self.journal, segment, head, self.durable)
+    fn note_head(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
+        segments::write_head_file(&self.journal, segment, head, self.durable)
     }
 
     fn free_reserve(&mut self) -> io::Result<()> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anchor::Anchor;
 use super::line;
+use super::reader::Torn;
 use crate::domain::Seq;
 use crate::store::durable_file;
 
@@ -17,6 +18,9 @@ pub type SegmentNo = u32;
 
 /// Longest first line that is looked at when a segment is chosen: a state record of a large account fits.
 const FIRST_LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What follows the name of a segment in that of a torn line of it; the number of the record before it comes after.
+const TORN: &str = ".torn-";
 
 /// Few lines are longer: read at first to find the beginning of one, bytes.
 const LINE_BYTES: u64 = 16 * 1024;
@@ -28,20 +32,24 @@ pub(in crate::store) fn file_name(segment: SegmentNo) -> String {
 
 /// The segments there are, in order. A directory that does not exist holds none.
 pub(in crate::store) fn list(journal: &Path) -> io::Result<Vec<SegmentNo>> {
-    let entries = match std::fs::read_dir(journal) {
+    let mut found = Vec::new();
+    for name in file_names(journal)? {
+        let number = name.strip_suffix(".log").and_then(|stem| stem.parse().ok());
+        found.extend(number.filter(|&number| name == file_name(number)));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// What stands in a directory, in no order; nothing in one that does not exist. A name that is no text is none of ours.
+fn file_names(directory: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut found = Vec::new();
-    for entry in entries {
-        let name = entry?.file_name();
-        let number =
-            name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse().ok());
-        found.extend(number.filter(|&number| name.to_str() == Some(file_name(number).as_str())));
-    }
-    found.sort_unstable();
-    Ok(found)
+    let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    names.filter_map(Result::transpose).collect()
 }
 
 /// How a segment begins.
@@ -81,24 +89,24 @@ pub(in crate::store) fn line_before(journal: &Path, segment: SegmentNo, end: u64
     }
 }
 
-/// What `journal/HEAD` holds: the head when a segment was last sealed.
+/// What `journal/HEAD` holds: how far the journal was when a segment was last sealed, or a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::store) struct Sealed {
-    /// The segment that was sealed.
+pub(in crate::store) struct HeadFile {
+    /// The segment of the next record: the newest there can be.
     pub segment: SegmentNo,
     /// The last record.
     #[serde(flatten)]
     pub anchor: Anchor,
 }
 
-impl Sealed {
+impl HeadFile {
     /// File names have eight digits.
     const SEGMENT_MAX: SegmentNo = 99_999_999;
 
     fn read(text: &[u8]) -> Result<Self, String> {
-        let sealed: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        let is_possible = sealed.segment < Self::SEGMENT_MAX && sealed.anchor.is_possible();
-        if is_possible { Ok(sealed) } else { Err("it names a record that cannot be".to_owned()) }
+        let head_file: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let is_possible = head_file.segment < Self::SEGMENT_MAX && head_file.anchor.is_possible();
+        if is_possible { Ok(head_file) } else { Err("it names a record that cannot be".to_owned()) }
     }
 }
 
@@ -106,39 +114,35 @@ fn head_path(journal: &Path) -> PathBuf {
     journal.join("HEAD")
 }
 
-/// Notes the head at a seal, whole or not at all; durable when it returns, if `durable`.
-pub(super) fn write_sealed(
+/// Writes it whole or not at all; durable when it returns, if `durable`.
+pub(super) fn write_head_file(
     journal: &Path,
     segment: SegmentNo,
     anchor: Anchor,
     durable: bool,
 ) -> io::Result<()> {
-    let mut text = serde_json::to_vec(&Sealed { segment, anchor })?;
+    let mut text = serde_json::to_vec(&HeadFile { segment, anchor })?;
     text.push(b'\n');
     let write = if durable { durable_file::replace } else { durable_file::swap };
     write(&head_path(journal), &text)
 }
 
-/// What `journal/HEAD` says; none if nothing was sealed yet. The inner error says why it is unreadable.
-pub(in crate::store) fn read_sealed(journal: &Path) -> io::Result<Result<Option<Sealed>, String>> {
+/// What `journal/HEAD` says; none if none was written yet. The inner error says why it is unreadable.
+pub(in crate::store) fn read_head_file(journal: &Path) -> io::Result<Result<Option<HeadFile>, String>> {
     match std::fs::read(head_path(journal)) {
-        Ok(text) => Ok(Sealed::read(&text).map(Some)),
+        Ok(text) => Ok(HeadFile::read(&text).map(Some)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Ok(None)),
         Err(error) => Err(error),
     }
 }
 
-/// Moves what stands after byte `whole_len` of a segment into a `.torn` file beside it. The copy is durable before
-/// the segment is cut. Returns the file.
-pub(in crate::store) fn set_torn_aside(
-    journal: &Path,
-    segment: SegmentNo,
-    whole_len: u64,
-) -> io::Result<PathBuf> {
-    let path = journal.join(file_name(segment));
+/// Moves a torn line into a file beside its segment, which names the record before it. The copy is durable before the
+/// segment is cut. Returns the file.
+pub(in crate::store) fn set_torn_aside(journal: &Path, piece: &Torn) -> io::Result<PathBuf> {
+    let path = journal.join(file_name(piece.segment));
     let bytes = std::fs::read(&path)?;
-    let torn = usize::try_from(whole_len).ok().and_then(|len| bytes.get(len..)).unwrap_or_default();
-    let mut aside = durable_file::with_suffix(&path, ".torn");
+    let torn = usize::try_from(piece.whole_len).ok().and_then(|len| bytes.get(len..)).unwrap_or_default();
+    let mut aside = durable_file::with_suffix(&path, &format!("{TORN}{}", piece.after.seq.0));
     if aside.exists() {
         aside = durable_file::first_free(&aside)?;
     }
@@ -147,9 +151,20 @@ pub(in crate::store) fn set_torn_aside(
     copy.sync_all()?;
     durable_file::sync_directory(journal)?;
     let file = OpenOptions::new().write(true).open(&path)?;
-    file.set_len(whole_len)?;
+    file.set_len(piece.whole_len)?;
     file.sync_all()?;
     Ok(aside)
+}
+
+/// The torn lines that were set aside: the record that each stood after, and its file name.
+pub(in crate::store) fn list_torn(journal: &Path) -> io::Result<Vec<(Seq, String)>> {
+    let mut found = Vec::new();
+    for name in file_names(journal)? {
+        let after = name.split_once(TORN).and_then(|(_, rest)| rest.split('-').next()?.parse().ok());
+        found.extend(after.map(|after| (Seq(after), name)));
+    }
+    found.sort_unstable();
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -159,7 +174,7 @@ mod tests {
     #[test]
     fn only_whole_segment_names_are_listed_and_in_order() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["00000010.log", "00000002.log", "2.log", "00000002.log.torn", "HEAD", "x.log"] {
+        for name in ["00000010.log", "00000002.log", "2.log", "00000002.log.torn-7", "HEAD", "x.log"] {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
         assert_eq!(list(dir.path()).unwrap(), [2, 10]);
@@ -179,14 +194,14 @@ mod tests {
     #[test]
     fn a_head_file_says_what_was_written() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(read_sealed(dir.path()).unwrap(), Ok(None));
+        assert_eq!(read_head_file(dir.path()).unwrap(), Ok(None));
         let anchor = Anchor { seq: Seq(7), hash: super::super::Hash::of(b"x") };
-        write_sealed(dir.path(), 3, anchor, true).unwrap();
-        assert_eq!(read_sealed(dir.path()).unwrap(), Ok(Some(Sealed { segment: 3, anchor })));
+        write_head_file(dir.path(), 3, anchor, true).unwrap();
+        assert_eq!(read_head_file(dir.path()).unwrap(), Ok(Some(HeadFile { segment: 3, anchor })));
         let endless = Anchor { seq: Seq(u64::MAX), ..anchor };
         for (segment, anchor) in [(3, endless), (SegmentNo::MAX, anchor)] {
-            write_sealed(dir.path(), segment, anchor, true).unwrap();
-            assert!(read_sealed(dir.path()).unwrap().is_err(), "nothing goes on from there");
+            write_head_file(dir.path(), segment, anchor, true).unwrap();
+            assert!(read_head_file(dir.path()).unwrap().is_err(), "nothing goes on from there");
         }
     }
 }

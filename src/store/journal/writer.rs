@@ -287,7 +287,7 @@ impl Writer {
     /// # Errors
     /// The writer has failed, now or earlier.
     pub fn seal(&mut self) -> Result<(), WriteError> {
-        self.note_head()?;
+        self.write_head(1)?;
         self.segment = None;
         Ok(())
     }
@@ -297,9 +297,14 @@ impl Writer {
     /// # Errors
     /// The writer has failed, now or earlier.
     pub fn note_head(&mut self) -> Result<(), WriteError> {
+        self.write_head(0)
+    }
+
+    /// The next record is `ahead` segments after the present one.
+    fn write_head(&mut self, ahead: u32) -> Result<(), WriteError> {
         let head = self.commit()?;
         let Some(number) = self.segment.as_ref().map(|segment| segment.number) else { return Ok(()) };
-        match self.disk.seal(number, head) {
+        match self.disk.note_head(number + ahead, head) {
             Ok(()) => Ok(()),
             Err(error) => self.disk_failed("write HEAD", &error).map(drop),
         }

@@ -70,9 +70,9 @@ impl Disk for Faulty {
         self.inner.cut(segment, len)
     }
 
-    fn seal(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
+    fn note_head(&mut self, segment: SegmentNo, head: Anchor) -> io::Result<()> {
         self.check()?;
-        self.inner.seal(segment, head)
+        self.inner.note_head(segment, head)
     }
 
     fn free_reserve(&mut self) -> io::Result<()> {
