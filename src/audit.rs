@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use andon::domain::{Symbol, Timestamp};
 use andon::runtime::clock;
 use andon::store::audit::{self, Filter, Gap, Handover, Since, TrailError, Why};
-use andon::store::{
-    self, Anchor, AnchorError, CheckpointStore, DataDir, Holder, InstanceLock, LockError, Scope, Verdict,
-};
+use andon::store::{self, Anchor, AnchorError, CheckpointStore, DataDir, Scope, Verdict};
 use color_eyre::eyre;
 
 use crate::cli::{AuditTask, TrailArgs};
@@ -25,23 +23,20 @@ pub fn run(task: AuditTask) -> Result<(), Failure> {
     }
 }
 
-/// Verifies the journal against `HEAD`, the anchors that were kept elsewhere, and the checkpoint, of which a running
-/// instance shows the marker only.
+/// Verifies the journal against `HEAD`, the anchors that were kept elsewhere, and the marker of the checkpoint. Reads only,
+/// and takes no lock: it may stand beside a running instance, and keeps nobody from starting.
 fn verify(anchors: Option<&Path>, data_dir: Option<&Path>) -> Result<(), Failure> {
     let (dir, journal) = journal_of(data_dir)?;
     let mut anchors = anchors.map(kept_anchors).transpose()?.unwrap_or_default();
     let data = DataDir::look_at(&dir);
-    match InstanceLock::take(&data, Holder { pid: std::process::id(), since: clock::wall() }) {
-        Ok(lock) => {
-            anchors.extend(CheckpointStore::anchors(&data));
-            // Reading the journal may take long, and must keep nobody from starting.
-            drop(lock);
+    match CheckpointStore::marked(&data) {
+        Some(anchor) => anchors.push(anchor),
+        None if data.checkpoint_store().exists() => {
+            complain(
+                "warning: no checkpoint can be compared: the file that names it is missing or unreadable",
+            );
         }
-        Err(LockError::Held(_)) => anchors.extend(CheckpointStore::marked(&data)),
-        Err(error @ LockError::Io { .. }) => {
-            complain(&format!("warning: the checkpoint store cannot be asked, only its marker: {error}"));
-            anchors.extend(CheckpointStore::marked(&data));
-        }
+        None => {}
     }
     let report = store::verify(&journal, &anchors, Scope::All).map_err(|e| Failure::Broken(e.into()))?;
     let chain = match &report.verdict {

@@ -15,6 +15,7 @@ use andon::console::{self, ConsoleEnd};
 use andon::runtime::front::{Front, Left, Seat};
 use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions, Speed};
 use andon::runtime::{self, RunError, StartError};
+use andon::store::DataDirError;
 use clap::Parser as _;
 use color_eyre::config::HookBuilder;
 use color_eyre::eyre::Report;
@@ -41,7 +42,9 @@ impl From<RunError> for Failure {
                 | StartError::Symbols { .. }
                 | StartError::NoClient(_)
                 | StartError::RealModel(_)
-                | StartError::DataDir(_)
+                | StartError::DataDir(
+                    DataDirError::Unusable { .. } | DataDirError::OpenToOthers { .. } | DataDirError::NoHome,
+                )
                 | StartError::Identity(_)),
             ) => Self::Usage(error.to_string()),
             error => Self::Broken(error.into()),

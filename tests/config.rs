@@ -535,11 +535,20 @@ fn what_is_allowed_but_odd_is_a_warning() {
     assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].contains("is above schedules.concurrent_max (2)"));
 
-    let found = warnings(&["orchestration.emergency.actions.dayly_loss={action: halt_all}"]);
-    assert!(found[0].contains("did you mean `daily_loss`?"), "{found:#?}");
-
     let found = warnings(&["risk.stop.distance_max_pct_by_symbol.ETH/USDT=2"]);
     assert!(found[0].contains("not among the symbols traded"), "{found:#?}");
+}
+
+#[test]
+fn an_action_for_a_breach_that_no_breaker_has_is_refused() {
+    for (name, said) in [
+        ("dayly_loss", "(there are daily_loss, weekly_loss, max_drawdown); did you mean `daily_loss`?"),
+        ("loss_of_the_week", "no breaker has this name (there are daily_loss, weekly_loss, max_drawdown)"),
+    ] {
+        let set = format!("orchestration.emergency.actions.{name}={{action: halt_all}}");
+        let found = problems(load_set(&[&set]));
+        assert!(found.len() == 1 && found[0].contains(said), "{found:#?}");
+    }
 }
 
 #[test]

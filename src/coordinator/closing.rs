@@ -115,15 +115,24 @@ impl Coordinator {
         direct.or_else(|| pairs.next())
     }
 
-    /// The sales of a flatten, and with `all` the plans that would buy again.
+    /// The sales of a flatten, and what may buy again: entries that rest at the venue, and with `all` plans.
     pub(super) fn flatten_text(&self, now: Now, sales: &[(Symbol, Decimal)], all: bool) -> String {
         let sales = sales.iter().map(|(symbol, quantity)| self.sale_text(now, symbol, *quantity));
         let sales = sales.collect::<Vec<_>>().join(", ");
-        let plans = self.durable.plans.open().map(|plan| plan.id.to_string()).collect::<Vec<_>>().join(", ");
-        if !all || plans.is_empty() {
-            return sales;
+        let open = self.durable.open_orders().map(|tracked| &tracked.order);
+        let entries = open.filter(|order| matches!(order.purpose, Purpose::Entry { .. }));
+        let entries = entries.map(|order| format!("{} {}", order.symbol, super::routing::order_text(order)));
+        let entries = entries.collect::<Vec<_>>().join(", ");
+        let plans = self.durable.plans.open().filter(|_| all).map(|plan| plan.id.to_string());
+        let plans = plans.collect::<Vec<_>>().join(", ");
+        let mut parts = vec![sales];
+        if !entries.is_empty() {
+            parts.push(format!("still at the venue, and may buy: {entries}: a halt cancels them"));
         }
-        format!("{sales}; the legs of {plans} are still to come: cancel_plan all calls them off")
+        if !plans.is_empty() {
+            parts.push(format!("the legs of {plans} are still to come: cancel_plan all calls them off"));
+        }
+        parts.join("; ")
     }
 
     fn sale_text(&self, now: Now, symbol: &Symbol, quantity: Decimal) -> String {

@@ -129,6 +129,10 @@ impl Coordinator {
         self.shut_gate(cx, TradingState::Halted, &reason);
         cx.effects.push(Effect::SetLatch { reason: reason.clone() });
         self.cancel_all(cx);
+        if !self.live.providers.is_empty() {
+            // Probes too: HALTED asks no model anything.
+            cx.effects.push(Effect::AbandonModelCalls);
+        }
         self.change_state(cx, actor, TradingState::Halted, reason);
     }
 

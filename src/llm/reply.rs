@@ -76,7 +76,11 @@ pub fn read(text: &str) -> Result<ModelAnswer, Unreadable> {
     while let Some(begin) = rest.find('{') {
         rest = &rest[begin..];
         if !begins_an_object(rest) {
-            // A brace of the prose.
+            // A brace of the prose, unless an answer was meant: it may say the opposite of the one that can be read.
+            let group = rest.find('}').map_or(rest, |end| &rest[..end]);
+            if group.to_ascii_lowercase().contains("action") {
+                return Err(Unreadable::NotOfTheSchema("an answer that is no JSON".to_owned()));
+            }
             rest = &rest[1..];
             continue;
         }

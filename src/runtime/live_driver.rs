@@ -1,4 +1,4 @@
-//! The live loop: real time, scaled for simulated and replayed markets. One task owns the core; agents run in tasks of
+//! The live loop: real time, scaled for simulated and replayed markets. One task owns the core; agents run on threads of
 //! their own, the journal is written by its own thread, and what follows from a record waits in the outbox.
 
 use std::collections::BTreeMap;
@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::AbortHandle;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::accidents::{self, Step};
+use super::agent_threads::AgentThreads;
 use super::checkpoints::{Checkpoints, Due};
 use super::clock::{self, LiveClock};
 use super::handle::{Handle, Request};
@@ -21,7 +23,7 @@ use super::script::Script;
 use super::start::Assembly;
 use super::summary::{Ending, Summary, Tally};
 use super::watchdog::{Heartbeat, Watchdog};
-use super::world::{World, run_agent};
+use super::world::World;
 use crate::bus::MessageBus;
 use crate::coordinator::Coordinator;
 use crate::coordinator::conflict::Question;
@@ -96,6 +98,7 @@ pub struct LiveDriver {
     inputs: mpsc::UnboundedReceiver<Input>,
     requests: mpsc::Receiver<Request>,
     replies: BTreeMap<CommandId, oneshot::Sender<CommandOutcome>>,
+    agent_threads: AgentThreads,
     running: BTreeMap<RunId, AbortHandle>,
     /// Questions and probes on their way.
     model_calls: JoinSet<()>,
@@ -132,7 +135,7 @@ impl LiveDriver {
     /// Prepares a live run at `speed` market seconds per second, commanded by `operator`.
     ///
     /// # Errors
-    /// No thread for journal or watchdog.
+    /// No thread for agents, journal or watchdog.
     pub fn prepare(assembly: Assembly, speed: u32, operator: Actor) -> Result<Engine, LiveError> {
         let Assembly {
             mut core,
@@ -183,6 +186,7 @@ impl LiveDriver {
             inputs,
             requests,
             replies: BTreeMap::new(),
+            agent_threads: AgentThreads::new()?,
             running: BTreeMap::new(),
             model_calls: JoinSet::new(),
             snapshots,
@@ -439,11 +443,11 @@ impl LiveDriver {
             let failure = TaskFailure::Failed(Untrusted::new("nobody runs this task"));
             return self.hear(Input::TaskFinished { run: id, result: Err(failure) });
         };
-        let task = tokio::spawn(run_agent(agent, run));
-        self.running.insert(id, task.abort_handle());
+        let (abandon, ended) = self.agent_threads.start(agent, run);
+        self.running.insert(id, abandon);
         tokio::spawn(async move {
             // A run that was abandoned and has ended is not abandoned any more.
-            let result = task.await.unwrap_or(Err(TaskFailure::TimedOut));
+            let result = ended.await.ok().and_then(Result::ok).unwrap_or(Err(TaskFailure::TimedOut));
             // Only a process that ends does not listen.
             drop(inputs.send(Input::TaskFinished { run: id, result }));
         });

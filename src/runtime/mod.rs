@@ -2,6 +2,7 @@
 //! everything but their loops.
 
 mod accidents;
+mod agent_threads;
 mod anchors;
 mod checkpoints;
 pub mod clock;

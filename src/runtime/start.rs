@@ -191,11 +191,11 @@ impl Assembly {
             seed: matches!(options.market, MarketChoice::Simulated).then_some(options.seed),
         };
         // Derived, so that runs repeat; a market with real money wants one of chance.
-        let bound = dir.bind(&identity, InstallId::derived(&identity.to_string()))?;
+        let bound = dir.belongs_to(&identity, InstallId::derived(&identity.to_string()))?;
         if let Err(error) = dir.fill_reserve() {
             tracing::warn!(%error, "no space could be reserved for recording a halt on a full disk");
         }
-        let (latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
+        let (mut latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
         let beside_latch = OrderNotes::new(dir.root());
         let (noted, notes_fault) = read_notes(&beside_latch);
         let recovered = recover(&dir, state_after)?;
@@ -206,6 +206,7 @@ impl Assembly {
             if is_virtual { Now::both(market) } else { Now { market, operator: clock::wall() } }
         };
         let past = past(&recovered, &config, bound.install, at_once(feed.start_at()));
+        dir.bind(&bound, (past.durable.run > 0).then_some(past.durable.install))?;
         let run = dir.next_run(past.durable.run)?;
 
         let begins_at = past.durable.at.max(feed.start_at());
@@ -221,6 +222,9 @@ impl Assembly {
         let log = dir.root().join("venue.log");
         let venue = PaperVenue::open(terms, &log, durable_writes)?;
         faults.compare(&venue, log, &past.durable)?;
+        if latched.is_none() {
+            faults.latch(&mut latch);
+        }
 
         let keep_running = config.orchestration.control.restart == Restart::Last && !options.market.is_real();
         let first = past.durable.run == 0;
@@ -384,6 +388,15 @@ impl Faults {
             self.halts = true;
         }
         Ok(())
+    }
+
+    /// Before anything is written: after a kill within the first records the next start may find nothing wrong.
+    fn latch(&self, latch: &mut WatchedLatch) {
+        if let Some(fault) = self.journal.as_ref().filter(|_| self.halts)
+            && let Err(error) = latch.set(fault)
+        {
+            tracing::error!(%error, "the HALT latch could not be set");
+        }
     }
 
     fn of(recovered: &Recovered<Durable>) -> Self {

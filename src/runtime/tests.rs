@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::options::{RunOptions, simulated_for};
+use super::options::{RunOptions, Speed, simulated_for};
 use super::{Assembly, VirtualDriver, VirtualError, seen_at_the_end, simulate};
 use crate::store::{Anchor, Disk, JournalFile, Resume, SegmentNo, SyncMode, Writer};
 
@@ -22,6 +22,19 @@ fn after_a_restart_the_indicators_are_warm_and_the_decisions_before_it_are_shown
     assert_eq!(warm, seen.consensus.len(), "{:?}", seen.consensus);
     let decided_before = seen.decisions.recent.iter().filter(|row| row.at < seen.at.market.minus(MINUTE * 3));
     assert!(decided_before.count() > 0, "{:?}", seen.decisions);
+}
+
+#[test]
+fn a_live_run_fsyncs_its_journal_and_a_virtual_one_if_it_is_told_to() {
+    let of = |speed: Speed, durable: bool| {
+        let place = tempfile::tempdir().unwrap();
+        let options = RunOptions { speed, durable, ..simulated_for(MINUTE) };
+        Assembly::new(&options, place.path()).unwrap().journal.sync()
+    };
+    assert_eq!(of(Speed::Times(1), false), SyncMode::Data);
+    assert_eq!(of(Speed::Times(60), false), SyncMode::Data);
+    assert_eq!(of(Speed::Max, true), SyncMode::Data);
+    assert_eq!(of(Speed::Max, false), SyncMode::None);
 }
 
 /// A disk on which nothing can be made, and how it answers.

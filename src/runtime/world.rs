@@ -70,7 +70,7 @@ impl WatchedLatch {
     ///
     /// # Errors
     /// Why the latch is not set.
-    fn set(&mut self, reason: &SafeText) -> Result<(), SafeText> {
+    pub(super) fn set(&mut self, reason: &SafeText) -> Result<(), SafeText> {
         let was_shown = match self.latch.read() {
             LatchState::Clear => true,
             LatchState::Halted { seen, .. } => self.seen == Some(seen),
@@ -206,10 +206,8 @@ impl World {
                 self.venue_said(said)
             }
             Effect::ShrinkProtection { client_id, quantity } => {
-                if let Err(error) = self.venue.shrink_protection(client_id, quantity) {
-                    tracing::error!(%error, order = %client_id, "protection could not be lowered");
-                }
-                Vec::new()
+                let said = self.venue.shrink_protection(client_id, quantity);
+                self.venue_said(said.map(|_protected| Vec::new()))
             }
             Effect::Query { client_id } => match self.venue.query(client_id) {
                 Ok(Answer::Found(report)) => Self::found(*report),

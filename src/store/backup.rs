@@ -137,7 +137,7 @@ pub fn export(dir: &DataDir, to: &Path) -> Result<Manifest, BackupError> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let report = verify(&dir.journal(), &CheckpointStore::anchors(dir), Scope::All)?;
+    let report = verify(&dir.journal(), CheckpointStore::marked(dir).as_slice(), Scope::All)?;
     match report.verdict {
         Verdict::Sound => {}
         Verdict::Torn(_) => return Err(BackupError::Torn),
@@ -340,8 +340,8 @@ fn check(dir: &DataDir, manifest: &Manifest, replay: bool) -> Result<(), BackupE
 
 /// The state that the last segment tells.
 fn last_state(journal: &Path) -> Result<Durable, BackupError> {
-    for segment in journal::list(journal).map_err(at(journal))?.into_iter().rev() {
-        if journal::read_head(journal, segment).map_err(at(journal))?.is_some_and(|head| head.is_state) {
+    for segment in journal::list(journal)?.into_iter().rev() {
+        if journal::read_head(journal, segment)?.is_some_and(|head| head.is_state) {
             return state_from(Reader::from_segment(journal, segment)?);
         }
     }

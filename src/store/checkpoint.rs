@@ -89,7 +89,7 @@ pub enum CheckpointOpen {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// sled refused or panicked.
-    #[error("the checkpoint store at {path} failed ({why}); free space or move it away, then start again", path = path.display())]
+    #[error("the checkpoint store at {path} failed ({why}); free space, or move it away while andon does not run", path = path.display())]
     Store {
         /// Where it is.
         path: PathBuf,
@@ -117,11 +117,17 @@ pub enum CheckpointError {
 /// Writes checkpoints. The newest is the one that counts.
 #[derive(Debug)]
 pub struct CheckpointStore {
-    db: sled::Db,
     path: PathBuf,
     marker: PathBuf,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// None after a failure, of which sled never recovers: the next write opens the store again.
+    db: Option<sled::Db>,
     /// Record of the newest one written here.
-    newest: Mutex<Seq>,
+    newest: Seq,
 }
 
 const KEY: &str = "checkpoint";
@@ -167,7 +173,7 @@ impl CheckpointStore {
 
     fn of(dir: &DataDir, db: sled::Db) -> Self {
         let (path, marker) = (dir.checkpoint_store(), dir.checkpoint_marker());
-        Self { db, path, marker, newest: Mutex::new(Seq(0)) }
+        Self { path, marker, open: Mutex::new(Open { db: Some(db), newest: Seq(0) }) }
     }
 
     /// The record of the last checkpoint that was written, as the marker has it; also beside a running instance. None if
@@ -176,35 +182,36 @@ impl CheckpointStore {
         std::fs::read_to_string(dir.checkpoint_marker()).ok()?.strip_suffix('\n')?.parse().ok()
     }
 
-    /// What store and marker know of the journal, for verifying; nothing is made, mended or moved aside. The caller holds
-    /// the lock of the directory.
-    pub fn anchors(dir: &DataDir) -> Vec<Anchor> {
-        let path = dir.checkpoint_store();
-        let opened = path.exists().then(|| guarded(|| open_and_read(&path)).ok()).flatten();
-        let stored = opened.and_then(|(_, checkpoint)| checkpoint).map(|checkpoint| checkpoint.anchor);
-        stored.into_iter().chain(Self::marked(dir)).collect()
-    }
-
     /// Replaces the checkpoint, and then the marker. An older one that comes late is left out. Returns when the operating
     /// system has it, which is not yet the disk.
     ///
     /// # Errors
     /// When sled refuses or panics, or the marker cannot be written. The journal still has everything.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if checkpoint.anchor.seq < *newest {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if checkpoint.anchor.seq < open.newest {
             return Ok(());
         }
         let bytes = encode(checkpoint);
-        guarded(|| {
-            self.db.insert(KEY, bytes?)?;
-            self.db.flush()?;
+        let failed =
+            |failure: Failure| CheckpointError::Store { path: self.path.clone(), why: failure.why() };
+        let db = match open.db.take() {
+            Some(db) => db,
+            None => guarded(|| open_and_read(&self.path)).map_err(failed)?.0,
+        };
+        let written = guarded(|| {
+            db.insert(KEY, bytes?)?;
+            db.flush()?;
             Ok(())
-        })
-        .map_err(|failure| CheckpointError::Store { path: self.path.clone(), why: failure.why() })?;
+        });
+        if let Err(failure) = written {
+            let_go(db);
+            return Err(failed(failure));
+        }
+        open.db = Some(db);
         durable_file::swap(&self.marker, format!("{}\n", checkpoint.anchor).as_bytes())
             .map_err(|error| CheckpointError::Marker { path: self.marker.clone(), error })?;
-        *newest = checkpoint.anchor.seq;
+        open.newest = checkpoint.anchor.seq;
         Ok(())
     }
 }
@@ -213,7 +220,18 @@ fn open_and_read(path: &Path) -> Result<(sled::Db, Option<Checkpoint>), Failure>
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     let db = open_unlocked(&config)?;
     let checkpoint = db.get(KEY)?.map(|bytes| decode(&bytes)).transpose()?;
+    // A kill in the first checkpoint: sled can neither read nor replace what stands in its blobs then.
+    let blobs = std::fs::read_dir(path.join("blobs"));
+    if checkpoint.is_none() && blobs.is_ok_and(|mut blobs| blobs.next().is_some()) {
+        let_go(db);
+        return Err(Failure::Damaged("it holds a part of a checkpoint".to_owned()));
+    }
     Ok((db, checkpoint))
+}
+
+/// A store that has failed may wait for ever for its own end: nobody waits with it.
+fn let_go(db: sled::Db) {
+    thread::spawn(move || drop(db));
 }
 
 /// Who has the data directory has it alone, so a lock on the store is one that sled has not let go of yet: it does so
@@ -246,8 +264,11 @@ impl Failure {
 
 impl From<sled::Error> for Failure {
     fn from(error: sled::Error) -> Self {
-        let refused = matches!(&error, sled::Error::Io(error) if is_refusal(error));
-        if refused { Self::Refused(error.to_string()) } else { Self::Damaged(error.to_string()) }
+        match error {
+            sled::Error::Io(error) if is_refusal(&error) => Self::Refused(error.to_string()),
+            sled::Error::Io(error) => Self::Damaged(error.to_string()),
+            error => Self::Damaged(error.to_string()),
+        }
     }
 }
 
@@ -263,6 +284,7 @@ fn is_refusal(error: &io::Error) -> bool {
         io::ErrorKind::ReadOnlyFilesystem,
         io::ErrorKind::StorageFull,
         io::ErrorKind::QuotaExceeded,
+        io::ErrorKind::FileTooLarge,
         io::ErrorKind::WouldBlock,
     ];
     is_locked(error) || kinds.contains(&error.kind())
@@ -341,6 +363,12 @@ mod tests {
             assert!(decode(&rotten).is_err(), "byte {at}");
             assert!(decode(&bytes[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_panic_of_the_store_is_damage_and_not_the_end() {
+        let caught = guarded::<()>(|| panic!("a page that cannot be"));
+        assert_eq!(caught.map_err(Failure::why), Err("panicked: a page that cannot be".to_owned()));
     }
 
     fn at(seq: u64) -> Checkpoint {

@@ -26,6 +26,14 @@ pub enum DataDirError {
         /// The operating system's answer.
         error: io::Error,
     },
+    /// Nothing can be written into it now.
+    #[error("no space is left for the data directory {path} ({error}); free some, then start again", path = path.display())]
+    Full {
+        /// Which.
+        path: PathBuf,
+        /// The operating system's answer.
+        error: io::Error,
+    },
     /// Others may enter it, and it holds something already.
     #[error("the data directory {path} is open to others (mode {mode:o}); run chmod 700 {path}, or name another with --data-dir", path = path.display())]
     OpenToOthers {
@@ -64,7 +72,12 @@ impl DataDir {
             std::fs::set_permissions(root, Permissions::from_mode(MODE)).map_err(unusable("chmod 700"))?;
         }
         let dir = Self { root: root.to_owned() };
-        dir.test_write().map_err(unusable("test write"))?;
+        dir.test_write().map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                DataDirError::Full { path: root.to_owned(), error }
+            }
+            _ => unusable("test write")(error),
+        })?;
         Ok(dir)
     }
 
@@ -87,7 +100,8 @@ impl DataDir {
     /// # Errors
     /// The operating system's answer.
     pub fn test_write(&self) -> io::Result<()> {
-        let path = self.root.join("write.test");
+        // Of this process: a second instance tries it too, before it is turned away.
+        let path = self.root.join(format!("write.test-{}", std::process::id()));
         let mut file = File::create(&path)?;
         file.write_all(b"andon\n")?;
         file.sync_all()?;

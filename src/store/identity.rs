@@ -44,6 +44,14 @@ pub enum IdentityError {
         /// What this run is.
         wanted: Box<Identity>,
     },
+    /// Nothing says any more to what it is bound, and its journal is not of this run's identity.
+    #[error("{path} is gone, and the journal beside it is of another installation than {wanted}; put the file back, or run with the market, currency and seed of before, or name another directory with --data-dir", path = path.display())]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What this run is.
+        wanted: Box<Identity>,
+    },
     /// A file of ours is there, but not as we write it.
     #[error("{path} is damaged ({why}); restore it from a backup, or name another directory with --data-dir", path = path.display())]
     Damaged {
@@ -78,25 +86,37 @@ pub struct Bound {
 }
 
 impl DataDir {
-    /// Binds the directory to `identity` at its first run, with `install` as its name; later checks that it still is,
-    /// and returns the name it was given then. The caller holds the lock.
+    /// Checks that the directory is not bound to another than `identity`, and returns the name it was given; `install` if
+    /// it is not bound yet. The caller holds the lock.
     ///
     /// # Errors
     /// See [`IdentityError`].
-    pub fn bind(&self, identity: &Identity, install: InstallId) -> Result<Bound, IdentityError> {
-        if let Some(bound) = self.bound()? {
-            if bound.identity == *identity {
-                return Ok(bound);
+    pub fn belongs_to(&self, identity: &Identity, install: InstallId) -> Result<Bound, IdentityError> {
+        match self.bound()? {
+            None => Ok(Bound { identity: identity.clone(), install }),
+            Some(bound) if bound.identity == *identity => Ok(bound),
+            Some(bound) => {
+                let (path, wanted) = (self.root().to_owned(), Box::new(identity.clone()));
+                Err(IdentityError::Mismatch { path, bound: Box::new(bound.identity), wanted })
             }
-            let (path, wanted) = (self.root().to_owned(), Box::new(identity.clone()));
-            return Err(IdentityError::Mismatch { path, bound: Box::new(bound.identity), wanted });
         }
-        let bound = Bound { identity: identity.clone(), install };
+    }
+
+    /// Binds the directory at its first run. `recorded` is the name in its journal, if it has one; it must be the same.
+    ///
+    /// # Errors
+    /// See [`IdentityError`]; then nothing is written.
+    pub fn bind(&self, bound: &Bound, recorded: Option<InstallId>) -> Result<(), IdentityError> {
         let path = self.identity_path();
-        let text = serde_json::to_vec_pretty(&bound)
+        if recorded.is_some_and(|recorded| recorded != bound.install) {
+            return Err(IdentityError::Lost { path, wanted: Box::new(bound.identity.clone()) });
+        }
+        if path.exists() {
+            return Ok(());
+        }
+        let text = serde_json::to_vec_pretty(bound)
             .map_err(|error| IdentityError::Damaged { path: path.clone(), why: error.to_string() })?;
-        durable_file::replace(&path, &text).map_err(|error| IdentityError::Io { path, error })?;
-        Ok(bound)
+        durable_file::replace(&path, &text).map_err(|error| IdentityError::Io { path, error })
     }
 
     /// To what the directory is bound; none before its first run.
@@ -157,11 +177,12 @@ mod tests {
     #[test]
     fn a_bound_directory_keeps_its_name_and_refuses_another_identity_naming_both() {
         let (_parent, dir) = data_dir();
-        let first = InstallId::derived("first");
-        dir.bind(&identity("simulated", Some(7)), first).unwrap();
+        let (first, second) = (InstallId::derived("first"), InstallId::derived("second"));
+        let bound = dir.belongs_to(&identity("simulated", Some(7)), first).unwrap();
+        dir.bind(&bound, None).unwrap();
 
-        let again = dir.bind(&identity("simulated", Some(7)), InstallId::derived("second")).unwrap();
-        let other = dir.bind(&identity("kraken", None), first).unwrap_err().to_string();
+        let again = dir.belongs_to(&identity("simulated", Some(7)), second).unwrap();
+        let other = dir.belongs_to(&identity("kraken", None), first).unwrap_err().to_string();
 
         assert_eq!(again.install, first);
         assert!(other.contains("belongs to simulated/USDT/7, but this run is kraken/USDT"), "{other}");
@@ -172,9 +193,22 @@ mod tests {
     fn a_damaged_identity_is_refused_and_not_replaced() {
         let (_parent, dir) = data_dir();
         std::fs::write(dir.identity_path(), "{").unwrap();
-        let error = dir.bind(&identity("simulated", Some(7)), InstallId::derived("x")).unwrap_err();
+        let error = dir.belongs_to(&identity("simulated", Some(7)), InstallId::derived("x")).unwrap_err();
         assert!(matches!(error, IdentityError::Damaged { .. }));
         assert_eq!(std::fs::read_to_string(dir.identity_path()).unwrap(), "{");
+    }
+
+    #[test]
+    fn a_lost_identity_is_written_again_only_for_the_journal_that_is_there() {
+        let (_parent, dir) = data_dir();
+        let (first, second) = (InstallId::derived("first"), InstallId::derived("second"));
+        let other = dir.belongs_to(&identity("simulated", Some(8)), second).unwrap();
+        let lost = dir.bind(&other, Some(first)).unwrap_err().to_string();
+        assert!(lost.contains("identity.json is gone") && lost.contains("simulated/USDT/8"), "{lost}");
+        assert_eq!(dir.bound().unwrap(), None);
+        let same = dir.belongs_to(&identity("simulated", Some(7)), first).unwrap();
+        dir.bind(&same, Some(first)).unwrap();
+        assert_eq!(dir.bound().unwrap(), Some(same));
     }
 
     #[test]

@@ -16,9 +16,11 @@
 //!   journal/00000001.log ...   one record a line: <blake3 of the JSON> <JSON>
 //!   journal/00000001.log.torn-7  what a crash left of an unfinished line, after record 7
 //!   journal/HEAD               the last record when a segment was sealed or a run ended, and the segment that went on
+//!   venue.log                  the paper venue's own
+//!   log/                       what was logged
 //!   models.log                 what models were asked and wrote, by the digests of the journal
 //!   store.sled/                checkpoint; corrupt-N are damaged ones, kept
-//!   checkpoint                 record and hash of the last checkpoint
+//!   checkpoint                 record and hash of the last checkpoint; checkpoint-N.kept knows of records that were lost
 //! ```
 
 pub mod audit;

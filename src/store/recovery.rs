@@ -2,7 +2,8 @@
 //! aside; nothing else is repaired. The caller must hold the [`super::InstanceLock`].
 //!
 //! In trouble the caller gets the best state that is known and halts. Writing then goes on in a new segment, under
-//! numbers that were never used, so the evidence stays where it is and a full verification keeps naming it.
+//! numbers that were never used as far as anything left tells, so the evidence stays where it is and a full verification
+//! keeps naming it.
 
 use std::path::{Path, PathBuf};
 
@@ -153,10 +154,11 @@ pub fn recover<S>(
         }
         Ok(())
     })?;
-    // The state that the records promised cannot be read; an older one is known.
-    if let Some(older) = last.readable().filter(|_| records.is_empty() && base.is_none()) {
-        base = Some(older);
-        records = after_damage(&journal, older)?;
+    // The state that the records promised cannot be read, or ends before one that is known.
+    let told = records.last().map_or(Seq(0), |record| record.seq);
+    if let Some(known) = last.readable().filter(|known| base.is_none() && told < known.seq) {
+        base = Some(known);
+        records = after_damage(&journal, known)?;
     }
     // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
     let Closed { store, stored, read, trouble } = last.close(dir)?;
@@ -211,8 +213,7 @@ fn after_damage(journal: &Path, checkpoint: Anchor) -> Result<Vec<Record>, ReadE
 /// The torn lines beside the journal that no record names. `records` are those after the state of record `base`, or of
 /// which the first holds the state; what stands before a state was recorded before it.
 fn torn_unrecorded(journal: &Path, base: Option<Seq>, records: &[Record]) -> Result<Vec<String>, ReadError> {
-    let pieces =
-        journal::list_torn(journal).map_err(|error| ReadError::Io { path: journal.to_owned(), error })?;
+    let pieces = journal::list_torn(journal)?;
     let first = base.map(Seq::next).or(records.first().map(|record| record.seq)).unwrap_or(Seq(1));
     let at_end = pieces.into_iter().filter(|(after, _)| after.next() >= first);
     Ok(at_end
@@ -249,38 +250,44 @@ enum Base {
 
 /// From which segment to read (none: from the first record), on what the records build, and how many segments begin with
 /// a later state than that of the checkpoint. A checkpoint older than the last state record is not needed: never more
-/// than one segment is applied.
+/// than one segment is applied. Segments that do not follow each other are all read.
 fn choose_start(
     journal: &Path,
     checkpoint: Option<Anchor>,
 ) -> Result<(Option<SegmentNo>, Base, usize), RecoverError> {
-    let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
     let taken = checkpoint.map(|checkpoint| checkpoint.seq);
-    let mut from_state = None;
-    let mut behind = 0;
-    for segment in journal::list(journal).map_err(io_error)?.into_iter().rev() {
-        let Some(head) = journal::read_head(journal, segment).map_err(io_error)? else { continue };
-        if taken.is_some_and(|seq| head.first <= seq) {
-            return Ok(match from_state {
-                Some(_) => (from_state, Base::Records, behind),
-                None => (Some(segment), Base::Checkpoint, 0),
-            });
+    let (mut from_state, mut behind, mut start, mut later) = (None, 0, None, None);
+    for segment in journal::list(journal)?.into_iter().rev() {
+        let Some(head) = journal::read_head(journal, segment)? else { continue };
+        if later.is_some_and(|later| later <= head.first) {
+            return Ok((None, start.map_or(Base::Records, |(_, base)| base), behind));
         }
-        if head.is_state {
+        // The one before the first that is read has been looked at.
+        if start.is_some() {
+            break;
+        }
+        later = Some(head.first);
+        if taken.is_some_and(|seq| head.first <= seq) {
+            start = Some(match from_state {
+                Some(_) => (from_state, Base::Records),
+                None => (Some(segment), Base::Checkpoint),
+            });
+        } else if head.is_state {
             from_state = from_state.or(Some(segment));
             behind += 1;
             if taken.is_none() {
-                break;
+                start = Some((from_state, Base::Records));
             }
         }
     }
-    let base = if taken.is_some() && from_state.is_none() { Base::Checkpoint } else { Base::Records };
-    Ok((from_state, base, behind))
+    let none_begins_before =
+        if taken.is_some() && from_state.is_none() { Base::Checkpoint } else { Base::Records };
+    let (from, base) = start.unwrap_or((from_state, none_begins_before));
+    Ok((from, base, if base == Base::Checkpoint { 0 } else { behind }))
 }
 
 fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> Result<Resume, RecoverError> {
-    let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
-    let mut segments = journal::list(journal).map_err(io_error)?;
+    let mut segments = journal::list(journal)?;
     if !report.is_sound() {
         // A segment that is lost keeps its name: it may be found again. The first one there was is lost if any record was.
         let first = u32::from(ending.highest.seq > Seq(0));

@@ -122,6 +122,8 @@ pub struct Unread {
     end: SegmentNo,
     /// The last record before it.
     last: Anchor,
+    /// What is known of records before that.
+    anchors: Vec<Anchor>,
 }
 
 impl Unread {
@@ -137,6 +139,9 @@ impl Unread {
                 return Ok(None);
             }
             match reader.next_line() {
+                Ok(Some(line)) if is_another(&self.anchors, line.anchor) => {
+                    break Err(ReadError::Damaged { seq: line.anchor.seq, why: Fault::NotAsAnchored });
+                }
                 Ok(Some(_)) => records += 1,
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
@@ -200,11 +205,10 @@ pub(super) fn walk(
         let here = line.anchor;
         let (passed, later) = ahead.split_at(ahead.partition_point(|anchor| anchor.seq <= here.seq));
         ahead = later;
-        let mut of_this_line = passed.iter().filter(|anchor| anchor.seq == here.seq);
-        if of_this_line.clone().any(|anchor| anchor.hash != here.hash) {
+        if is_another(passed, here) {
             break Some(ReadError::Damaged { seq: here.seq, why: Fault::NotAsAnchored });
         }
-        if of_this_line.next().is_some() {
+        if passed.iter().any(|anchor| anchor.seq == here.seq) {
             anchored = here.seq;
         }
         if let Err(why) = visit(&line) {
@@ -223,6 +227,10 @@ pub(super) fn walk(
         Some(ReadError::Damaged { seq, why }) => Verdict::Damaged { seq, why },
         Some(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
     };
+    let before = reader.before_first();
+    if let Some(before) = before.filter(|before| is_another(&anchors, *before)) {
+        verdict = Verdict::Damaged { seq: before.seq, why: Fault::NotAsAnchored };
+    }
     if let Some(why) = head_fault
         && matches!(verdict, Verdict::Sound | Verdict::Torn(_))
     {
@@ -235,17 +243,24 @@ pub(super) fn walk(
     };
     let known = [Some(head), bad, highest_anchor, after];
     let highest = known.into_iter().flatten().max_by_key(|anchor| anchor.seq);
-    let unread = from.filter(|&end| end > 1).zip(reader.before_first());
-    let unread = unread.map(|(end, last)| Unread { journal: journal.to_owned(), end, last });
+    let unread = from.filter(|&end| end > 1).zip(before);
+    let unread = unread.map(|(end, last)| {
+        let anchors = anchors.into_iter().filter(|anchor| anchor.seq < last.seq).collect();
+        Unread { journal: journal.to_owned(), end, last, anchors }
+    });
     let ending = Ending { unread, place, head_file, highest: highest.unwrap_or(head) };
     Ok((VerifyReport { records, head, anchored, verdict }, ending))
 }
 
+/// Another record is known to stand there.
+fn is_another(known: &[Anchor], here: Anchor) -> bool {
+    known.iter().any(|anchor| anchor.seq == here.seq && anchor.hash != here.hash)
+}
+
 /// The last segment whose first record is not after `seq`; none if there is none, or it is unreadable.
 pub(super) fn segment_of(journal: &Path, seq: Seq) -> Result<Option<SegmentNo>, ReadError> {
-    let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
-    for segment in journal::list(journal).map_err(io_error)?.into_iter().rev() {
-        if journal::read_head(journal, segment).map_err(io_error)?.is_some_and(|head| head.first <= seq) {
+    for segment in journal::list(journal)?.into_iter().rev() {
+        if journal::read_head(journal, segment)?.is_some_and(|head| head.first <= seq) {
             return Ok(Some(segment));
         }
     }

@@ -129,9 +129,10 @@ fn stored(data: &Data) -> Option<Checkpoint> {
     found
 }
 
-/// The alarm that the checkpoint was rebuilt, in the run after the damage.
+/// The alarm that the checkpoint was rebuilt, in the run after the damage: the last one.
 fn is_told(records: &[Record]) -> bool {
-    records.iter().filter(|record| record.run == 2).any(|record| {
+    let last = records.last().map(|record| record.run);
+    records.iter().filter(|record| Some(record.run) == last).any(|record| {
         matches!(&record.kind, RecordKind::Alarm(AlarmTransition::Raised { key, .. })
             if key.source == AlarmSource::CheckpointRebuilt)
     })

@@ -9,6 +9,7 @@ use std::time::Duration;
 use andon::alarm::{AlarmSource, AlarmTransition};
 use andon::coordinator::record::{Record, RecordKind};
 use andon::domain::TradingState;
+use andon::store::CheckpointStore;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::place::{Data, Place, text};
@@ -99,6 +100,8 @@ fn a_full_disk_halts_and_records_it_and_trading_comes_back_with_the_space() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(data.path().join("reserve").exists(), "it is taken again");
     data.assert_verifies();
+    let marked = CheckpointStore::marked(&data.dir()).unwrap().seq;
+    assert_eq!(marked, data.records().last().unwrap().seq, "checkpoints are written again too");
     let last = data.records().into_iter().rev().find(|it| matches!(it.kind, RecordKind::State(_))).unwrap();
     assert!(last.seq.0 > 1, "the new segment begins with the state");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use andon::alarm::{AlarmSource, AlarmTransition};
 use andon::coordinator::record::{Record, RecordKind};
 use andon::domain::TradingState;
-use andon::store::{Scope, verify};
+use andon::store::{CheckpointStore, Scope, verify};
 
 use super::place::{Data, Place, assert_fails, booked, intended, text};
 
@@ -55,6 +55,8 @@ fn an_interrupt_ends_a_live_run_in_order() {
     assert_eq!(summary["records"].as_u64(), Some(records.len() as u64));
     let last = &records.last().unwrap().kind;
     assert!(matches!(last, RecordKind::RunEnded { reason, .. } if reason.as_str() == "SIGINT"), "{last:?}");
+    let marked = CheckpointStore::marked(&data.dir()).map(|anchor| anchor.seq);
+    assert_eq!(marked, records.last().map(|record| record.seq), "the last checkpoint is that of the end");
     data.assert_verifies();
 }
 

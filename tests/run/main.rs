@@ -5,6 +5,7 @@
 mod continued;
 mod full_disk;
 mod live;
+mod misplaced;
 mod models;
 mod old_records;
 mod place;

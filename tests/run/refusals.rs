@@ -23,6 +23,24 @@ fn the_directory_of_another_seed_or_currency_is_refused_by_both_names() {
     assert_eq!(data.records(), before, "nothing was written into it");
 }
 
+#[test]
+fn a_directory_whose_identity_is_lost_goes_on_only_as_what_it_was() {
+    let place = Place::new();
+    let data = place.data();
+    let run = |seed: u64| RunOptions { run_for: Some(HOUR), data_dir: Some(data.path()), seed, ..options() };
+    simulate(&run(7));
+    let (identity, before) = (data.path().join("identity.json"), data.records());
+    fs::remove_file(&identity).unwrap();
+
+    let error = refused(&run(8)).to_string();
+
+    assert!(error.contains("identity.json is gone") && error.contains("simulated/USDT/8"), "{error}");
+    assert!(!identity.exists());
+    assert_eq!(data.records(), before, "nothing was written into it");
+    simulate(&run(7));
+    assert!(identity.exists());
+}
+
 #[rstest]
 #[case::a_file("file", "cannot be used (")]
 #[case::below_a_file("file/below", "cannot be used (")]

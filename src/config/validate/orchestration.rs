@@ -272,10 +272,11 @@ fn cycles(schedules: &Schedules) -> Vec<Vec<TaskName>> {
 fn emergency(file: &Orchestration, check: &mut Check) {
     for (breach, action) in &file.emergency.actions {
         let path = KeyPath::of("emergency.actions").key(breach);
-        if !BREAKERS.contains(&breach.as_str())
-            && let Some(near) = suggestion(breach, BREAKERS)
-        {
-            check.warning(path.clone(), format!("no breaker has this name; did you mean `{near}`?"));
+        if !BREAKERS.contains(&breach.as_str()) {
+            let near = suggestion(breach, BREAKERS).map(|near| format!("; did you mean `{near}`?"));
+            let near = near.unwrap_or_default();
+            let names = BREAKERS.join(", ");
+            check.problem(path.clone(), format!("no breaker has this name (there are {names}){near}"));
         }
         let reduces = action.action == EmergencyVerb::ReducePositions;
         match action.reduce_pct {

@@ -90,6 +90,8 @@ pub(super) struct Desk {
     pub disk_takes: Duration,
     /// Candles come every minute.
     pub feed: bool,
+    /// How long they are.
+    candle_interval: Duration,
     /// The gate's opening waits until it is let go.
     pub hold_opening: bool,
     /// How a reopening of the store ends.
@@ -110,7 +112,19 @@ impl Desk {
     }
 
     pub(super) fn with(config: Config) -> Self {
-        let mut desk = Self::before_start(config);
+        Self::begun(Self::before_start(config))
+    }
+
+    /// A feed with candles of this length.
+    pub(super) fn with_candles_of(length: Duration) -> Self {
+        let mut desk = Self::before_start(Config::defaults().unwrap());
+        desk.candle_interval = length;
+        let durable = desk.core.durable().clone();
+        desk.core = core(&desk.config, length, durable, desk.now);
+        Self::begun(desk)
+    }
+
+    fn begun(mut desk: Self) -> Self {
         desk.tell(Input::Started(Box::new(started(1))));
         desk.candles();
         desk
@@ -129,7 +143,8 @@ impl Desk {
         let now = Now::both(Timestamp::from_secs(START));
         let config = Arc::new(config);
         let durable = Durable::fresh(install(), &config, now);
-        let core = core(&config, durable.clone(), now);
+        let candle_interval = Duration::from_secs(60);
+        let core = core(&config, candle_interval, durable.clone(), now);
         let prices = [("BTC/USDT", "40000"), ("XRP/USDT", "0.5"), ("XRP/BTC", "0.0000125")];
         Self {
             gate: Gate::new(1, TradingState::Running),
@@ -146,6 +161,7 @@ impl Desk {
             agents_answer: true,
             disk_takes: Duration::ZERO,
             feed: true,
+            candle_interval,
             hold_opening: false,
             reopens: Ok(()),
             held: Vec::new(),
@@ -171,7 +187,7 @@ impl Desk {
         self.gate = Gate::new(run, durable.control.state);
         self.core = Coordinator::new(
             Arc::clone(&self.config),
-            setup(&self.config),
+            setup(&self.config, self.candle_interval),
             Catalogue::embedded().unwrap(),
             durable,
             Some(&image),
@@ -345,8 +361,8 @@ impl Desk {
         for (symbol, price) in self.prices.clone() {
             self.tell(Input::Candle(Candle {
                 symbol,
-                open_time: self.now.market.minus(Duration::from_secs(60)),
-                interval_secs: 60,
+                open_time: self.now.market.minus(self.candle_interval),
+                interval_secs: u32::try_from(self.candle_interval.as_secs()).unwrap(),
                 open: price,
                 high: price,
                 low: price,
@@ -561,13 +577,13 @@ impl Desk {
     }
 }
 
-fn setup(config: &Config) -> Setup {
+fn setup(config: &Config, candle_interval: Duration) -> Setup {
     Setup {
         market: "SIM".to_owned(),
         venue: "PAPER".to_owned(),
         speed: Some(60),
         symbols: config.orchestration.symbols.clone(),
-        candle_interval: Duration::from_secs(60),
+        candle_interval,
         run_all_on_start: false,
         has_sentiment: true,
         leverage_max: Decimal::ONE,
@@ -575,8 +591,9 @@ fn setup(config: &Config) -> Setup {
     }
 }
 
-fn core(config: &Arc<Config>, durable: Durable, now: Now) -> Coordinator {
-    Coordinator::new(Arc::clone(config), setup(config), Catalogue::embedded().unwrap(), durable, None, now)
+fn core(config: &Arc<Config>, candle_interval: Duration, durable: Durable, now: Now) -> Coordinator {
+    let setup = setup(config, candle_interval);
+    Coordinator::new(Arc::clone(config), setup, Catalogue::embedded().unwrap(), durable, None, now)
 }
 
 /// What a contented agent says.

@@ -61,6 +61,24 @@ fn flatten_all_sells_what_the_sale_of_another_pair_brings_in() {
 }
 
 #[test]
+fn flatten_names_the_entries_that_may_open_a_position_again() {
+    let mut desk = Desk::new().with_lot(&btc());
+    desk.venue.mode = Mode::Rest;
+    desk.signal(&xrp(), Action::Buy);
+    desk.venue.mode = Mode::Fill;
+    desk.say("pause");
+    let entry = desk.venue.submitted.last().unwrap();
+    let named = format!(
+        "still at the venue, and may buy: XRP/USDT {}: a halt cancels them",
+        super::super::routing::order_text(entry)
+    );
+    let preview = desk.core.preview(&Command::parse("flatten").unwrap(), desk.now);
+    assert!(format!("{preview:?}").contains(&named), "{preview:?}");
+    let done = desk.say("flatten");
+    assert!(done.is_done() && format!("{done:?}").contains(&named), "{done:?}");
+}
+
+#[test]
 fn flatten_all_is_not_done_while_an_entry_of_another_pair_may_spend_a_part() {
     let pair = Symbol::new("XRP/BTC").unwrap();
     let mut config = Config::defaults().unwrap();

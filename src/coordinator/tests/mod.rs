@@ -10,6 +10,7 @@ mod legs;
 mod models;
 mod orders;
 mod properties;
+mod seams;
 mod signals;
 mod start;
 mod store;

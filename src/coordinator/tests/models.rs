@@ -558,6 +558,16 @@ fn a_conflict_that_is_gone_does_not_undo_what_the_model_said() {
 // --- Hanging, late, superseded, halted, restarted -----------------------------------------------------------------
 
 #[test]
+fn halting_calls_off_a_probe_that_nobody_waits_for() {
+    let mut desk = Desk::with_models(config());
+    desk.say_unconfirmed("halt smoke");
+    assert!(desk.effects.contains(&Effect::AbandonModelCalls));
+    let mut without = Desk::new();
+    without.say_unconfirmed("halt smoke");
+    assert!(!without.effects.contains(&Effect::AbandonModelCalls));
+}
+
+#[test]
 fn halting_while_a_model_hangs_sends_no_order() {
     let mut desk = Desk::with_models(config());
     let (decision, _) = desk.asked();

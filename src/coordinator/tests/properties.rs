@@ -22,7 +22,7 @@ enum Happening {
     Venue(Mode),
     Say(&'static str),
     Unconfirmed(&'static str),
-    ShutByWatchdog,
+    ShutByWatchdog(TradingState),
     FillRest,
     Expire,
     Propose(Side),
@@ -30,6 +30,14 @@ enum Happening {
     Restart { clean: bool },
     Panic,
     StoreFails,
+    StoreOnReserve,
+    Reopens(bool),
+    OldRecords(bool),
+    CheckpointFails,
+    Probed(bool),
+    FeedGap,
+    VenueShows { other: bool },
+    MailboxClosed,
     VenueFails,
     LatchFails,
     Gap,
@@ -71,6 +79,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         "clear_level done",
         "reset_failures done",
         "rearm_breaker daily_loss done",
+        "rearm_breaker weekly_loss done",
+        "rearm_breaker max_drawdown done",
+        "reopen_store",
         "lock_symbol BTC/USDT",
         "unlock_symbol BTC/USDT",
         "run_task technical_analysis",
@@ -105,7 +116,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => modes.prop_map(Happening::Venue),
         6 => words.clone().prop_map(Happening::Say),
         2 => words.prop_map(Happening::Unconfirmed),
-        1 => Just(Happening::ShutByWatchdog),
+        1 => prop::sample::select(vec![TradingState::Paused, TradingState::Halted])
+            .prop_map(Happening::ShutByWatchdog),
         2 => Just(Happening::FillRest),
         1 => Just(Happening::Expire),
         2 => prop::bool::ANY.prop_map(|buy| Happening::Propose(if buy { Side::Buy } else { Side::Sell })),
@@ -114,11 +126,21 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Panic),
         1 => prop::sample::select(vec![
             Happening::StoreFails,
+            Happening::StoreOnReserve,
+            Happening::OldRecords(true),
+            Happening::OldRecords(false),
+            Happening::CheckpointFails,
+            Happening::FeedGap,
+            Happening::VenueShows { other: false },
+            Happening::VenueShows { other: true },
+            Happening::MailboxClosed,
             Happening::VenueFails,
             Happening::LatchFails,
             Happening::Gap,
             Happening::FeedEnds,
         ]),
+        1 => prop::bool::ANY.prop_map(Happening::Reopens),
+        1 => prop::bool::ANY.prop_map(Happening::Probed),
         1 => prop::sample::select(vec![0, 0, 1, 200, 400]).prop_map(Happening::DiskTakes),
         1 => Just(Happening::SameSignalAgain),
         1 => Just(Happening::HoldOpening),
@@ -143,6 +165,33 @@ fn some_open_order(desk: &Desk) -> Option<(ClientOrderId, Decimal)> {
     Some((tracked.order.client_id, tracked.order.quantity - tracked.filled))
 }
 
+fn told_by_the_runtime(happening: &Happening, now: Now) -> Option<Input> {
+    let full = || SafeText::ours("full");
+    Some(match *happening {
+        Happening::Panic => Input::Panicked { what: SafeText::ours("webhook") },
+        Happening::StoreFails => Input::StoreFailed { error: full() },
+        Happening::StoreOnReserve => Input::StoreOnReserve { error: full() },
+        Happening::VenueFails => Input::VenueFailed { error: full() },
+        Happening::LatchFails => Input::LatchFailed { error: full() },
+        Happening::CheckpointFails => Input::CheckpointWritten { result: Err(full()) },
+        Happening::OldRecords(sound) => {
+            let result = if sound { Ok(()) } else { Err(SafeText::ours("first bad record 3")) };
+            Input::OldRecordsVerified { result }
+        }
+        Happening::Lag(oldest) => Input::StoreLag { waiting: 0, oldest: secs(oldest) },
+        Happening::Gap => Input::ProcessGap { length: secs(11) },
+        Happening::FeedGap => {
+            Input::FeedGap { symbol: btc(), from: now.market.minus(secs(600)), until: now.market }
+        }
+        Happening::FeedEnds => Input::FeedEnded,
+        Happening::MailboxClosed => {
+            let (subscriber, topic) = (SafeText::ours("console"), crate::domain::Topic::ExecutionEvents);
+            Input::MailboxClosed { subscriber, topic, depth: 1_000 }
+        }
+        _ => return None,
+    })
+}
+
 fn happens(desk: &mut Desk, happening: &Happening) {
     match *happening {
         Happening::Price(price) => desk.btc_at(&price.to_string()),
@@ -161,9 +210,9 @@ fn happens(desk: &mut Desk, happening: &Happening) {
         Happening::Unconfirmed(words) => {
             desk.order(Command::parse(words).unwrap(), Confirmation::None);
         }
-        Happening::ShutByWatchdog => {
-            let epoch = desk.gate.shut(TradingState::Paused);
-            let (to, by, reason) = (TradingState::Paused, Actor::Watchdog, SafeText::ours("stuck"));
+        Happening::ShutByWatchdog(to) => {
+            let epoch = desk.gate.shut(to);
+            let (by, reason) = (Actor::Watchdog, SafeText::ours("stuck"));
             desk.tell(Input::GateShut { epoch, to, by, reason });
         }
         Happening::FillRest => {
@@ -190,12 +239,23 @@ fn happens(desk: &mut Desk, happening: &Happening) {
             }
         }
         Happening::Restart { clean } => desk.restart(clean, |_| {}),
-        Happening::Panic => desk.tell(Input::Panicked { what: SafeText::ours("webhook") }),
-        Happening::StoreFails => desk.tell(Input::StoreFailed { error: SafeText::ours("full") }),
-        Happening::VenueFails => desk.tell(Input::VenueFailed { error: SafeText::ours("full") }),
-        Happening::LatchFails => desk.tell(Input::LatchFailed { error: SafeText::ours("gone") }),
-        Happening::Gap => desk.tell(Input::ProcessGap { length: secs(11) }),
-        Happening::FeedEnds => desk.tell(Input::FeedEnded),
+        Happening::Reopens(works) => {
+            desk.reopens = if works { Ok(()) } else { Err(SafeText::ours("still full")) };
+        }
+        Happening::Probed(works) => {
+            if let Some(provider) = desk.probes.pop_front() {
+                let result = if works { Ok(()) } else { Err(CallFailure::TimedOut) };
+                desk.tell(Input::ProviderProbed { provider, result });
+            }
+        }
+        Happening::VenueShows { other } => {
+            if let Some(mut order) = desk.venue.submitted.last().cloned() {
+                if other {
+                    order.quantity += Decimal::ONE;
+                }
+                desk.tell(Input::OrderFound(Box::new(order)));
+            }
+        }
         Happening::DiskTakes(length) => desk.disk_takes = secs(length),
         Happening::SameSignalAgain => {
             let last = desk.core.durable().decisions.back().map(|decision| decision.signal.clone());
@@ -210,7 +270,6 @@ fn happens(desk: &mut Desk, happening: &Happening) {
                 probe.store = Err(SafeText::ours("read-only"));
             }
         }),
-        Happening::Lag(oldest) => desk.tell(Input::StoreLag { waiting: 0, oldest: secs(oldest) }),
         Happening::Feed(runs) => desk.feed = runs,
         Happening::Regime(symbol, choppy) => {
             let symbol = desk.config.orchestration.symbols[symbol].clone();
@@ -227,6 +286,11 @@ fn happens(desk: &mut Desk, happening: &Happening) {
                     ModelWord::Nothing => nobody_answers(&CallFailure::TimedOut),
                 };
                 desk.tell(Input::Resolved { decision: question.decision, resolved: Box::new(resolved) });
+            }
+        }
+        _ => {
+            if let Some(input) = told_by_the_runtime(happening, desk.now) {
+                desk.tell(input);
             }
         }
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::config::{Config, Provider};
+use crate::agents::{Agent, AgentError, AgentFuture};
+use crate::config::{Config, Overrides, Provider, TaskName, load};
 use crate::domain::{
     ClientOrderId, DecisionId, InstallId, Message, MessageId, Order, OrderKind, Payload, Priority, Purpose,
     Side, Symbol, SystemEvent, SystemEventKind, Topic, TradeId, TradingState,
@@ -74,6 +75,50 @@ async fn abandoned_calls_end_without_an_answer() {
     let ended = driver.model_calls.join_next().await.unwrap();
     assert!(ended.unwrap_err().is_cancelled());
     drop(watchdog);
+}
+
+/// Blocks its thread until its other end is dropped, and hears of nothing.
+struct Deaf(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Agent for Deaf {
+    fn task(&self) -> TaskName {
+        TaskName::TechnicalAnalysis
+    }
+
+    fn run(&self, _: TaskRun) -> AgentFuture<'_> {
+        Box::pin(async {
+            let _let_go = self.0.lock().unwrap().recv_timeout(Duration::from_secs(90));
+            Err(AgentError::NothingHeld)
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_that_block_and_are_deaf_leave_loop_and_gate_alone() {
+    let timeout = "orchestration.schedules.tasks.technical_analysis.timeout=1s";
+    let overrides = Overrides { set: vec![timeout.to_owned()], ..Overrides::default() };
+    let config = load(&overrides).unwrap().config;
+    let options =
+        RunOptions { speed: Speed::Times(60), config: config.into(), ..simulated_for(Duration::ZERO) };
+    let place = tempfile::tempdir().unwrap();
+    let mut assembly = Assembly::new(&options, place.path()).unwrap();
+    let (let_go, blocked) = std::sync::mpsc::channel();
+    let deaf = Arc::new(Deaf(std::sync::Mutex::new(blocked)));
+    assembly.world.agents.insert(TaskName::TechnicalAnalysis, deaf);
+    let Engine { driver, handle, watchdog, .. } = LiveDriver::prepare(assembly, 60, Actor::Script).unwrap();
+    let (stop, stopped) = watch::channel(None);
+    let run = tokio::spawn(driver.run(None, stopped));
+
+    // Three runs block three threads; each ends for the core by its timeout, and is counted as abandoned.
+    let mut snapshots = handle.snapshots();
+    let abandoned = |seen: &Arc<Snapshot>| seen.schedule.iter().map(|row| row.abandoned).sum::<u32>() >= 3;
+    let seen = tokio::time::timeout(Duration::from_secs(60), snapshots.wait_for(abandoned)).await;
+    assert!(seen.is_ok(), "the loop stands still, or waits for them");
+    assert_eq!(handle.gate().state, TradingState::Running, "the watchdog found nothing stuck");
+    drop(seen);
+    stop.send_replace(Some(SafeText::ours("test")));
+    run.await.unwrap().unwrap();
+    drop((let_go, watchdog));
 }
 
 /// One of each effect that may leave the process only after the records before it are durable.

@@ -162,6 +162,27 @@ fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
 }
 
 #[test]
+fn a_protection_that_the_venue_cannot_lower_is_a_venue_that_has_failed() {
+    use crate::venue::{PaperTerms, PaperVenue};
+
+    let place = tempfile::tempdir().unwrap();
+    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
+    let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [candle_at(0).symbol]);
+    world.venue = Box::new(PaperVenue::on_a_full_disk(terms).unwrap());
+    world.candle(candle_at(1).close_time(), candle_at(1));
+    let submit = Effect::Submit {
+        order: leg().into(),
+        deadline: None,
+        approved: world.gate.epoch(),
+        recorded: Seq(1),
+    };
+    world.carry_out(Timestamp::from_secs(120), submit);
+    let shrink = Effect::ShrinkProtection { client_id: leg().client_id, quantity: Decimal::ONE };
+    let told = world.carry_out(Timestamp::from_secs(121), shrink);
+    assert!(matches!(told[..], [Input::VenueFailed { .. }]), "{told:?}");
+}
+
+#[test]
 fn the_latch_goes_only_as_it_was_shown_and_only_if_nobody_halted_since() {
     let place = tempfile::tempdir().unwrap();
     let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;

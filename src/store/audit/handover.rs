@@ -10,7 +10,7 @@ use crate::coordinator::dca::{Leg, LegState};
 use crate::coordinator::durable::Durable;
 use crate::coordinator::record::{Record, RecordKind};
 use crate::domain::{Actor, CommandId, SafeText, Timestamp, Untrusted};
-use crate::store::journal::{self, ReadError, Reader};
+use crate::store::journal::{self, Fault, ReadError, Reader};
 
 /// Commands and notes on the page; the older ones are counted.
 const DONE_MAX: usize = 20;
@@ -57,9 +57,8 @@ impl Handover {
     /// # Errors
     /// [`HandoverError`].
     pub fn read(journal: &Path, since: Timestamp) -> Result<Self, HandoverError> {
-        let io_error = |error| ReadError::Io { path: journal.to_owned(), error };
-        for segment in journal::list(journal).map_err(io_error)?.into_iter().rev() {
-            let head = journal::read_head(journal, segment).map_err(io_error)?;
+        for segment in journal::list(journal)?.into_iter().rev() {
+            let head = journal::read_head(journal, segment)?;
             if !head.is_some_and(|head| head.is_state) {
                 continue;
             }
@@ -271,13 +270,18 @@ impl fmt::Display for Handover {
         let since = format!("since {} by {}", time(control.since.operator), control.by);
         page.line(&because(since, &control.reason));
         for halt in &control.halt_reasons {
-            page.line(&format!("halt reason: {} by {}", halt.reason, halt.by));
+            page.line(&format!("halt by {}: {}", halt.by, halt.reason));
         }
         let level_since = self.state.degradation.level_since();
         let level_since = level_since.map_or_else(String::new, |at| format!(" since {}", time(at.operator)));
         page.line(&format!("LEVEL {}{level_since}", self.state.degradation.recorded_level()));
         if let Some(gap) = &self.gap {
-            page.line(&format!("THE JOURNAL IS DAMAGED: {gap}; what is below is the state before it"));
+            let what = if matches!(gap.why, Fault::Newer { .. }) {
+                "A NEWER ANDON WROTE WHAT COMES AFTER"
+            } else {
+                "THE JOURNAL IS DAMAGED, this is the state before"
+            };
+            page.line(&format!("{what}: {gap}"));
         }
         self.positions(&mut page);
         self.alarms(&mut page);

@@ -79,21 +79,17 @@ pub fn walk_trail<E>(
         };
         if let Some(gap) = gap {
             let (damaged, _) = reader.place();
-            next = segments(journal).map_err(TrailError::Read)?.into_iter().find(|&it| it > damaged);
+            next = journal::list(journal).map_err(TrailError::Read)?.into_iter().find(|&it| it > damaged);
             gaps.push(gap);
         }
     }
     Ok(gaps)
 }
 
-fn segments(journal: &Path) -> Result<Vec<SegmentNo>, ReadError> {
-    journal::list(journal).map_err(|error| ReadError::Io { path: journal.to_owned(), error })
-}
-
 /// The last segment that begins before what is asked for; what an id is about may have begun long before.
 fn first_segment(journal: &Path, filter: &Filter) -> Result<SegmentNo, ReadError> {
     let Some(since) = filter.since.filter(|_| filter.about.is_none()) else { return Ok(1) };
-    for segment in segments(journal)?.into_iter().rev() {
+    for segment in journal::list(journal)?.into_iter().rev() {
         let mut reader = Reader::from_segment(journal, segment)?;
         let first = match reader.next_line() {
             Ok(Some(line)) => line.record().ok(),
@@ -112,7 +108,7 @@ fn first_segment(journal: &Path, filter: &Filter) -> Result<SegmentNo, ReadError
 /// # Errors
 /// [`ReadError::Io`].
 pub fn last_record(journal: &Path) -> Result<Option<Record>, ReadError> {
-    for segment in segments(journal)?.into_iter().rev() {
+    for segment in journal::list(journal)?.into_iter().rev() {
         let mut reader = Reader::from_segment(journal, segment)?;
         let mut last = None;
         loop {

@@ -115,7 +115,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError::Io`].
     pub fn after(journal: &Path, anchor: Anchor) -> Result<Option<Self>, ReadError> {
-        let segments = segments::list(journal).map_err(|error| io_error(journal, error))?;
+        let segments = segments::list(journal)?;
         for &segment in segments.iter().rev() {
             let path = journal.join(segments::file_name(segment));
             let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
@@ -146,8 +146,7 @@ impl Reader {
     }
 
     fn starting(journal: &Path, first: SegmentNo, head: Option<Anchor>) -> Result<Self, ReadError> {
-        let rest = segments::list(journal).map_err(|error| io_error(journal, error))?;
-        let rest = rest.into_iter().filter(|&segment| segment >= first).collect();
+        let rest = segments::list(journal)?.into_iter().filter(|&segment| segment >= first).collect();
         // The segment before the first, so that the first is due.
         let segment = first.saturating_sub(1);
         let journal = journal.to_owned();
@@ -212,10 +211,11 @@ impl Reader {
     /// Where the next whole line stands in `bytes`; loads segments as needed.
     fn next_range(&mut self) -> Result<Option<Range<usize>>, ReadError> {
         while self.at == self.bytes.len() {
-            let Some(next) = self.rest.pop_front() else { return Ok(None) };
+            let Some(&next) = self.rest.front() else { return Ok(None) };
             if next != self.segment + 1 {
                 return Err(self.damaged(Fault::SegmentMissing(self.segment + 1)));
             }
+            self.rest.pop_front();
             let path = self.journal.join(segments::file_name(next));
             self.bytes.clear();
             self.at = 0;
@@ -276,6 +276,6 @@ impl Reader {
     }
 }
 
-fn io_error(path: &Path, error: io::Error) -> ReadError {
+pub(super) fn io_error(path: &Path, error: io::Error) -> ReadError {
     ReadError::Io { path: path.to_owned(), error }
 }

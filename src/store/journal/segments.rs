@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anchor::Anchor;
 use super::line;
-use super::reader::Torn;
+use super::reader::{ReadError, Torn, io_error};
 use crate::domain::Seq;
 use crate::store::durable_file;
 
@@ -18,6 +18,9 @@ pub type SegmentNo = u32;
 
 /// Longest first line that is looked at when a segment is chosen: a state record of a large account fits.
 const FIRST_LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// File names have eight digits. Nothing goes on from a higher number, and none is ours.
+const SEGMENT_MAX: SegmentNo = 99_999_999;
 
 /// What follows the name of a segment in that of a torn line of it; the number of the record before it comes after.
 const TORN: &str = ".torn-";
@@ -31,11 +34,11 @@ pub(in crate::store) fn file_name(segment: SegmentNo) -> String {
 }
 
 /// The segments there are, in order. A directory that does not exist holds none.
-pub(in crate::store) fn list(journal: &Path) -> io::Result<Vec<SegmentNo>> {
+pub(in crate::store) fn list(journal: &Path) -> Result<Vec<SegmentNo>, ReadError> {
     let mut found = Vec::new();
-    for name in file_names(journal)? {
+    for name in file_names(journal).map_err(|error| io_error(journal, error))? {
         let number = name.strip_suffix(".log").and_then(|stem| stem.parse().ok());
-        found.extend(number.filter(|&number| name == file_name(number)));
+        found.extend(number.filter(|&number| number < SEGMENT_MAX && name == file_name(number)));
     }
     found.sort_unstable();
     Ok(found)
@@ -62,10 +65,13 @@ pub(in crate::store) struct Head {
 }
 
 /// How a segment begins; none if it has no whole line, or its first one is damaged.
-pub(in crate::store) fn read_head(journal: &Path, segment: SegmentNo) -> io::Result<Option<Head>> {
-    let file = std::fs::File::open(journal.join(file_name(segment)))?;
+pub(in crate::store) fn read_head(journal: &Path, segment: SegmentNo) -> Result<Option<Head>, ReadError> {
+    let path = journal.join(file_name(segment));
     let mut first_line = Vec::new();
-    BufReader::new(io::Read::take(file, FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut first_line)?;
+    let read = std::fs::File::open(&path).and_then(|file| {
+        BufReader::new(io::Read::take(file, FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut first_line)
+    });
+    read.map_err(|error| io_error(&path, error))?;
     let whole = first_line.strip_suffix(b"\n");
     Ok(whole.and_then(line::peek).map(|(first, is_state)| Head { first, is_state }))
 }
@@ -100,12 +106,9 @@ pub(in crate::store) struct HeadFile {
 }
 
 impl HeadFile {
-    /// File names have eight digits.
-    const SEGMENT_MAX: SegmentNo = 99_999_999;
-
     fn read(text: &[u8]) -> Result<Self, String> {
         let head_file: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        let is_possible = head_file.segment < Self::SEGMENT_MAX && head_file.anchor.is_possible();
+        let is_possible = head_file.segment < SEGMENT_MAX && head_file.anchor.is_possible();
         if is_possible { Ok(head_file) } else { Err("it names a record that cannot be".to_owned()) }
     }
 }
@@ -157,9 +160,9 @@ pub(in crate::store) fn set_torn_aside(journal: &Path, piece: &Torn) -> io::Resu
 }
 
 /// The torn lines that were set aside: the record that each stood after, and its file name.
-pub(in crate::store) fn list_torn(journal: &Path) -> io::Result<Vec<(Seq, String)>> {
+pub(in crate::store) fn list_torn(journal: &Path) -> Result<Vec<(Seq, String)>, ReadError> {
     let mut found = Vec::new();
-    for name in file_names(journal)? {
+    for name in file_names(journal).map_err(|error| io_error(journal, error))? {
         let after = name.split_once(TORN).and_then(|(_, rest)| rest.split('-').next()?.parse().ok());
         found.extend(after.map(|after| (Seq(after), name)));
     }
@@ -174,7 +177,16 @@ mod tests {
     #[test]
     fn only_whole_segment_names_are_listed_and_in_order() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["00000010.log", "00000002.log", "2.log", "00000002.log.torn-7", "HEAD", "x.log"] {
+        for name in [
+            "00000010.log",
+            "00000002.log",
+            "2.log",
+            "99999999.log",
+            "4294967295.log",
+            "00000002.log.torn-7",
+            "HEAD",
+            "x.log",
+        ] {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
         assert_eq!(list(dir.path()).unwrap(), [2, 10]);

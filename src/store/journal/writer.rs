@@ -158,6 +158,12 @@ impl Writer {
         self.failed.as_ref().or(self.on_reserve.as_ref())
     }
 
+    /// Whether what is committed is fsynced.
+    #[cfg(test)]
+    pub(crate) const fn sync(&self) -> SyncMode {
+        self.sync
+    }
+
     /// The segment with the last committed record, and its length then; none before the first commit of a segment.
     pub fn place(&self) -> Option<(SegmentNo, u64)> {
         let segment = self.segment.as_ref().filter(|segment| segment.len > 0)?;
