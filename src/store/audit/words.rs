@@ -2,10 +2,11 @@
 
 use super::operator_time;
 use crate::alarm::AlarmTransition;
-use crate::coordinator::dca::PlanTransition;
+use crate::coordinator::dca::{LegTransition, PlanTransition};
 use crate::coordinator::degradation::DegradationTransition;
 use crate::coordinator::record::{Record, RecordKind};
 use crate::domain::{CommandOutcome, Decision, Order, Rule, SafeText, Timestamp, Untrusted};
+use crate::risk::{BreakerTransition, StreakTransition};
 
 /// Longest line; the whole of a record is in `andon audit export`.
 const CHARS_MAX: usize = 300;
@@ -44,9 +45,6 @@ fn what(kind: &RecordKind) -> String {
         RecordKind::CommandEnded { id, command, outcome, .. } => format!("{id} {command} {}", end(outcome)),
         RecordKind::StateChanged { from, to, reason } if from == to => because(*to, reason),
         RecordKind::StateChanged { from, to, reason } => because(format_args!("{from} to {to}"), reason),
-        RecordKind::Degradation(DegradationTransition::LevelChanged(change)) => {
-            format!("{} to {}, {} failures", change.from, change.to, change.failures)
-        }
         RecordKind::Decision(decision) => decided(decision),
         RecordKind::DecisionEnded { id, outcome, detail, .. } => format!("{id} {outcome} {detail}"),
         RecordKind::OrderIntended(order) | RecordKind::OrderAdopted(order) => ordered(order),
@@ -76,10 +74,16 @@ fn what(kind: &RecordKind) -> String {
         }
         RecordKind::Mark { equity } => format!("equity {equity}"),
         RecordKind::Note { text } => text.to_string(),
-        RecordKind::Degradation(transition) => json(transition),
-        RecordKind::Breaker(transition) => json(transition),
-        RecordKind::Streak(transition) => json(transition),
-        RecordKind::Closing(closing) => json(closing),
+        RecordKind::Degradation(transition) => degraded(transition),
+        RecordKind::Breaker(transition) => breaker(transition),
+        RecordKind::Streak(transition) => streak(*transition),
+        RecordKind::Closing(closing) => because(
+            format_args!(
+                "{} {} to sell, {} tries failed",
+                closing.symbol, closing.remaining, closing.failures
+            ),
+            &closing.reason,
+        ),
     }
 }
 
@@ -115,10 +119,93 @@ fn planned(transition: &PlanTransition) -> String {
         PlanTransition::Created { plan } => {
             format!("{} made: {} trades in {} legs", plan.id, plan.trades.len(), plan.legs.len())
         }
-        PlanTransition::Leg { id, transition } => format!("{id} {}", transition.name()),
+        PlanTransition::Leg { id, transition } => format!("{id} {}", stepped(transition)),
         PlanTransition::Shifted { plan, by, .. } => {
             format!("{plan} later by {}", humantime::format_duration(*by))
         }
+    }
+}
+
+/// The step of a leg, and why.
+fn stepped(transition: &LegTransition) -> String {
+    let name = transition.name();
+    match transition {
+        LegTransition::Deferred { reason } => format!("{name}: {reason}"),
+        LegTransition::Intent { intent } => format!(
+            "{name}: {} {} {} for {}, price bound {}",
+            intent.side, intent.quantity, intent.symbol, intent.amount, intent.price_bound
+        ),
+        LegTransition::Withdrawn { reason } => format!("{name}: {reason}"),
+        LegTransition::Rejected { reason } => format!("{name}: {reason}"),
+        LegTransition::Unknown { detail } => format!("{name}: {}", detail.sanitize(CHARS_MAX)),
+        LegTransition::Filled { trade, quantity, worth, done } => {
+            let whole = if *done { "whole" } else { "in part" };
+            format!("{name} {whole}: {trade}, {quantity} for {worth}")
+        }
+        LegTransition::Ended { expired } => {
+            format!("{name}: {}", if *expired { "ran out" } else { "cancelled" })
+        }
+        LegTransition::Waiting { reason } => format!("{name}: {reason}"),
+        LegTransition::Postponed { due_at } => format!("{name} to {}", time(*due_at)),
+        LegTransition::Due
+        | LegTransition::Sent
+        | LegTransition::Accepted
+        | LegTransition::Asked
+        | LegTransition::Absent
+        | LegTransition::Skipped
+        | LegTransition::Cancelled => name.to_owned(),
+    }
+}
+
+fn breaker(transition: &BreakerTransition) -> String {
+    match transition {
+        BreakerTransition::Baseline { name, equity, rearmed, .. } => {
+            let armed = if *rearmed { ", armed again" } else { "" };
+            format!("{name} counts from {equity}{armed}")
+        }
+        BreakerTransition::Peak { equity, .. } => format!("new peak {equity}"),
+        BreakerTransition::Tripped { name, trip, baseline, limit_pct } => {
+            format!("{name} TRIPPED: equity {}, baseline {baseline}, limit {limit_pct} %", trip.equity)
+        }
+        BreakerTransition::Rearmed { name, from, to, .. } => {
+            let from = from.map_or_else(|| "none".to_owned(), |from| from.to_string());
+            format!("{name} armed again: baseline {from} to {to}")
+        }
+    }
+}
+
+fn streak(transition: StreakTransition) -> String {
+    match transition {
+        StreakTransition::Losses { in_a_row } => format!("{in_a_row} losses in a row"),
+        StreakTransition::ExecutionErrors { in_a_row } => format!("{in_a_row} execution errors in a row"),
+        StreakTransition::Cooldown { cause, until } => format!("no entries until {}: {cause}", time(until)),
+    }
+}
+
+fn degraded(transition: &DegradationTransition) -> String {
+    match transition {
+        DegradationTransition::LevelChanged(change) => {
+            format!("{} to {}, {} failures", change.from, change.to, change.failures)
+        }
+        DegradationTransition::Counted { component, counter } => {
+            format!("{component}: {} failures outstanding", counter.outstanding)
+        }
+        DegradationTransition::Forgotten { component } => format!("{component} is not configured any more"),
+        DegradationTransition::FailuresReset { reason, .. } => because("all failures reset", reason),
+        DegradationTransition::Forced { forced } => {
+            because(format_args!("LEVEL forced to {} at least", forced.level), &forced.reason)
+        }
+        DegradationTransition::ForcedCleared { level, reason, .. } => {
+            because(format_args!("forced LEVEL {level} cleared"), reason)
+        }
+        DegradationTransition::ForcedEnded { level, .. } => format!("forced LEVEL {level} ended"),
+        DegradationTransition::ReviewDue { level, .. } => format!("forced LEVEL {level} is due for review"),
+        DegradationTransition::EndNear { level, .. } => format!("forced LEVEL {level} ends soon"),
+        DegradationTransition::Streak { task, symbol, failures } => {
+            format!("{task} {symbol}: {failures} failures in a row")
+        }
+        DegradationTransition::Locked { symbol, .. } => format!("{symbol} locked: no entries"),
+        DegradationTransition::Unlocked { symbol, by } => format!("{symbol} unlocked by {by}"),
     }
 }
 
@@ -148,6 +235,18 @@ fn json(value: &impl serde::Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_story_of_a_leg_and_of_a_breaker_says_why() {
+        let reason = crate::coordinator::dca::DeferReason::Blocked(crate::domain::ReasonCode::Paused);
+        assert_eq!(stepped(&LegTransition::Deferred { reason }), "deferred: PAUSED");
+        let detail = Untrusted::new("no route");
+        assert_eq!(stepped(&LegTransition::Unknown { detail }), "unknown: no route");
+        assert_eq!(stepped(&LegTransition::Sent), "sent");
+        let (at, name) = (Timestamp::EPOCH, crate::risk::BreakerName::DailyLoss);
+        let rearmed = BreakerTransition::Rearmed { name, at, from: None, to: rust_decimal::Decimal::TEN };
+        assert_eq!(breaker(&rearmed), "daily_loss armed again: baseline none to 10");
+    }
 
     #[test]
     fn a_reason_that_was_not_given_leaves_nothing_behind() {
