@@ -119,13 +119,16 @@ pub enum CheckpointError {
 pub struct CheckpointStore {
     path: PathBuf,
     marker: PathBuf,
+    corrupt: PathBuf,
     open: Mutex<Open>,
 }
 
 #[derive(Debug)]
 struct Open {
-    /// None after a failure, of which sled never recovers: the next write opens the store again.
+    /// None after a failure: sled never recovers from one, nor lets go of its files then.
     db: Option<sled::Db>,
+    /// Something was read from the store, or written to it: it is kept if it fails.
+    is_kept: bool,
     /// Record of the newest one written here.
     newest: Seq,
 }
@@ -133,6 +136,8 @@ struct Open {
 const KEY: &str = "checkpoint";
 /// Memory that sled may use for pages; it holds one value.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// What sled takes besides what it holds, generously.
+const SPACE_BYTES: usize = 2 * 1024 * 1024;
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -172,8 +177,9 @@ impl CheckpointStore {
     }
 
     fn of(dir: &DataDir, db: sled::Db) -> Self {
-        let (path, marker) = (dir.checkpoint_store(), dir.checkpoint_marker());
-        Self { path, marker, open: Mutex::new(Open { db: Some(db), newest: Seq(0) }) }
+        let (path, marker, corrupt) = (dir.checkpoint_store(), dir.checkpoint_marker(), dir.corrupt());
+        let open = Open { db: Some(db), is_kept: true, newest: Seq(0) };
+        Self { path, marker, corrupt, open: Mutex::new(open) }
     }
 
     /// The record of the last checkpoint that was written, as the marker has it; also beside a running instance. None if
@@ -183,7 +189,8 @@ impl CheckpointStore {
     }
 
     /// Replaces the checkpoint, and then the marker. An older one that comes late is left out. Returns when the operating
-    /// system has it, which is not yet the disk.
+    /// system has it, which is not yet the disk. After a failure a new store takes the place of the one that failed, as
+    /// soon as there is space for it.
     ///
     /// # Errors
     /// When sled refuses or panics, or the marker cannot be written. The journal still has everything.
@@ -192,15 +199,15 @@ impl CheckpointStore {
         if checkpoint.anchor.seq < open.newest {
             return Ok(());
         }
-        let bytes = encode(checkpoint);
         let failed =
             |failure: Failure| CheckpointError::Store { path: self.path.clone(), why: failure.why() };
+        let bytes = encode(checkpoint).map_err(Failure::from).map_err(failed)?;
         let db = match open.db.take() {
             Some(db) => db,
-            None => guarded(|| open_and_read(&self.path)).map_err(failed)?.0,
+            None => self.begin_again(&mut open.is_kept, bytes.len()).map_err(failed)?,
         };
         let written = guarded(|| {
-            db.insert(KEY, bytes?)?;
+            db.insert(KEY, bytes)?;
             db.flush()?;
             Ok(())
         });
@@ -208,12 +215,33 @@ impl CheckpointStore {
             let_go(db);
             return Err(failed(failure));
         }
-        open.db = Some(db);
+        (open.db, open.is_kept) = (Some(db), true);
         durable_file::swap(&self.marker, format!("{}\n", checkpoint.anchor).as_bytes())
             .map_err(|error| CheckpointError::Marker { path: self.marker.clone(), error })?;
         open.newest = checkpoint.anchor.seq;
         Ok(())
     }
+}
+
+impl CheckpointStore {
+    /// A new store in the place of one that failed.
+    fn begin_again(&self, is_kept: &mut bool, len: usize) -> Result<sled::Db, Failure> {
+        // Every store that fails stays open for ever: one is begun only where it will hold the checkpoint.
+        durable_file::test_space(&self.path, len * 2 + SPACE_BYTES).map_err(sled::Error::from)?;
+        let made_room = if *is_kept {
+            move_aside(&self.path, &self.corrupt).map(drop)
+        } else {
+            std::fs::remove_dir_all(&self.path)
+        };
+        made_room.or_else(absent_is_fine).map_err(sled::Error::from)?;
+        *is_kept = false;
+        let (db, _) = guarded(|| open_and_read(&self.path))?;
+        Ok(db)
+    }
+}
+
+fn absent_is_fine(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 fn open_and_read(path: &Path) -> Result<(sled::Db, Option<Checkpoint>), Failure> {
@@ -420,6 +448,24 @@ mod tests {
         let second = CheckpointStore::open(&dir);
         assert!(matches!(second, Err(CheckpointError::Store { .. })), "{second:?}");
         assert!(matches!(first, CheckpointOpen::Ready { checkpoint: None, .. }));
+    }
+
+    #[test]
+    fn a_store_that_failed_is_written_again_when_it_can_be() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        let store = empty(&dir);
+        store.write(&at(7)).unwrap();
+        // What is this large goes into a file of its own, which cannot be made without its directory. What is there is kept.
+        let large = Checkpoint { state: vec![b'x'; 300_000], ..at(8) };
+        let blobs = dir.checkpoint_store().join("blobs");
+        std::fs::remove_dir_all(&blobs).unwrap();
+        assert!(matches!(store.write(&large), Err(CheckpointError::Store { .. })));
+        store.write(&large).unwrap();
+        assert!(durable_file::with_suffix(&dir.corrupt(), "-1").is_dir());
+        assert_eq!(CheckpointStore::marked(&dir), Some(large.anchor));
+        drop(store);
+        assert_eq!(stored(&dir), Some(large));
     }
 
     #[test]

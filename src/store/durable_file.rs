@@ -24,6 +24,14 @@ pub(super) fn swap(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&temporary, path)
 }
 
+/// Whether `len` more bytes fit beside `path`: they are written, and removed.
+pub(super) fn test_space(path: &Path, len: usize) -> io::Result<()> {
+    let test = with_suffix(path, ".test");
+    let written = std::fs::write(&test, vec![b'x'; len]);
+    std::fs::remove_file(&test)?;
+    written
+}
+
 /// Makes names created, renamed or removed in `directory` survive a power cut.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
