@@ -574,6 +574,16 @@ fn with_the_journal_gone_even_a_checkpoint_older_than_its_marker_is_better_than_
 }
 
 #[test]
+fn a_number_that_no_segment_ever_had_is_no_gap() {
+    let fixture = Fixture::with_journal(25, 10);
+    std::fs::rename(fixture.segment(3), fixture.segment(5)).unwrap();
+    assert_eq!(fixture.verdict(&[]), Verdict::Sound);
+    std::fs::rename(fixture.segment(2), fixture.segment(6)).unwrap();
+    let missing = Verdict::Damaged { seq: Seq(11), why: Fault::SegmentMissing(2) };
+    assert_eq!(fixture.verdict(&[]), missing);
+}
+
+#[test]
 fn a_lost_segment_keeps_its_name_and_can_be_put_back() {
     // After a clean end HEAD names the last segment, after a kill the one before; the checkpoint knows of more.
     for (gone, clean) in [(1..=3, true), (3..=3, true), (1..=3, false), (3..=3, false)] {

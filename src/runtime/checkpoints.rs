@@ -106,9 +106,15 @@ impl Checkpoints {
             tracing::error!("no last checkpoint: the one before does not end; the journal has everything");
             return;
         }
-        if let Err(error) = self.store.write(last) {
-            tracing::error!(%error, "last checkpoint not written; the journal has everything");
-        }
+        let (store, last) = (Arc::clone(&self.store), last.clone());
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(store.write(&last)));
+        let why = match ended.recv_timeout(ENDS_WITHIN) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it does not end".to_owned(),
+        };
+        tracing::error!(why, "last checkpoint not written; the journal has everything");
     }
 }
 

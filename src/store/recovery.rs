@@ -250,7 +250,7 @@ enum Base {
 
 /// From which segment to read (none: from the first record), on what the records build, and how many segments begin with
 /// a later state than that of the checkpoint. A checkpoint older than the last state record is not needed: never more
-/// than one segment is applied. Segments that do not follow each other are all read.
+/// than one segment is applied.
 fn choose_start(
     journal: &Path,
     checkpoint: Option<Anchor>,
@@ -260,7 +260,7 @@ fn choose_start(
     for segment in journal::list(journal)?.into_iter().rev() {
         let Some(head) = journal::read_head(journal, segment)? else { continue };
         if later.is_some_and(|later| later <= head.first) {
-            return Ok((None, start.map_or(Base::Records, |(_, base)| base), behind));
+            return newest_content(journal, taken);
         }
         // The one before the first that is read has been looked at.
         if start.is_some() {
@@ -284,6 +284,23 @@ fn choose_start(
         if taken.is_some() && from_state.is_none() { Base::Checkpoint } else { Base::Records };
     let (from, base) = start.unwrap_or((from_state, none_begins_before));
     Ok((from, base, if base == Base::Checkpoint { 0 } else { behind }))
+}
+
+/// Where the latest state stands among segments that do not follow each other: what comes after it is damage.
+fn newest_content(
+    journal: &Path,
+    taken: Option<Seq>,
+) -> Result<(Option<SegmentNo>, Base, usize), RecoverError> {
+    let mut newest: Option<(SegmentNo, Seq)> = None;
+    for segment in journal::list(journal)? {
+        let head = journal::read_head(journal, segment)?.filter(|head| head.is_state);
+        if let Some(head) = head.filter(|head| newest.is_none_or(|(_, first)| first < head.first)) {
+            newest = Some((segment, head.first));
+        }
+    }
+    let is_behind = |(_, first)| taken.is_some_and(|taken| first <= taken);
+    let base = if newest.is_some_and(is_behind) { Base::Checkpoint } else { Base::Records };
+    Ok((newest.map(|(segment, _)| segment), base, 0))
 }
 
 fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> Result<Resume, RecoverError> {

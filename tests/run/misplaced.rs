@@ -52,6 +52,13 @@ fn assert_no_number_twice(data: &Data) {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
+/// Wherever it stands, nothing of what is known is thrown away.
+fn assert_state_is_that_of(data: &Data, seq: Seq) {
+    let found = data.recovered();
+    assert!(found.halts());
+    assert_eq!(found.records.last().map(|record| record.seq), Some(seq));
+}
+
 fn halted_for(data: &Data) -> Option<u64> {
     simulate(&busy(data)).seconds_in_state.get("HALTED").copied()
 }
@@ -82,10 +89,12 @@ fn the_two_newest_segments_swapped_are_damage() {
     let place = Place::new();
     let data = killed(&place);
     let last = last_segment(&data);
+    let highest = data.records().last().unwrap().seq;
     let (one, other, aside) = (segment(&data, last), segment(&data, last - 1), data.path().join("aside"));
     fs::rename(&one, &aside).unwrap();
     fs::rename(&other, &one).unwrap();
     fs::rename(&aside, &other).unwrap();
+    assert_state_is_that_of(&data, highest);
     assert_eq!(halted_for(&data), Some(3_600));
     assert_no_number_twice(&data);
 }
@@ -95,7 +104,9 @@ fn an_older_segment_copied_behind_the_newest_is_damage_and_no_good_record_is_acc
     let place = Place::new();
     let data = killed(&place);
     let last = last_segment(&data);
+    let highest = data.records().last().unwrap().seq;
     fs::copy(segment(&data, last - 2), segment(&data, last + 1)).unwrap();
+    assert_state_is_that_of(&data, highest);
     let first_bad = |data: &Data| match verify(&data.dir().journal(), &[], Scope::All).unwrap().verdict {
         Verdict::Damaged { seq, .. } => seq,
         other => panic!("{other:?}"),

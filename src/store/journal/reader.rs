@@ -212,7 +212,7 @@ impl Reader {
     fn next_range(&mut self) -> Result<Option<Range<usize>>, ReadError> {
         while self.at == self.bytes.len() {
             let Some(&next) = self.rest.front() else { return Ok(None) };
-            if next != self.segment + 1 {
+            if next != self.segment + 1 && !self.goes_on_in(next)? {
                 return Err(self.damaged(Fault::SegmentMissing(self.segment + 1)));
             }
             self.rest.pop_front();
@@ -235,6 +235,14 @@ impl Reader {
             })),
             None => Err(self.damaged(Fault::CutOff)),
         }
+    }
+
+    /// A segment may bear a later number than the next: `HEAD` had named one that never came to be.
+    fn goes_on_in(&self, segment: SegmentNo) -> Result<bool, ReadError> {
+        let path = self.journal.join(segments::file_name(segment));
+        let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
+        let first = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        Ok(self.head.is_some_and(|head| line::place_before(first) == Ok(head)))
     }
 
     fn damaged(&self, why: Fault) -> ReadError {
