@@ -866,6 +866,26 @@ fn what_was_written_and_not_synced_is_not_called_durable() {
 }
 
 #[test]
+fn what_waits_for_a_failing_disk_is_bounded_and_more_of_it_is_said_to_be_lost() {
+    const MIB: usize = 1024 * 1024;
+    let fixture = Fixture::new();
+    let disk = BadDisk::new(&fixture);
+    let mut writer = Writer::new(Box::new(disk.clone()), SyncMode::None, Resume::FRESH);
+    disk.failing.store(true, Ordering::SeqCst);
+    let text = SafeText::ours("x".repeat(4 * MIB));
+    let mut append = |seq| {
+        let kind = RecordKind::Note { text: text.clone() };
+        writer.append(&Record { kind, ..record(seq) }, false).and_then(|_| writer.commit())
+    };
+    for seq in 1..=15 {
+        assert!(matches!(append(seq), Err(WriteError::Disk { .. })), "{seq}");
+    }
+    assert_eq!(append(16), Err(WriteError::Overflow));
+    disk.failing.store(false, Ordering::SeqCst);
+    assert_eq!(writer.reopen(), Err(WriteError::Overflow), "a record is missing: only a new start helps");
+}
+
+#[test]
 fn a_failing_disk_stops_the_writer_and_reopening_loses_no_record() {
     let fixture = Fixture::new();
     let disk = BadDisk::new(&fixture);

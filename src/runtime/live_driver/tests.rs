@@ -77,6 +77,29 @@ async fn abandoned_calls_end_without_an_answer() {
     drop(watchdog);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_health_probe_looks_whether_the_last_record_still_stands_where_it_was_written() {
+    let (Engine { mut driver, watchdog, .. }, place) = engine(Scripted::saying(ABORT));
+    driver.progress.wait_for(|progress| progress.place.is_some()).await.unwrap();
+    let look = async |driver: &mut LiveDriver| {
+        driver.probed_at = Timestamp::EPOCH;
+        driver.probe();
+        loop {
+            if let Input::Probe(probe) = driver.inputs.recv().await.unwrap() {
+                return probe.journal;
+            }
+        }
+    };
+    assert_eq!(look(&mut driver).await, Ok(()));
+    let segment = place.path().join("journal/00000001.log");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let last = bytes.len() - 2;
+    bytes[last] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    assert!(look(&mut driver).await.is_err());
+    drop(watchdog);
+}
+
 /// Blocks its thread until its other end is dropped, and hears of nothing.
 struct Deaf(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
 
