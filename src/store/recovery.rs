@@ -160,6 +160,10 @@ pub fn recover<S>(
         base = Some(known);
         records = after_damage(&journal, known)?;
     }
+    // The latest state stands where no segment before it leads.
+    if let Some(segment) = from.filter(|_| records.is_empty() && base.is_none()) {
+        records = own_chain(Reader::on_trust(&journal, segment)?)?;
+    }
     // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
     let Closed { store, stored, read, trouble } = last.close(dir)?;
     let mut troubles = Vec::from_iter(trouble);
@@ -198,8 +202,13 @@ pub fn recover<S>(
 
 /// The records that continue the checkpoint although something before it is damaged: its hash vouches for them.
 fn after_damage(journal: &Path, checkpoint: Anchor) -> Result<Vec<Record>, ReadError> {
+    Reader::after(journal, checkpoint)?.map_or(Ok(Vec::new()), own_chain)
+}
+
+/// The records of a reader up to the first that does not follow.
+fn own_chain(reader: Reader) -> Result<Vec<Record>, ReadError> {
     let mut records = Vec::new();
-    for record in Reader::after(journal, checkpoint)?.into_iter().flat_map(Reader::records) {
+    for record in reader.records() {
         match record {
             Ok(record) => records.push(record),
             Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
@@ -262,11 +271,10 @@ fn choose_start(
         if later.is_some_and(|later| later <= head.first) {
             return newest_content(journal, taken);
         }
-        // The one before the first that is read has been looked at.
-        if start.is_some() {
-            break;
-        }
         later = Some(head.first);
+        if start.is_some() {
+            continue;
+        }
         if taken.is_some_and(|seq| head.first <= seq) {
             start = Some(match from_state {
                 Some(_) => (from_state, Base::Records),

@@ -236,12 +236,13 @@ pub(super) fn walk(
     {
         verdict = Verdict::Damaged { seq: head.seq, why };
     }
-    // The number of a bad record is taken, and so are those after it.
-    let (bad, after) = match verdict {
-        Verdict::Damaged { seq, .. } => (Some(Anchor { seq, ..head }), reader.highest_readable()?),
-        Verdict::Sound | Verdict::Torn(_) | Verdict::Shortened { .. } => (None, None),
+    // The number of a bad record is taken, and so is every one that can be read.
+    let (bad, readable) = match verdict {
+        Verdict::Damaged { seq, .. } => (Some(Anchor { seq, ..head }), Reader::highest_readable(journal)?),
+        Verdict::Shortened { .. } => (None, Reader::highest_readable(journal)?),
+        Verdict::Sound | Verdict::Torn(_) => (None, None),
     };
-    let known = [Some(head), bad, highest_anchor, after];
+    let known = [Some(head), bad, highest_anchor, readable];
     let highest = known.into_iter().flatten().max_by_key(|anchor| anchor.seq);
     let unread = from.filter(|&end| end > 1).zip(before);
     let unread = unread.map(|(end, last)| {

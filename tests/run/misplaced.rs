@@ -100,6 +100,26 @@ fn the_two_newest_segments_swapped_are_damage() {
 }
 
 #[test]
+fn the_latest_state_counts_wherever_it_stands_and_no_number_is_used_again() {
+    for order in ["the last one first", "the last three rotated"] {
+        let place = Place::new();
+        let data = killed(&place);
+        let last = last_segment(&data);
+        let highest = data.records().last().unwrap().seq;
+        let moved =
+            if order == "the last one first" { vec![1, last] } else { vec![last - 2, last - 1, last] };
+        let texts: Vec<_> = moved.iter().map(|&number| fs::read(segment(&data, number)).unwrap()).collect();
+        for (at, &number) in moved.iter().enumerate() {
+            let text = &texts[(at + moved.len() - 1) % moved.len()];
+            fs::write(segment(&data, number), text).unwrap();
+        }
+        assert_state_is_that_of(&data, highest);
+        assert_eq!(halted_for(&data), Some(3_600), "{order}");
+        assert_no_number_twice(&data);
+    }
+}
+
+#[test]
 fn an_older_segment_copied_behind_the_newest_is_damage_and_no_good_record_is_accused() {
     let place = Place::new();
     let data = killed(&place);

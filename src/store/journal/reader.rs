@@ -249,20 +249,27 @@ impl Reader {
         ReadError::Damaged { seq: self.head().seq.next(), why }
     }
 
-    /// After damage: the highest record that is in order by itself in what follows. Nothing may be written under a
-    /// number that is already there.
-    pub(in crate::store) fn highest_readable(&mut self) -> Result<Option<Anchor>, ReadError> {
+    /// From the first record of `segment`, whatever that is.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`] when the directory cannot be listed.
+    pub(in crate::store) fn on_trust(journal: &Path, segment: SegmentNo) -> Result<Self, ReadError> {
+        Self::starting(journal, segment, None)
+    }
+
+    /// Beside damage: the highest record anywhere that is in order by itself. Nothing may be written under a number that is
+    /// already there.
+    pub(in crate::store) fn highest_readable(journal: &Path) -> Result<Option<Anchor>, ReadError> {
         let mut highest: Option<Anchor> = None;
-        loop {
-            for text in self.bytes[self.at..].split(|&byte| byte == b'\n') {
+        for segment in segments::list(journal)? {
+            let path = journal.join(segments::file_name(segment));
+            let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
+            for text in bytes.split(|&byte| byte == b'\n') {
                 let anchor = line::anchor_of(text).filter(Anchor::is_possible);
                 highest = highest.into_iter().chain(anchor).max_by_key(|anchor| anchor.seq);
             }
-            let Some(next) = self.rest.pop_front() else { return Ok(highest) };
-            let path = self.journal.join(segments::file_name(next));
-            self.bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
-            self.at = 0;
         }
+        Ok(highest)
     }
 
     /// The records themselves. Ends after the first error.
