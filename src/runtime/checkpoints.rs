@@ -12,6 +12,9 @@ use crate::store::{Anchor, Checkpoint, CheckpointStore};
 
 /// They are written this often, if anything changed.
 const EVERY: Duration = Duration::from_secs(1);
+/// After one that was not written the next waits twice as long as the one before, up to this: a store that failed holds
+/// on to its memory.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// One that takes longer is told.
 const WITHIN: Duration = Duration::from_secs(30);
 /// How long the end of a run waits for the one on its way.
@@ -31,8 +34,10 @@ pub(super) enum Due {
 /// Where they go, and how far the last one is.
 pub(super) struct Checkpoints {
     store: Arc<CheckpointStore>,
-    /// Closed when the one on its way is written.
-    under_way: Option<oneshot::Receiver<()>>,
+    /// Says of the one on its way whether it was written.
+    under_way: Option<oneshot::Receiver<bool>>,
+    /// How long after the last one the next is due.
+    pause: Duration,
     /// Record of the last one.
     taken: Seq,
     /// When it was taken, or last told to hang; operator time.
@@ -42,7 +47,7 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// The state after `seq` is that of the start: there is nothing to write yet.
     pub fn new(store: Arc<CheckpointStore>, seq: Seq, now: Timestamp) -> Self {
-        Self { store, under_way: None, taken: seq, at: now }
+        Self { store, under_way: None, pause: EVERY, taken: seq, at: now }
     }
 
     /// Whether one is to be taken of the state after `seq`; if so it counts as taken.
@@ -56,7 +61,7 @@ impl Checkpoints {
             self.at = now;
             return Due::Hangs;
         }
-        if seq == self.taken || quiet < EVERY {
+        if seq == self.taken || quiet < self.pause {
             return Due::No;
         }
         (self.taken, self.at) = (seq, now);
@@ -64,9 +69,14 @@ impl Checkpoints {
     }
 
     pub fn is_under_way(&mut self) -> bool {
-        let still_open =
-            |task: &mut oneshot::Receiver<()>| task.try_recv() == Err(oneshot::error::TryRecvError::Empty);
-        self.under_way.as_mut().is_some_and(still_open)
+        let Some(under_way) = &mut self.under_way else { return false };
+        self.pause = match under_way.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => return true,
+            Ok(true) => EVERY,
+            Ok(false) | Err(oneshot::error::TryRecvError::Closed) => (self.pause * 2).min(PAUSE_MAX),
+        };
+        self.under_way = None;
+        false
     }
 
     /// Writes one in the background as soon as its record is durable, and tells the core how that ended.
@@ -86,9 +96,11 @@ impl Checkpoints {
             let write = move || store.write(&Checkpoint { anchor, state, hints });
             match tokio::task::spawn_blocking(write).await {
                 Ok(result) => {
+                    let is_written = result.is_ok();
                     let result = result.map_err(SafeText::ours);
                     // Only a process that ends does not listen.
                     drop(inputs.send(Input::CheckpointWritten { result }));
+                    done.send(is_written).ok();
                 }
                 Err(error) => {
                     if let Ok(panic) = error.try_into_panic() {
@@ -96,7 +108,6 @@ impl Checkpoints {
                     }
                 }
             }
-            drop(done);
         }
     }
 
@@ -118,7 +129,7 @@ impl Checkpoints {
     }
 }
 
-fn does_not_end(under_way: oneshot::Receiver<()>) -> bool {
+fn does_not_end(under_way: oneshot::Receiver<bool>) -> bool {
     Handle::current().block_on(async { tokio::time::timeout(ENDS_WITHIN, under_way).await }).is_err()
 }
 
@@ -155,7 +166,34 @@ mod tests {
 
         hanging.abort();
         assert!(hanging.await.is_err());
-        assert_eq!(checkpoints.due(Seq(3), at(62)), Due::Yes);
+        assert_eq!(checkpoints.due(Seq(3), at(62)), Due::No, "it has failed");
+        assert_eq!(checkpoints.due(Seq(3), at(63)), Due::Yes);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn after_a_failure_the_next_one_waits_longer_each_time_and_no_longer_than_a_minute() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(place.path()).unwrap();
+        let mut checkpoints = checkpoints(&dir);
+        let (inputs, _heard) = mpsc::unbounded_channel();
+        // A directory that is not empty has its place: it cannot be written.
+        let marker = place.path().join("checkpoint");
+        std::fs::create_dir_all(marker.join("in the way")).unwrap();
+        let (mut now, mut waited) = (0, Vec::new());
+        for seq in 2..12 {
+            let before = now;
+            while checkpoints.due(Seq(seq), at(now)) == Due::No {
+                now += 1;
+            }
+            waited.push(now - before);
+            if seq == 10 {
+                std::fs::remove_dir_all(&marker).unwrap();
+            }
+            let (answer, anchor) = oneshot::channel();
+            answer.send(Anchor { seq: Seq(seq), hash: Hash::GENESIS }).unwrap();
+            checkpoints.write(anchor, (Vec::new(), Vec::new()), inputs.clone()).await;
+        }
+        assert_eq!(waited, [1, 2, 4, 8, 16, 32, 60, 60, 60, 1]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointStore};
 use super::data_dir::DataDir;
-use super::journal::{self, Anchor, Fault, ReadError, Reader, Resume, SegmentNo, Torn};
+use super::journal::{self, Anchor, Fault, ReadError, Reader, Resume, SegmentNo};
 use super::last_checkpoint::{Closed, LastCheckpoint};
 use super::verify::{self, Unread, Verdict, VerifyReport};
 use crate::alarm::AlarmTransition;
@@ -90,6 +90,18 @@ pub enum RecoverError {
     /// The torn line could not be set aside.
     #[error("the torn last line cannot be set aside ({0}); free space in the data directory and start again")]
     SetAside(std::io::Error),
+    /// A file, or `HEAD`, bears the highest number a segment can have: none is left to write to.
+    #[error(
+        "no segment can follow {:08}.log in {}; if that file, or HEAD where it names it, is not of this journal, move it \
+         away and start again",
+        .last, .journal.display()
+    )]
+    NoSegmentLeft {
+        /// Where the segments are.
+        journal: PathBuf,
+        /// The highest.
+        last: SegmentNo,
+    },
     /// No checkpoint store, not even a new one.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -104,9 +116,8 @@ pub struct Recovered<S> {
     pub records: Vec<Record>,
     /// Where writing goes on.
     pub resume: Resume,
-    /// A torn last line that was set aside, and where it is.
-    pub torn: Option<(Torn, PathBuf)>,
-    /// Files of torn lines that are to be recorded: that one, and those of starts that did not live to record theirs.
+    /// Files of torn lines that are to be recorded: that of this start, and those of starts that did not live to record
+    /// theirs.
     pub torn_unrecorded: Vec<String>,
     /// Older segments, which were not needed: damage there is not among the troubles.
     pub unread: Option<Unread>,
@@ -139,7 +150,7 @@ pub fn recover<S>(
 ) -> Result<Recovered<S>, RecoverError> {
     let journal = dir.journal();
     let mut last = LastCheckpoint::open(dir, decode)?;
-    let (from, base, behind) = choose_start(&journal, last.usable())?;
+    let Beginning { from, base, behind } = choose_beginning(&journal, last.usable())?;
     let mut base = last.usable().filter(|_| base == Base::Checkpoint);
     // A kill just after a segment began leaves the last checkpoint in the one before.
     if behind > 1 {
@@ -167,13 +178,9 @@ pub fn recover<S>(
     // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
     let Closed { store, stored, read, trouble } = last.close(dir)?;
     let mut troubles = Vec::from_iter(trouble);
-    let mut torn = None;
     match &report.verdict {
         Verdict::Sound => {}
-        Verdict::Torn(piece) => {
-            let aside = journal::set_torn_aside(&journal, piece);
-            torn = Some((piece.clone(), aside.map_err(RecoverError::SetAside)?));
-        }
+        Verdict::Torn(piece) => journal::set_torn_aside(&journal, piece).map_err(RecoverError::SetAside)?,
         Verdict::Damaged { seq, why } => {
             if let Some(base) = base.filter(|base| *seq <= base.seq) {
                 records = after_damage(&journal, base)?;
@@ -192,7 +199,6 @@ pub fn recover<S>(
         checkpoint: read.filter(|_| base.is_some()),
         records,
         resume,
-        torn,
         torn_unrecorded,
         unread: ending.unread,
         troubles,
@@ -257,19 +263,26 @@ enum Base {
     Records,
 }
 
-/// From which segment to read (none: from the first record), on what the records build, and how many segments begin with
-/// a later state than that of the checkpoint. A checkpoint older than the last state record is not needed: never more
-/// than one segment is applied.
-fn choose_start(
-    journal: &Path,
-    checkpoint: Option<Anchor>,
-) -> Result<(Option<SegmentNo>, Base, usize), RecoverError> {
+/// Where a start begins to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Beginning {
+    /// The first segment that is read; none: from the first record.
+    from: Option<SegmentNo>,
+    /// On what the records build.
+    base: Base,
+    /// How many segments begin with a later state than that of the checkpoint, if that is not the base.
+    behind: usize,
+}
+
+/// A checkpoint older than the last state record is not needed: never more than one segment is applied. Among segments
+/// that do not follow each other it is the latest state that counts, wherever it stands.
+fn choose_beginning(journal: &Path, checkpoint: Option<Anchor>) -> Result<Beginning, RecoverError> {
     let taken = checkpoint.map(|checkpoint| checkpoint.seq);
     let (mut from_state, mut behind, mut start, mut later) = (None, 0, None, None);
     for segment in journal::list(journal)?.into_iter().rev() {
         let Some(head) = journal::read_head(journal, segment)? else { continue };
         if later.is_some_and(|later| later <= head.first) {
-            return newest_content(journal, taken);
+            return latest_state(journal, taken);
         }
         later = Some(head.first);
         if start.is_some() {
@@ -291,14 +304,11 @@ fn choose_start(
     let none_begins_before =
         if taken.is_some() && from_state.is_none() { Base::Checkpoint } else { Base::Records };
     let (from, base) = start.unwrap_or((from_state, none_begins_before));
-    Ok((from, base, if base == Base::Checkpoint { 0 } else { behind }))
+    Ok(Beginning { from, base, behind: if base == Base::Checkpoint { 0 } else { behind } })
 }
 
 /// Where the latest state stands among segments that do not follow each other: what comes after it is damage.
-fn newest_content(
-    journal: &Path,
-    taken: Option<Seq>,
-) -> Result<(Option<SegmentNo>, Base, usize), RecoverError> {
+fn latest_state(journal: &Path, taken: Option<Seq>) -> Result<Beginning, RecoverError> {
     let mut newest: Option<(SegmentNo, Seq)> = None;
     for segment in journal::list(journal)? {
         let head = journal::read_head(journal, segment)?.filter(|head| head.is_state);
@@ -308,7 +318,7 @@ fn newest_content(
     }
     let is_behind = |(_, first)| taken.is_some_and(|taken| first <= taken);
     let base = if newest.is_some_and(is_behind) { Base::Checkpoint } else { Base::Records };
-    Ok((newest.map(|(segment, _)| segment), base, 0))
+    Ok(Beginning { from: newest.map(|(segment, _)| segment), base, behind: 0 })
 }
 
 fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> Result<Resume, RecoverError> {
@@ -317,8 +327,11 @@ fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> 
         // A segment that is lost keeps its name: it may be found again. The first one there was is lost if any record was.
         let first = u32::from(ending.highest.seq > Seq(0));
         let lost = ending.head_file.map_or(first, |head_file| head_file.segment);
-        let last_segment = segments.last().copied().unwrap_or(0).max(lost);
-        return Ok(Resume { head: ending.highest, segment: None, last_segment });
+        let highest = segments.last().copied().unwrap_or(0).max(lost);
+        if highest >= journal::SEGMENT_MAX {
+            return Err(RecoverError::NoSegmentLeft { journal: journal.to_owned(), last: highest });
+        }
+        return Ok(Resume { head: ending.highest, segment: None, last_segment: highest });
     }
     let (segment, len) = ending.place;
     // A segment without a whole line is begun again, under the same number and with a state record.
@@ -354,10 +367,11 @@ mod tests {
         write_segment(journal.path(), 2, 11, STATE_KIND);
         write_segment(journal.path(), 3, 21, "note");
         std::fs::write(journal.path().join(journal::file_name(4)), "torn").unwrap();
-        let start = |seq: Option<u64>| choose_start(journal.path(), seq.map(checkpoint)).unwrap();
-        assert_eq!(start(None), (Some(2), Base::Records, 1), "segment 3 does not begin with the state");
-        assert_eq!(start(Some(5)), (Some(2), Base::Records, 1), "an old checkpoint is not needed");
-        assert_eq!(start(Some(15)), (Some(2), Base::Checkpoint, 0));
-        assert_eq!(start(Some(25)), (Some(3), Base::Checkpoint, 0));
+        let beginning = |seq: Option<u64>| choose_beginning(journal.path(), seq.map(checkpoint)).unwrap();
+        let at = |from, base, behind| Beginning { from: Some(from), base, behind };
+        assert_eq!(beginning(None), at(2, Base::Records, 1), "segment 3 does not begin with the state");
+        assert_eq!(beginning(Some(5)), at(2, Base::Records, 1), "an old checkpoint is not needed");
+        assert_eq!(beginning(Some(15)), at(2, Base::Checkpoint, 0));
+        assert_eq!(beginning(Some(25)), at(3, Base::Checkpoint, 0));
     }
 }

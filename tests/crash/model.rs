@@ -182,6 +182,14 @@ impl Bench {
         }
     }
 
+    /// What starts have put aside, with its length.
+    fn pieces(&self) -> BTreeMap<String, u64> {
+        let files = fs::read_dir(self.dir.journal()).into_iter().flatten().map(Result::unwrap);
+        let named =
+            files.map(|file| (file.file_name().into_string().unwrap(), file.metadata().unwrap().len()));
+        named.filter(|(name, _)| name.contains(".torn-")).collect()
+    }
+
     /// A start finds every record up to `kept`, and puts a piece of `torn` bytes aside.
     fn start(&mut self, kept: Seq, torn: usize) {
         // sled lets go of its lock before it is opened again.
@@ -189,10 +197,14 @@ impl Bench {
         let nowhere = DataDir::open(&elsewhere.path().join("data")).unwrap();
         self.checkpoints = Data(nowhere.root().to_owned()).recovered().store;
 
+        let aside = self.pieces();
+
         let found = Data(self.dir.root().to_owned()).recovered();
 
         self.assert_told(&found.troubles, kept);
-        assert_eq!(found.torn.as_ref().map_or(0, |(piece, _)| piece.torn_len), torn as u64, "kept {kept}");
+        let new = self.pieces().into_iter().filter(|(name, _)| !aside.contains_key(name));
+        let lens = new.map(|(name, len)| (found.torn_unrecorded.contains(&name), len));
+        assert!(lens.eq((torn > 0).then_some((true, torn as u64))), "kept {kept}, torn {torn}");
         assert_eq!(found.head().seq, kept);
         let mut state = found.checkpoint.as_ref().map_or_else(fresh, |it| it.state.clone());
         if let Some(checkpoint) = &found.checkpoint {

@@ -251,12 +251,14 @@ fn a_last_record_cut_at_any_byte_is_set_aside_by_a_start_and_nothing_else_is_mis
         let kept = recovered.records.iter().map(|record| record.seq.0);
         assert!(kept.eq(1..journal.last().seq.0), "cut at {len}");
         assert_eq!(recovered.head(), journal.anchors[journal.anchors.len() - 2], "cut at {len}");
-        match recovered.torn {
-            Some((torn, aside)) => {
-                assert_eq!(torn.torn_len, (len - before) as u64, "cut at {len}");
-                assert_eq!(fs::read(aside).unwrap(), whole[before..len], "cut at {len}");
+        match &recovered.torn_unrecorded[..] {
+            [aside] => {
+                let aside = journal.dir.journal().join(aside);
+                assert_eq!(fs::read(&aside).unwrap(), whole[before..len], "cut at {len}");
+                fs::remove_file(aside).unwrap();
             }
-            None => assert_eq!(len, before, "nothing of the line is left"),
+            [] => assert_eq!(len, before, "nothing of the line is left"),
+            several => panic!("cut at {len}: {several:?}"),
         }
         assert_eq!(Reader::all(&journal.dir.journal()).unwrap().records().count(), journal.anchors.len() - 1);
     }

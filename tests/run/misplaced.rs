@@ -236,3 +236,19 @@ fn a_file_whose_number_no_segment_can_have_is_not_one() {
     assert_eq!(halted_for(&data), None);
     data.assert_verifies();
 }
+
+#[test]
+fn a_file_with_the_last_number_there_is_refuses_the_start_as_nothing_can_follow_it() {
+    let place = Place::new();
+    let data = killed(&place);
+    let junk = data.dir().journal().join("99999999.log");
+    fs::write(&junk, "junk\n").unwrap();
+    let refused = Assembly::new(&busy(&data), &data.path()).err().map(|error| error.to_string());
+    assert!(
+        refused.as_ref().is_some_and(|why| why.contains("no segment can follow 99999999.log")),
+        "{refused:?}"
+    );
+    fs::remove_file(junk).unwrap();
+    assert_eq!(halted_for(&data), None);
+    data.assert_verifies();
+}

@@ -1,6 +1,7 @@
 //! What the bus loses, from a full mailbox to the alarm on the screen, through both drivers; the latch; and what the
 //! core hears of a venue.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -136,16 +137,14 @@ fn an_order_is_handed_over_until_its_deadline_and_not_after() {
     assert!(matches!(world.carry_out(deadline, submit())[..], [Input::Venue(_), ..]));
 }
 
+/// A world whose venue cannot write, and what it says to an order.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
+fn beside_a_full_disk(place: &Path) -> (World, Vec<Input>) {
     use crate::venue::{PaperTerms, PaperVenue};
 
-    let place = tempfile::tempdir().unwrap();
-    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
+    let mut world = Assembly::new(&options(Speed::Max), place).unwrap().world;
     let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [candle_at(0).symbol]);
     world.venue = Box::new(PaperVenue::on_a_full_disk(terms).unwrap());
-
     world.candle(candle_at(1).close_time(), candle_at(1));
     let submit = Effect::Submit {
         order: leg().into(),
@@ -153,7 +152,15 @@ fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
         approved: world.gate.epoch(),
         recorded: Seq(1),
     };
-    let unanswered = world.carry_out(Timestamp::from_secs(120), submit);
+    let answer = world.carry_out(Timestamp::from_secs(120), submit);
+    (world, answer)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
+    let place = tempfile::tempdir().unwrap();
+    let (mut world, unanswered) = beside_a_full_disk(place.path());
     assert!(matches!(unanswered[..], [Input::Venue(_)]), "{unanswered:?}");
     let told = world.candle(candle_at(2).close_time(), candle_at(2));
     assert!(matches!(told[..], [Input::VenueFailed { .. }, Input::Candle(_)]), "{told:?}");
@@ -161,22 +168,11 @@ fn a_venue_that_fails_is_told_of_once_and_wakes_nobody_any_more() {
     assert_eq!(world.venue_expiry(), None);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_protection_that_the_venue_cannot_lower_is_a_venue_that_has_failed() {
-    use crate::venue::{PaperTerms, PaperVenue};
-
     let place = tempfile::tempdir().unwrap();
-    let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
-    let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [candle_at(0).symbol]);
-    world.venue = Box::new(PaperVenue::on_a_full_disk(terms).unwrap());
-    world.candle(candle_at(1).close_time(), candle_at(1));
-    let submit = Effect::Submit {
-        order: leg().into(),
-        deadline: None,
-        approved: world.gate.epoch(),
-        recorded: Seq(1),
-    };
-    world.carry_out(Timestamp::from_secs(120), submit);
+    let (mut world, _) = beside_a_full_disk(place.path());
     let shrink = Effect::ShrinkProtection { client_id: leg().client_id, quantity: Decimal::ONE };
     let told = world.carry_out(Timestamp::from_secs(121), shrink);
     assert!(matches!(told[..], [Input::VenueFailed { .. }]), "{told:?}");

@@ -22,7 +22,7 @@ pub use line::{Fault, Line, STATE_KIND};
 pub use reader::{ReadError, Reader, Torn};
 pub use segments::SegmentNo;
 pub(super) use segments::{
-    HeadFile, file_name, line_before, list, list_torn, read_head, read_head_file, set_torn_aside,
+    HeadFile, SEGMENT_MAX, file_name, line_before, list, list_torn, read_head, read_head_file, set_torn_aside,
 };
 pub use thread::{AppendError, Progress, WriterState, WriterThread};
 pub use writer::{Resume, SyncMode, WriteError, Writer};

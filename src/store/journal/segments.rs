@@ -19,8 +19,8 @@ pub type SegmentNo = u32;
 /// Longest first line that is looked at when a segment is chosen: a state record of a large account fits.
 const FIRST_LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// File names have eight digits. Nothing goes on from a higher number, and none is ours.
-const SEGMENT_MAX: SegmentNo = 99_999_999;
+/// File names have eight digits: a file with a higher number is not ours.
+pub(in crate::store) const SEGMENT_MAX: SegmentNo = 99_999_999;
 
 /// What follows the name of a segment in that of a torn line of it; the number of the record before it comes after.
 const TORN: &str = ".torn-";
@@ -38,7 +38,7 @@ pub(in crate::store) fn list(journal: &Path) -> Result<Vec<SegmentNo>, ReadError
     let mut found = Vec::new();
     for name in file_names(journal).map_err(|error| io_error(journal, error))? {
         let number = name.strip_suffix(".log").and_then(|stem| stem.parse().ok());
-        found.extend(number.filter(|&number| number < SEGMENT_MAX && name == file_name(number)));
+        found.extend(number.filter(|&number| number <= SEGMENT_MAX && name == file_name(number)));
     }
     found.sort_unstable();
     Ok(found)
@@ -108,7 +108,7 @@ pub(in crate::store) struct HeadFile {
 impl HeadFile {
     fn read(text: &[u8]) -> Result<Self, String> {
         let head_file: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        let is_possible = head_file.segment < SEGMENT_MAX && head_file.anchor.is_possible();
+        let is_possible = head_file.segment <= SEGMENT_MAX && head_file.anchor.is_possible();
         if is_possible { Ok(head_file) } else { Err("it names a record that cannot be".to_owned()) }
     }
 }
@@ -140,8 +140,8 @@ pub(in crate::store) fn read_head_file(journal: &Path) -> io::Result<Result<Opti
 }
 
 /// Moves a torn line into a file beside its segment, which names the record before it. The copy is durable before the
-/// segment is cut. Returns the file.
-pub(in crate::store) fn set_torn_aside(journal: &Path, piece: &Torn) -> io::Result<PathBuf> {
+/// segment is cut.
+pub(in crate::store) fn set_torn_aside(journal: &Path, piece: &Torn) -> io::Result<()> {
     let path = journal.join(file_name(piece.segment));
     let bytes = std::fs::read(&path)?;
     let torn = usize::try_from(piece.whole_len).ok().and_then(|len| bytes.get(len..)).unwrap_or_default();
@@ -155,8 +155,7 @@ pub(in crate::store) fn set_torn_aside(journal: &Path, piece: &Torn) -> io::Resu
     durable_file::sync_directory(journal)?;
     let file = OpenOptions::new().write(true).open(&path)?;
     file.set_len(piece.whole_len)?;
-    file.sync_all()?;
-    Ok(aside)
+    file.sync_all()
 }
 
 /// The torn lines that were set aside: the record that each stood after, and its file name.
@@ -182,6 +181,7 @@ mod tests {
             "00000002.log",
             "2.log",
             "99999999.log",
+            "100000000.log",
             "4294967295.log",
             "00000002.log.torn-7",
             "HEAD",
@@ -189,7 +189,7 @@ mod tests {
         ] {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
-        assert_eq!(list(dir.path()).unwrap(), [2, 10]);
+        assert_eq!(list(dir.path()).unwrap(), [2, 10, SEGMENT_MAX]);
     }
 
     #[test]
