@@ -239,8 +239,7 @@ pub(super) fn walk(
     // The number of a bad record is taken, and so is every one that can be read.
     let (bad, readable) = match verdict {
         Verdict::Damaged { seq, .. } => (Some(Anchor { seq, ..head }), Reader::highest_readable(journal)?),
-        Verdict::Shortened { .. } => (None, Reader::highest_readable(journal)?),
-        Verdict::Sound | Verdict::Torn(_) => (None, None),
+        Verdict::Shortened { .. } | Verdict::Sound | Verdict::Torn(_) => (None, None),
     };
     let known = [Some(head), bad, highest_anchor, readable];
     let highest = known.into_iter().flatten().max_by_key(|anchor| anchor.seq);

@@ -18,7 +18,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// Older than this many candles is old, whatever the feed.
 const CANDLES_MAX: u32 = 100;
 
-/// The breaches the risk rules know; other names are those of outside risk alerts.
+/// The breaches that the risk rules know.
 const BREAKERS: [&str; 3] = ["daily_loss", "weekly_loss", "max_drawdown"];
 
 pub(super) fn check(config: &Config, check: &mut Check) {
