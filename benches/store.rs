@@ -1,6 +1,6 @@
 //! Figures of journal, recovery and the way of an order through them, on the disk that holds `target/`.
 //!
-//! `cargo bench --bench store` takes about two minutes and prints one line a figure; `cargo bench --bench store -- NAME`
+//! `cargo bench --bench store` takes about a minute and prints one line a figure; `cargo bench --bench store -- NAME`
 //! prints those whose name contains NAME. None of them is a loop that criterion could time: most wait for the disk.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on must stop")]

@@ -139,11 +139,6 @@ impl Alarms {
         listed
     }
 
-    /// What the acknowledge key means when nothing is selected: the oldest unacknowledged of the highest class.
-    pub fn next_to_acknowledge(&self) -> Option<&Alarm> {
-        self.listed().into_iter().next().filter(|alarm| alarm.state.is_unacknowledged())
-    }
-
     /// Emergencies that nobody has acknowledged: any refuses a resume and a release.
     pub fn unacknowledged_emergencies(&self) -> impl Iterator<Item = &Alarm> {
         self.alarms
@@ -157,11 +152,6 @@ impl Alarms {
         let (unacknowledged, acknowledged): (Vec<_>, Vec<_>) =
             listed.partition(|alarm| alarm.state.is_unacknowledged());
         AlarmCounts { unacknowledged: unacknowledged.len(), acknowledged: acknowledged.len() }
-    }
-
-    /// When the latest occurrence that is remembered began.
-    pub fn last_raised_at(&self) -> Option<Now> {
-        self.alarms.values().max_by_key(|alarm| alarm.id).map(|alarm| alarm.raised_at)
     }
 
     /// When [`super::AlarmEvent::Tick`] has something to do next, operator time; may be in the past.

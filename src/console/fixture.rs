@@ -667,7 +667,7 @@ fn health() -> Vec<HealthRow> {
         row("store", HealthStatus::Ok, "2ms"),
         row("journal", HealthStatus::Ok, "#18,204"),
         row("models", HealthStatus::Warn, "deepseek does not answer"),
-        row("webhook", HealthStatus::Ok, "0:12 (sent daily_loss)"),
+        row("disk", HealthStatus::Ok, "11204 MiB free"),
     ]
 }
 

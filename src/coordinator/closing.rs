@@ -204,7 +204,7 @@ impl Coordinator {
             }
             let symbol = closing.symbol;
             self.live.closings_rest.remove(&symbol);
-            self.record_own(cx, RecordKind::ClosingEnded { symbol: symbol.clone(), complete: true });
+            self.record_own(cx, RecordKind::ClosingEnded { symbol: symbol.clone() });
             self.clear(cx, not_done(&symbol));
             return;
         }

@@ -113,19 +113,6 @@ impl Voices {
             sentiment: last.and_then(|last| last.sentiment.as_ref()).map(|word| (&word.said, word.at)),
         }
     }
-
-    /// How the voices on `symbol` stand towards `action` at `now`, market time.
-    pub fn votes(
-        &self,
-        symbol: &Symbol,
-        action: Action,
-        now: Timestamp,
-        config: &config::Consensus,
-        candle_interval: Duration,
-    ) -> Tally {
-        let freshness = Freshness::new(config, candle_interval);
-        self.fresh(symbol, now, &freshness).tally(action, config)
-    }
 }
 
 /// A word that counts, and its age. A word from the future is not one: the clock has been set back since.

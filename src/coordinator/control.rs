@@ -334,7 +334,6 @@ impl Coordinator {
         reason: SafeText,
     ) {
         self.live.epoch = self.live.epoch.max(epoch);
-        self.live.dirty.control = true;
         if by == Actor::Coordinator {
             return;
         }
@@ -359,7 +358,6 @@ impl Coordinator {
             return;
         };
         self.live.epoch = self.live.epoch.max(epoch);
-        self.live.dirty.control = true;
         let state = self.durable.control.state;
         if state != opening.to {
             // Shut again by a rule of ours since the gate was asked: that order is on its way to the gate.

@@ -25,6 +25,7 @@ pub use task_run::{SymbolLock, cycle_result};
 
 use crate::config;
 use crate::config::TaskName;
+use crate::coordinator::Due;
 use crate::domain::{Level, Now, Symbol, Tier, Timestamp};
 
 /// What the level depends on besides the counters.
@@ -159,8 +160,8 @@ impl Degradation {
 
     /// When [`DegradationEvent::Tick`] has something to do next. Review is operator time, warning and end are market
     /// time; each may lie in the past.
-    pub fn next_due(&self, policy: Policy<'_>) -> NextDue {
-        self.forced.as_ref().map_or_else(NextDue::default, |forced| forced.next_due(policy.config))
+    pub fn next_due(&self, policy: Policy<'_>) -> Due {
+        self.forced.as_ref().map_or_else(Due::default, |forced| forced.next_due(policy.config))
     }
 
     /// Whether the level in force differs from the one that was last recorded, and how.
@@ -177,15 +178,6 @@ impl Degradation {
             })
         })
     }
-}
-
-/// The next instants of the two clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NextDue {
-    /// Market time.
-    pub market: Option<Timestamp>,
-    /// Operator time.
-    pub operator: Option<Timestamp>,
 }
 
 fn level_of(failures: u32, config: &config::Degradation) -> Level {

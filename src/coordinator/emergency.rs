@@ -30,7 +30,6 @@ pub(super) fn breaker_alert(name: BreakerName, trip: Trip, limit_pct: Pct) -> Ri
 impl Coordinator {
     /// A breaker moved. A trip acts at once, by config.
     pub(super) fn breaker_changed(&mut self, cx: &mut Cx<'_>, transition: &BreakerTransition) {
-        self.live.dirty.control = true;
         self.record(cx, Actor::Breaker, RecordKind::Breaker(transition.clone()));
         match *transition {
             BreakerTransition::Tripped { name, trip, limit_pct, .. } => {
@@ -50,19 +49,15 @@ impl Coordinator {
         tracing::warn!(breaker = %name, loss_pct = %trip.loss_pct, %limit_pct, "breaker tripped");
         let source = self.live.sources.risk.clone();
         self.publish(cx, source, Priority::Urgent, Some(ALERT_TTL), Payload::Risk(alert));
-        let done = self.act_on_breach(cx, &name.to_string(), Severity::Critical, &said);
+        let done = self.act_on_breach(cx, &name.to_string(), &said);
         self.raise(cx, breaker_alarm(name), &said, done);
     }
 
-    /// Carries out what the config orders for a breach, and says what was done.
-    fn act_on_breach(&mut self, cx: &mut Cx<'_>, breach: &str, severity: Severity, said: &str) -> String {
+    /// Carries out what the config orders for a breach, or halts, and says what was done.
+    fn act_on_breach(&mut self, cx: &mut Cx<'_>, breach: &str, said: &str) -> String {
         let configured = self.config.orchestration.emergency.actions.get(breach).copied();
         let action = configured.unwrap_or(EmergencyAction {
-            action: if severity >= Severity::High {
-                EmergencyVerb::HaltAll
-            } else {
-                EmergencyVerb::PauseTrading
-            },
+            action: EmergencyVerb::HaltAll,
             reduce_pct: None,
             close_positions: false,
         });
@@ -120,7 +115,6 @@ impl Coordinator {
             tracing::info!(breaker = %name, %equity, reason, "breaker armed again");
             self.record(cx, actor.clone(), RecordKind::Breaker(transition));
             self.clear(cx, breaker_alarm(name));
-            self.live.dirty.control = true;
         }
         CommandOutcome::done(format!("armed at {}", equity.round_dp(2)))
     }

@@ -15,7 +15,6 @@ use crate::domain::{
 impl Coordinator {
     /// One word of the venue. Repeated and late words change nothing.
     pub(super) fn venue_event(&mut self, cx: &mut Cx<'_>, event: VenueEvent) {
-        self.live.dirty.orders();
         self.live.revision += 1;
         self.venue_probed(cx, &event);
         self.leg_event(cx, &event);
@@ -44,7 +43,6 @@ impl Coordinator {
 
     /// The gate was shut between approval and hand-over; the venue never saw the order.
     pub(super) fn not_handed_over(&mut self, cx: &mut Cx<'_>, client_id: ClientOrderId, reason: ReasonCode) {
-        self.live.dirty.orders();
         self.leg_not_handed_over(cx, client_id, reason);
         self.order_ended(cx, client_id, OrderStatus::Rejected, reason, "not handed over");
     }
@@ -242,7 +240,6 @@ impl Coordinator {
             self.clear(cx, key);
         }
         self.watch_equity(cx);
-        self.live.dirty.market = true;
     }
 
     /// Execution errors in a row begin a cooldown and raise an alarm.

@@ -21,6 +21,8 @@ pub(super) struct HealthState {
     pub next_check: Timestamp,
     /// The runtime's last measurements.
     pub probe: Option<Probe>,
+    /// The ones after them do not end.
+    pub probe_hangs: bool,
     /// Records that wait for the disk, and how long the oldest has waited.
     pub lag: (u64, Duration),
     /// A write of the journal failed, and it was not reopened since.
@@ -61,7 +63,21 @@ impl HealthState {
         if let Some(error) = &self.store_failed {
             return Some(error.to_string());
         }
+        if self.probe_hangs {
+            return Some("the last test write does not end".to_owned());
+        }
         self.probe.as_ref().and_then(|probe| probe.store.as_ref().err().map(ToString::to_string))
+    }
+
+    /// The measurements, or what is said of what was not measured.
+    fn measured(&self, what: &'static str) -> Result<&Probe, Finding> {
+        match &self.probe {
+            Some(probe) if !self.probe_hangs => Ok(probe),
+            Some(_) | None => {
+                let status = if self.probe_hangs { HealthStatus::Warn } else { HealthStatus::Ok };
+                Err(Finding::new(what, status, "not measured"))
+            }
+        }
     }
 }
 
@@ -87,7 +103,6 @@ impl Coordinator {
     pub(super) fn store_lag(&mut self, cx: &mut Cx<'_>, waiting: u64, oldest: Duration) {
         self.live.health.lag = (waiting, oldest);
         let slow = self.live.health.store_slow(&self.config.orchestration.store);
-        self.live.dirty.control = true;
         let detail = format!("{waiting} records wait, the oldest {}", short_span(oldest));
         self.raise_while(cx, slow, AlarmKey::of(AlarmSource::StoreSlow), "records wait for the disk", detail);
     }
@@ -185,7 +200,6 @@ impl Coordinator {
         if named.is_empty() {
             return Finding::new("tasks", HealthStatus::Ok, "none late");
         }
-        self.live.dirty.schedule = true;
         Finding::new("tasks", HealthStatus::Warn, format!("late: {}", named.join(", ")))
     }
 
@@ -269,7 +283,10 @@ impl Coordinator {
     }
 
     fn check_clock(&mut self, cx: &mut Cx<'_>) -> Finding {
-        let drift = self.live.health.probe.as_ref().map_or(Duration::ZERO, |probe| probe.clock_drift);
+        let drift = match self.live.health.measured("clock") {
+            Ok(probe) => probe.clock_drift,
+            Err(unmeasured) => return unmeasured,
+        };
         let drifts = drift > self.config.orchestration.health.clock_drift_max;
         let detail = format!("{} ms from the wall clock", drift.as_millis());
         self.raise_while(cx, drifts, AlarmKey::of(AlarmSource::ClockDrift), "clocks disagree", &detail);
@@ -290,7 +307,10 @@ impl Coordinator {
     }
 
     fn check_mailboxes(&mut self, cx: &mut Cx<'_>) -> Finding {
-        let seen = self.live.health.probe.as_ref().map_or_else(Default::default, |probe| probe.bus);
+        let seen = match self.live.health.measured("mailboxes") {
+            Ok(probe) => probe.bus,
+            Err(unmeasured) => return unmeasured,
+        };
         let before = std::mem::replace(&mut self.live.health.bus, seen);
         let new = seen.dropped.saturating_sub(before.dropped);
         let detail = format!(
@@ -304,7 +324,10 @@ impl Coordinator {
 
     fn check_disk(&mut self, cx: &mut Cx<'_>) -> Finding {
         let min = self.config.orchestration.health.disk_free_min_mib;
-        let free = self.live.health.probe.as_ref().and_then(|probe| probe.disk_free_mib);
+        let free = match self.live.health.measured("disk") {
+            Ok(probe) => probe.disk_free_mib,
+            Err(unmeasured) => return unmeasured,
+        };
         let low = free.is_some_and(|free| free < min);
         let detail = free.map_or_else(|| "not measured".to_owned(), |free| format!("{free} MiB free"));
         self.raise_while(cx, low, AlarmKey::of(AlarmSource::DiskLow), "disk nearly full", &detail);

@@ -141,6 +141,8 @@ pub enum Input {
     OrderFound(Box<Order>),
     /// Result of the runtime's own checks (disk, clock, mailboxes).
     Probe(Probe),
+    /// The measurement under way does not end: the disk hangs.
+    ProbeHangs,
     /// A message of the core found a mailbox full that must not lose any: the bus has closed it.
     MailboxClosed {
         /// Name of the subscriber.

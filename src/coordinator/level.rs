@@ -170,8 +170,7 @@ impl Coordinator {
     }
 
     pub(super) fn next_forced_level(&self) -> Due {
-        let next = self.durable.degradation.next_due(self.policy());
-        Due { market: next.market, operator: next.operator }
+        self.durable.degradation.next_due(self.policy())
     }
 
     pub(super) fn force_level(

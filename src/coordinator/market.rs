@@ -54,7 +54,6 @@ impl Coordinator {
         }
         self.live.feed_at = Some(cx.now.operator);
         self.live.schedule.candle_seen(&candle.symbol, cx.now.market);
-        self.live.dirty.market = true;
         self.live.revision += 1;
         let symbol = candle.symbol.clone();
         self.publish_about(cx, &symbol, Payload::Candle(candle));
@@ -121,7 +120,6 @@ impl Coordinator {
     /// A replay is over: nothing more will come, so nothing more is traded.
     pub(super) fn feed_ended(&mut self, cx: &mut Cx<'_>) {
         self.live.feed_ended = true;
-        self.live.dirty.control = true;
         self.pause(cx, crate::domain::Actor::Runtime, crate::domain::SafeText::ours("feed ended"));
         self.clear(cx, AlarmKey::of(AlarmSource::FeedStale));
         self.announce(cx, SystemEventKind::Feed, Priority::High, "feed ended");

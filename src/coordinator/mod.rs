@@ -114,7 +114,7 @@ struct Cx<'a> {
     effects: &'a mut Effects,
 }
 
-/// What the core wants to be woken for.
+/// When something has to be done next, if nothing happens before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Due {
     /// Market time.
@@ -184,6 +184,7 @@ impl Coordinator {
             Input::OldRecordsVerified { result } => self.old_records_verified(cx, result),
             Input::OrderFound(order) => self.order_found(cx, &order),
             Input::Probe(probe) => self.probed(cx, probe),
+            Input::ProbeHangs => self.live.health.probe_hangs = true,
             Input::MailboxClosed { subscriber, topic, depth } => {
                 self.mailbox_closed(cx, &subscriber, topic, depth);
             }
@@ -291,7 +292,7 @@ impl Coordinator {
         self.record(cx, Actor::Coordinator, kind);
     }
 
-    /// A full state record begins a segment after so many records, and the very first one.
+    /// A full state record begins a segment after so many records.
     fn begin_segment(&mut self, cx: &mut Cx<'_>) {
         if self.durable.seq.0.saturating_sub(self.durable.segment_at.0)
             >= self.config.orchestration.store.segment_records

@@ -11,9 +11,8 @@ use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
-    Actor, Asset, ClientOrderId, Command, CommandOutcome, LegTarget, Level, Now, PlanTarget, Priority,
-    ReasonCode, SafeText, Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add,
-    checked_sub, days_hms,
+    Actor, Asset, ClientOrderId, Command, CommandOutcome, LegTarget, Now, PlanTarget, Priority, ReasonCode,
+    SafeText, Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add, checked_sub, days_hms,
 };
 use crate::risk::{LegProposal, check_leg};
 
@@ -21,7 +20,6 @@ impl Coordinator {
     /// A rebalance run has an answer. Only RUNNING makes a plan of it; else it is only shown.
     pub(super) fn rebalance(&mut self, cx: &mut Cx<'_>, proposal: &RebalanceProposal) {
         self.live.deviation_pct = Some(proposal.deviation_pct);
-        self.live.dirty.market = true;
         let config = Arc::clone(&self.config);
         let rules = &config.portfolio.rebalancing;
         let rested =
@@ -75,7 +73,6 @@ impl Coordinator {
     /// A rebalance run could not compare: no plan, and the reason is shown until a run can.
     pub(super) fn rebalance_waits(&mut self, cx: &mut Cx<'_>, unpriced: &[Asset]) {
         self.live.deviation_pct = None;
-        self.live.dirty.market = true;
         let names = unpriced.iter().map(Asset::as_str).collect::<Vec<_>>().join(", ");
         let why = SafeText::ours(format!("waits for a fresh price of {names}"));
         self.announce(cx, SystemEventKind::Plan, Priority::Normal, format!("rebalance {why}"));
@@ -246,8 +243,9 @@ impl Coordinator {
         let Some(digest) = leg.intent.as_ref().map(|intent| intent.digest.clone()) else {
             return;
         };
-        if let Ok(step) = self.durable.plans.send(id, &digest, cx.now.market) {
-            self.plan_step(cx, Actor::Coordinator, step);
+        match self.durable.plans.send(id, &digest) {
+            Ok(step) => self.plan_step(cx, Actor::Coordinator, step),
+            Err(refusal) => self.leg_refused(cx, client_id, &refusal),
         }
     }
 
@@ -336,7 +334,9 @@ impl Coordinator {
             possible.push(format!("leg {id}: {} {how}", leg_text(leg)));
         }
         let decisions = self.live.schedule.next_run_of(TaskName::TradingDecision);
-        if decisions.is_some_and(|at| at <= hour) && self.live.level < Level::Emergency {
+        let decides = self.config.orchestration.schedules.tasks.get(&TaskName::TradingDecision);
+        let stops_from = decides.and_then(|task| task.stops_from);
+        if decisions.is_some_and(|at| at <= hour) && stops_from.is_none_or(|from| self.live.level < from) {
             possible.push("trading decisions of all symbols".to_owned());
         }
         possible.extend(self.durable.closings.values().map(Closing::standing_text));

@@ -19,7 +19,7 @@ use crate::risk::{BreakerTransition, StreakTransition};
 /// One line of the journal, before the writer adds version and hash chain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Its number; the first is 1, without gaps.
+    /// Its number; the first is 1. After damage it goes on above every number that may have been used.
     pub seq: Seq,
     /// Market time.
     pub at: Timestamp,
@@ -41,8 +41,8 @@ impl Record {
     ///
     /// 1: the first. 2: adopted orders, the command `reopen_store`. 3: the reason `SIZE_TOO_SMALL`, the alarm
     /// `order_unknown` (`leg_unknown` before). 4: the alarm `venue_contradicts`. 5: of a
-    /// plan's shift, for which legs it was.
-    pub const VERSION: u16 = 5;
+    /// plan's shift, for which legs it was. 6: a closing that ended is done.
+    pub const VERSION: u16 = 6;
 }
 
 /// What happened. A closed enum; the JSON has `kind` and `data`.
@@ -135,12 +135,10 @@ pub enum RecordKind {
     Streak(StreakTransition),
     /// Positions are being closed or reduced by order of an emergency or the operator.
     Closing(Closing),
-    /// That ended.
+    /// That ended: everything was sold.
     ClosingEnded {
         /// Of which symbol.
         symbol: Symbol,
-        /// Everything was sold.
-        complete: bool,
     },
     /// A plan was made, or one of its legs moved.
     Plan(PlanTransition),

@@ -175,7 +175,7 @@ impl Coordinator {
     }
 
     /// How old a signal may be (market time).
-    fn signal_max_age(&self) -> Duration {
+    pub(super) fn signal_max_age(&self) -> Duration {
         let config = &self.config.orchestration.signals;
         config.max_age.max(self.setup.candle_interval * config.max_age_candles)
     }
@@ -397,7 +397,6 @@ impl Coordinator {
                 || self.entries(&order.symbol, cx.now).is_empty(),
             "an entry or leg is submitted only while entries are open"
         );
-        self.live.dirty.orders();
         self.record_own(cx, RecordKind::OrderIntended(Box::new(order.clone())));
         self.announce_sent(cx, &order);
         self.live.waiting.insert(order.client_id, cx.now.operator);

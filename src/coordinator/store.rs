@@ -28,7 +28,6 @@ impl Coordinator {
 
     fn stop_for_store(&mut self, cx: &mut Cx<'_>, error: &SafeText, what: &str) {
         self.live.health.store_failed = Some(error.clone());
-        self.live.dirty.control = true;
         let reason = SafeText::ours(format!("{what}: {error}"));
         if self.durable.control.state == TradingState::Halted {
             // Whoever noticed has shut the gate already: its epoch must be known here.
@@ -64,7 +63,6 @@ impl Coordinator {
         command: CommandId,
         result: Result<(), SafeText>,
     ) {
-        self.live.dirty.control = true;
         if let Err(why) = result {
             return self.end_command(cx, command, CommandOutcome::refused(format!("not reopened: {why}")));
         }
@@ -147,7 +145,6 @@ impl Coordinator {
 
     /// Records that the start did not read have been read since. Damage halts as it would have done at the start.
     pub(super) fn old_records_verified(&mut self, cx: &mut Cx<'_>, result: Result<(), SafeText>) {
-        self.live.dirty.control = true;
         self.live.revision += 1;
         let Err(fault) = result else {
             self.live.health.old_records = OldRecords::Sound;
@@ -168,6 +165,7 @@ impl Coordinator {
         let fault = probe.journal.as_ref().err().cloned();
         let before = self.live.health.journal_problem().is_some();
         self.live.health.probe = Some(probe);
+        self.live.health.probe_hangs = false;
         let key = AlarmKey::about(AlarmSource::JournalFault, Subject::Component("head".to_owned()));
         match fault {
             Some(fault) if !before => {

@@ -38,7 +38,6 @@ impl Coordinator {
             *last_run
         });
         for start in starts {
-            self.live.dirty.schedule = true;
             self.live.revision += 1;
             let input = self.task_input(cx, start.task, start.symbol.as_ref(), start.run);
             let run =
@@ -134,7 +133,6 @@ impl Coordinator {
             Some(_) | None => Ok(output),
         });
         let ended = self.live.schedule.finished(run, cx.now, result.as_ref().map(|_| ()));
-        self.live.dirty.schedule = true;
         self.live.revision += 1;
         let (task, symbol) = match ended {
             Finished::InTime { task, symbol } => (task, symbol),
@@ -196,7 +194,7 @@ impl Coordinator {
                     signal = %signal.id, symbol = %signal.symbol, action = %signal.action,
                     confidence = %signal.confidence, "signal published"
                 );
-                self.publish(cx, source, high, Some(ttl.technical), Payload::Signal(signal.clone()));
+                self.publish(cx, source, high, Some(self.signal_max_age()), Payload::Signal(signal.clone()));
                 self.signal(cx, signal);
             }
             TaskOutput::Rebalance(proposal) => self.rebalance(cx, &proposal),

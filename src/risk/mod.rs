@@ -23,9 +23,7 @@ mod view;
 mod tests;
 
 pub use breakers::{Breaker, BreakerName, BreakerTransition, Breakers, PEAK_STEP_PCT, RearmError, Trip};
-pub use confidence::minimum as confidence_minimum;
 pub use exposure::groups_of as correlation_groups_of;
-pub use leverage::limit as leverage_limit;
 pub use order_rate::{RecentOrders, SentOrder};
 pub use rules::{check_entry, check_exit, check_leg};
 pub use streak::{CooldownCause, Streak, StreakTransition};

@@ -58,6 +58,7 @@ pub(super) async fn watch(
     stop: watch::Sender<Option<SafeText>>,
 ) -> Result<(), RunError> {
     let ended = tokio::select! {
+        biased;
         ended = &mut left => ended,
         Ok(()) = hangups.changed() => {
             close.send_replace(true);

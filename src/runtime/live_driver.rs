@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::AbortHandle;
@@ -111,6 +111,8 @@ pub struct LiveDriver {
     checkpoints: Checkpoints,
     dir: Arc<DataDir>,
     probed_at: Timestamp,
+    /// Alive while a probe is under way.
+    probing: Weak<()>,
     lagged: bool,
     began_at: Timestamp,
     /// Records that the start did not read; verified while it runs.
@@ -195,6 +197,7 @@ impl LiveDriver {
             effects: Effects::new(),
             dir: Arc::new(dir),
             probed_at: Timestamp::EPOCH,
+            probing: Weak::new(),
             lagged: false,
             began_at: begins_at,
             old_records: unread.map(Verification::new),
@@ -560,13 +563,18 @@ impl LiveDriver {
         }
     }
 
-    /// Measures disk, clock and mailboxes in the background.
+    /// Measures disk, clock and mailboxes in the background, once at a time.
     fn probe(&mut self) {
         let now = self.clock.now().operator;
         if now.since(self.probed_at) < PROBE_EVERY {
             return;
         }
         self.probed_at = now;
+        if self.probing.strong_count() > 0 {
+            return self.input(Input::ProbeHangs);
+        }
+        let under_way = Arc::new(());
+        self.probing = Arc::downgrade(&under_way);
         let (dir, inputs, clock, bus) =
             (Arc::clone(&self.dir), self.inputs_in.clone(), self.clock, self.world.bus.clone());
         let progress = self.progress.borrow().clone();
@@ -584,6 +592,7 @@ impl LiveDriver {
             };
             // Only a process that ends does not listen.
             drop(inputs.send(Input::Probe(probe)));
+            drop(under_way);
         });
         self.supervise("health probe", probe);
     }
@@ -682,7 +691,7 @@ impl LiveDriver {
             journal_head: String::new(),
         };
         self.world.bus.stop();
-        let Self { writer, core, checkpoints, tally, .. } = self;
+        let Self { writer, core, checkpoints, tally, mut outbox, mut replies, .. } = self;
         let progress = tokio::task::block_in_place(|| writer.close());
         if let WriterState::Failed { error } = &progress.state {
             return Err(LiveError::Journal(error.to_string()));
@@ -690,6 +699,15 @@ impl LiveDriver {
         let (written, last) = (progress.durable_seq(), core.durable().seq);
         if written != last {
             return Err(LiveError::Journal(format!("it ends at {written}, and the last record is {last}")));
+        }
+        // Nothing goes to the venue any more; whoever waits for an answer is told.
+        outbox.durable(written);
+        while let Some(ready) = outbox.pop_ready() {
+            if let Ready::Durable(Effect::Reply { command, outcome }) = ready
+                && let Some(reply) = replies.remove(&command)
+            {
+                drop(reply.send(outcome));
+            }
         }
         if let Some((state, hints)) = bytes {
             let last = Checkpoint { anchor: progress.durable, state, hints };

@@ -234,6 +234,7 @@ fn end_by_signal(
         let mut parked = Vec::new();
         loop {
             let name = tokio::select! {
+                biased;
                 _ = interrupt.recv() => "SIGINT",
                 _ = terminate.recv() => "SIGTERM",
                 _ = closed.recv() => match &hang_up {

@@ -590,8 +590,12 @@ impl Summary {
         line(
             "orders",
             format!(
-                "{} intended, {} filled, {} cancelled, {} rejected",
-                self.orders.intended, self.orders.filled, self.orders.cancelled, self.orders.rejected,
+                "{} intended, {} filled, {} cancelled, {} rejected, {} unknown for a time",
+                self.orders.intended,
+                self.orders.filled,
+                self.orders.cancelled,
+                self.orders.rejected,
+                self.orders.unknown,
             ),
         );
         line(

@@ -77,13 +77,19 @@ impl WatchedLatch {
             LatchState::Unreadable { .. } => false,
         };
         let latched = self.latch.halt(reason.as_str()).map_err(SafeText::ours)?;
-        if let Some(flaw) = latched.flaw {
-            tracing::error!(%flaw, "the HALT latch is set, but its reason may be lost");
-        }
         if was_shown && let LatchState::Halted { seen, .. } = self.latch.read() {
             self.seen = Some(seen);
         }
-        Ok(())
+        match latched.flaw {
+            Some(flaw) if latched.already => {
+                tracing::error!(%flaw, "the HALT latch was set before; one more reason could not be added");
+                Ok(())
+            }
+            Some(flaw) => {
+                Err(SafeText::ours(format!("the latch is set, but a power cut may undo it: {flaw}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Takes the latch away, if it says what was shown.

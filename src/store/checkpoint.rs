@@ -221,9 +221,7 @@ impl CheckpointStore {
         open.newest = checkpoint.anchor.seq;
         Ok(())
     }
-}
 
-impl CheckpointStore {
     /// A new store in the place of one that failed.
     fn begin_again(&self, is_kept: &mut bool, len: usize) -> Result<sled::Db, Failure> {
         // Every store that fails stays open for ever: one is begun only where it will hold the checkpoint.

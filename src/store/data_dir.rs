@@ -10,7 +10,7 @@ use etcetera::BaseStrategy;
 use super::journal::{Disk as _, FsDisk};
 use crate::domain::Seq;
 
-/// Only the owner may enter: the control socket in it obeys whoever can connect.
+/// Only the owner may enter: what is in it says what is held, and removing `HALT` releases.
 const MODE: u32 = 0o700;
 
 /// The data directory cannot be used.

@@ -68,8 +68,7 @@ impl InstanceLock {
         Ok(Self { file })
     }
 
-    /// Who says to hold the lock of the data directory at `root`. After a kill it may name a process that is gone; the
-    /// control socket knows.
+    /// Who says to hold the lock of the data directory at `root`. After a kill it may name a process that is gone.
     pub fn holder(root: &Path) -> Option<Holder> {
         serde_json::from_slice(&std::fs::read(path(root)).ok()?).ok()
     }

@@ -18,8 +18,8 @@ use super::place::{Data, Place, text};
 const ROUNDS_MAX: u32 = 3_000;
 
 /// Whatever the disk does, the operator tries the same again every ten minutes: one second here.
-const SCRIPT: [(u32, &str); 3] =
-    [(10, "reopen_store"), (11, "ack_alarm all 1"), (12, "release space is back")];
+const SCRIPT: [(u32, &str); 4] =
+    [(10, "reopen_store"), (11, "ack_alarm all 1"), (12, "release space is back"), (13, "resume")];
 
 /// The limit on the size of files of a running process; none for no limit.
 fn limit(child: &Child, bytes: Option<u64>) {
@@ -87,13 +87,13 @@ fn a_full_disk_halts_and_records_it_and_trading_comes_back_with_the_space() {
 
     limit(&child, None);
 
-    let back = |records: &[Record]| {
+    let trades = |records: &[Record]| {
         let halted = records.iter().rposition(is_halt).unwrap();
-        records[halted..]
-            .iter()
-            .any(|record| matches!(&record.kind, RecordKind::StateChanged { to: TradingState::Paused, .. }))
+        let mut since = records[halted..].iter().map(|record| &record.kind);
+        since.any(|kind| matches!(kind, RecordKind::StateChanged { to: TradingState::Running, .. }))
+            && since.any(|kind| matches!(kind, RecordKind::OrderIntended(_)))
     };
-    wait_for(&data, &mut child, "released", back);
+    wait_for(&data, &mut child, "released, resumed and trading", trades);
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupted.success());
     let output = child.wait_with_output().unwrap();

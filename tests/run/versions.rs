@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use andon::coordinator::durable::Durable;
 use andon::coordinator::record::Record;
-use andon::domain::TradingState;
+use andon::domain::{Timestamp, TradingState};
 
 use super::place::{Data, HOUR, Place, copy, options, simulate};
 use andon::runtime::options::RunOptions;
@@ -52,4 +52,30 @@ fn a_run_goes_on_where_the_first_version_ended() {
     let version = format!("\"v\":{},\"prev\"", Record::VERSION);
     let versions: Vec<_> = lines.lines().map(|line| line.contains(&version)).collect();
     assert_eq!(versions.iter().position(|&v| v), Some(before.len()), "new records name their version");
+}
+
+#[test]
+fn words_that_later_versions_write_otherwise_are_still_read() {
+    let place = Place::new();
+    let before = data(&place).state();
+    let plan = before.plans.open().next().unwrap();
+    let scheduled = |state: &Durable| -> Vec<Timestamp> {
+        let plan = state.plans.plan(plan.id).unwrap();
+        plan.legs.iter().filter(|leg| leg.state.name() == "scheduled").map(|leg| leg.due_at).collect()
+    };
+    assert!(!scheduled(&before).is_empty());
+    let mut state = before.clone();
+    let mut apply = |kind: &str| {
+        let seq = state.seq.next().0;
+        let line = format!(
+            r#"{{"seq":{seq},"at":"2024-01-08T09:00:00.000Z","run":1,"actor":"coordinator",{kind}}}"#
+        );
+        let record: Record = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        state.apply(&record);
+    };
+    // Before version 5 a shift did not say for which legs it was; before 6 a closing might have ended otherwise.
+    apply(&format!(r#""kind":"plan","data":{{"plan_step":"shifted","plan":{},"by":"1m"}}"#, plan.id.0));
+    apply(r#""kind":"closing_ended","data":{"symbol":"BTC/USDT","complete":true}"#);
+    let later: Vec<_> = scheduled(&before).iter().map(|due| due.plus(HOUR / 60)).collect();
+    assert_eq!(scheduled(&state), later);
 }

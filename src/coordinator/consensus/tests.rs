@@ -50,7 +50,16 @@ fn voices(words: impl IntoIterator<Item = Word>) -> Voices {
 }
 
 fn tally(voices: &Voices, action: Action) -> Tally {
-    voices.votes(&symbol("BTC/USDT"), action, at(1), &config(), MINUTE)
+    voices.fresh(&symbol("BTC/USDT"), at(1), &freshness(MINUTE)).tally(action, &config())
+}
+
+fn freshness(candle_interval: Duration) -> Freshness {
+    Freshness::new(&config(), candle_interval)
+}
+
+fn present(voices: &Voices, secs: i64, candle_interval: Duration) -> usize {
+    let heard = voices.fresh(&symbol("BTC/USDT"), at(secs), &freshness(candle_interval));
+    heard.tally(Action::Buy, &config()).present
 }
 
 fn close(a: f64, b: f64) -> bool {
@@ -146,25 +155,22 @@ fn close_is_agreed_with_like_sell() {
 #[test]
 fn a_stale_voice_is_not_counted() {
     let voices = voices([ta("BTC/USDT", Bias::Long), regime("BTC/USDT", Regime::TrendingBull)]);
-    let present = |secs| voices.votes(&symbol("BTC/USDT"), Action::Buy, at(secs), &config(), MINUTE).present;
-    assert_eq!([present(119), present(120), present(599), present(600)], [2, 1, 1, 0]);
+    assert_eq!([119, 120, 599, 600].map(|secs| present(&voices, secs, MINUTE)), [2, 1, 1, 0]);
 }
 
 #[test]
 fn freshness_is_at_least_two_candles_of_the_feed() {
     let voices = voices([ta("BTC/USDT", Bias::Long)]);
     let hour = Duration::from_secs(3_600);
-    let present = |secs| voices.votes(&symbol("BTC/USDT"), Action::Buy, at(secs), &config(), hour).present;
-    assert_eq!([present(7_199), present(7_200)], [1, 0]);
-    let freshness = Freshness::new(&config(), MINUTE);
-    assert_eq!(freshness.sentiment, Duration::from_secs(3_600));
+    assert_eq!([7_199, 7_200].map(|secs| present(&voices, secs, hour)), [1, 0]);
+    assert_eq!(freshness(MINUTE).sentiment, hour);
 }
 
 #[test]
 fn a_word_from_the_future_is_not_counted() {
     let mut voices = Voices::default();
     voices.update(ta("BTC/USDT", Bias::Long), at(100));
-    assert_eq!(voices.votes(&symbol("BTC/USDT"), Action::Buy, at(99), &config(), MINUTE).present, 0);
+    assert_eq!(present(&voices, 99, MINUTE), 0);
 }
 
 #[test]

@@ -84,13 +84,8 @@ impl Plans {
     /// and a restart asks for it. A leg that was sent is never sent again.
     ///
     /// # Errors
-    /// The leg has no intent waiting, or another one than `digest` (an Emergency), or its deadline has passed.
-    pub fn send(
-        &self,
-        id: LegId,
-        digest: &IntentDigest,
-        now: Timestamp,
-    ) -> Result<PlanTransition, DcaRefusal> {
+    /// The leg has no intent waiting, or another one than `digest` (an Emergency).
+    pub fn send(&self, id: LegId, digest: &IntentDigest) -> Result<PlanTransition, DcaRefusal> {
         let leg = self.leg(id).ok_or(DcaRefusal::NoSuchLeg(id))?;
         let Some(intent) = &leg.intent else {
             return Err(DcaRefusal::NotIn { id, state: leg.state, needed: LegState::Intent });
@@ -100,9 +95,6 @@ impl Plans {
         }
         if !leg.may(&LegTransition::Sent) {
             return Err(DcaRefusal::InFlight { id, state: leg.state });
-        }
-        if now > intent.deadline {
-            return Err(DcaRefusal::DeadlinePassed(id));
         }
         Ok(step(id, LegTransition::Sent))
     }

@@ -75,11 +75,6 @@ impl LegState {
         matches!(self, Self::Filled | Self::Skipped | Self::Cancelled)
     }
 
-    /// Whether an order of it is at the venue, or may be, or is on its way there.
-    pub const fn is_in_flight(self) -> bool {
-        matches!(self, Self::Intent | Self::Sent | Self::Accepted | Self::Unknown)
-    }
-
     /// The state's word in journal and screen.
     pub const fn name(self) -> &'static str {
         match self {

@@ -68,8 +68,7 @@ impl Plans {
         Ok(steps)
     }
 
-    /// `cancel_plan`: every leg that is not at the venue, or on its way there, never runs. Which are is for the caller to
-    /// name: [`super::LegState::is_in_flight`].
+    /// `cancel_plan`: every leg that is not at the venue, or on its way there, never runs.
     ///
     /// # Errors
     /// No such open plan, or every open leg of it is in flight.

@@ -70,9 +70,6 @@ pub enum DcaRefusal {
     /// The numbers of an order are not positive.
     #[error("leg {0}: quantity and price bound must be positive")]
     InvalidNumbers(LegId),
-    /// The intent is too old to be handed over.
-    #[error("leg {0}: the deadline of its intent has passed; withdraw it")]
-    DeadlinePassed(LegId),
     /// The leg has an intent with other parameters, or the venue reports something else than the leg is.
     #[error("leg {0}: same leg, other parameters: refused")]
     OtherParameters(LegId),
@@ -102,8 +99,7 @@ impl DcaRefusal {
             | Self::NotIn { .. }
             | Self::Blocked { .. }
             | Self::NoSpan(_)
-            | Self::InvalidNumbers(_)
-            | Self::DeadlinePassed(_) => false,
+            | Self::InvalidNumbers(_) => false,
         }
     }
 }

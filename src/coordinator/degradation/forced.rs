@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::NextDue;
 use crate::config;
+use crate::coordinator::Due;
 use crate::domain::{Actor, Level, Now, SafeText, Timestamp};
 
 /// An end that was asked for, market time.
@@ -53,11 +53,11 @@ impl Forced {
         self.end.is_some_and(|end| now >= end.at)
     }
 
-    pub(super) fn next_due(&self, config: &config::Degradation) -> NextDue {
+    pub(super) fn next_due(&self, config: &config::Degradation) -> Due {
         let review = self.at.operator.plus(config.forced_review_after);
         let warned_at = |end: ForcedEnd| end.at.minus(config.forced_end_warned_before);
         let end = self.end.map(|end| if end.warned { end.at } else { warned_at(end) });
-        NextDue { market: end, operator: (!self.review_announced).then_some(review) }
+        Due { market: end, operator: (!self.review_announced).then_some(review) }
     }
 
     /// As it comes back after a restart at `now`: its end is at most its whole length away.

@@ -19,11 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::config::{Task, TaskName};
+use crate::coordinator::Due;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{Level, Now, RunId, Symbol, Timestamp, TradingState};
 
 pub use image::{RowImage, ScheduleImage};
-pub use news::{Expired, Finished, NextDue, RunNowRefusal, Start};
+pub use news::{Expired, Finished, RunNowRefusal, Start};
 use queue::Queue;
 pub use row::{Counts, LastRun, RunOutcome, Wait};
 use row::{Row, Running};
@@ -289,9 +290,9 @@ impl Schedule {
 
     /// When to come back: the next tick in market time, the next timeout in operator time. Rows that wait for a
     /// dependency or a slot are not in it: what they wait for is.
-    pub fn next_due(&self) -> NextDue {
+    pub fn next_due(&self) -> Due {
         let market = [self.queue.next_tick(), self.recheck_at].into_iter().flatten().min();
-        NextDue { market, operator: self.next_timeout() }
+        Due { market, operator: self.next_timeout() }
     }
 
     fn next_timeout(&self) -> Option<Timestamp> {

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::config::TaskName;
-use crate::domain::{Level, RunId, Symbol, Timestamp};
+use crate::domain::{Level, RunId, Symbol};
 
 /// A run that must begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,15 +48,6 @@ pub enum Finished {
     },
     /// Nobody waits for this run (answered before, or of another process run): it must be ignored.
     Unknown,
-}
-
-/// When the schedule wants to be asked again, if nothing else happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NextDue {
-    /// Market time of the next run that becomes due.
-    pub market: Option<Timestamp>,
-    /// Operator time of the next timeout.
-    pub operator: Option<Timestamp>,
 }
 
 /// Why a task is not run now.

@@ -25,7 +25,7 @@ pub use schedule::{TaskRow, TaskState, TaskSymbolRow};
 /// All the facts at one instant.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Rises with every change of anything; a confirmed command names the one it was made on.
+    /// Rises with every change of anything.
     pub revision: u64,
     /// When the core made it, both clocks.
     pub at: Now,

@@ -35,7 +35,7 @@ pub struct TaskSymbolRow {
     pub symbol: Option<Symbol>,
     /// What it is doing.
     pub state: TaskState,
-    /// When it last ended.
+    /// When its last run that has ended began.
     pub last_run: Option<Timestamp>,
     /// How it ended; none when it never did.
     pub last_ok: Option<bool>,

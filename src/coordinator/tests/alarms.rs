@@ -94,7 +94,6 @@ fn a_snapshot_shares_the_sections_that_nothing_has_touched() {
         Arc::ptr_eq(&first.plans, &second.plans),
         Arc::ptr_eq(&first.alarms, &second.alarms),
         Arc::ptr_eq(&first.decisions, &second.decisions),
-        Arc::ptr_eq(&first.portfolio, &second.portfolio),
         Arc::ptr_eq(&first.degradation, &second.degradation),
     ] {
         assert!(shared);
@@ -105,6 +104,24 @@ fn a_snapshot_shares_the_sections_that_nothing_has_touched() {
     assert!(!Arc::ptr_eq(&second.alarms, &third.alarms));
     assert!(Arc::ptr_eq(&second.plans, &third.plans));
     assert!(third.revision > second.revision);
+}
+
+#[test]
+fn what_a_snapshot_shows_ages_though_nothing_happens() {
+    let mut desk = Desk::new();
+    desk.signal(&btc(), Action::Buy);
+    let first = desk.core.snapshot(desk.now, None);
+    assert!(first.portfolio.equity.is_some() && !first.decisions.today.is_empty());
+    let begun = desk.now;
+    let mut at = |hours: u64| {
+        let market = begun.market.plus(secs(hours * 3_600));
+        desk.core.snapshot(Now { market, ..begun }, Some(&first))
+    };
+    let no_prices = at(2);
+    assert_eq!(no_prices.portfolio.equity, None, "no candle has come for two hours");
+    assert!(no_prices.schedule.iter().any(|row| row.late_cycles > 1), "nothing has run for two hours");
+    assert!(!no_prices.decisions.today.is_empty());
+    assert!(at(24).decisions.today.is_empty(), "today is another day");
 }
 
 #[test]

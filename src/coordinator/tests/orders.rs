@@ -2,7 +2,7 @@
 
 use super::super::input::Input;
 use super::*;
-use crate::domain::{Fill, OrderStatus, TradingState, VenueReject};
+use crate::domain::{Decision, ExecutionEvent, Fill, OrderStatus, Payload, TradingState, VenueReject};
 
 #[test]
 fn a_refused_entry_ends_its_decision() {
@@ -13,6 +13,31 @@ fn a_refused_entry_ends_its_decision() {
         (decision.outcome, decision.reasons),
         (Some(Outcome::Refused), vec![ReasonCode::VenueRefused])
     );
+}
+
+#[test]
+fn a_refused_trade_is_seen_on_the_bus_in_the_list_and_in_the_counts_of_the_day() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::Reject;
+    let by_venue = desk.signal(&btc(), Action::Buy);
+    let ended = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Publish(message) => match &message.payload {
+            Payload::Execution(ExecutionEvent::Ended { client_id, detail, .. }) => Some((*client_id, detail)),
+            _ => None,
+        },
+        _ => None,
+    });
+    let (order, detail) = ended.unwrap();
+    assert_eq!(order, by_venue.orders[0]);
+    assert!(!detail.as_str().is_empty());
+    desk.tell(Input::StoreLag { waiting: 0, oldest: secs(60) });
+    let by_block = desk.signal(&xrp(), Action::Buy);
+    let shown = desk.snapshot().decisions;
+    let listed = |decision: &Decision| shown.recent.iter().find(|it| it.id == decision.id).unwrap().outcome;
+    assert_eq!((listed(&by_venue), listed(&by_block)), (Some(Outcome::Refused), by_block.outcome));
+    let count = |outcome| shown.today.iter().find(|(it, _)| *it == outcome).map(|(_, count)| *count);
+    assert_eq!(count(Outcome::Refused), Some(1));
+    assert_eq!(count(by_block.outcome.unwrap()), Some(1));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::coordinator::input::OldRecords;
 use crate::coordinator::record::RecordKind;
+use crate::coordinator::snapshot::HealthStatus;
 use crate::domain::{Order, OrderStatus};
 
 fn failed(desk: &mut Desk) {
@@ -44,6 +45,34 @@ fn a_reopened_store_goes_on_with_the_whole_state_and_can_be_released() {
     assert_eq!(desk.state(), TradingState::Halted, "it never loosens by itself");
     let released = desk.say("release space is back");
     assert!(released.is_done(), "{released:?}");
+}
+
+#[test]
+fn measurements_that_do_not_end_are_told_and_none_of_them_is_called_good() {
+    let mut desk = Desk::new();
+    let rows = |desk: &mut Desk| {
+        desk.pass(secs(60));
+        let snapshot = desk.snapshot();
+        let row = |what: &str| snapshot.health.iter().find(|row| row.what == what).unwrap().clone();
+        [row("store"), row("disk"), row("clock"), row("mailboxes")]
+    };
+    desk.probe(|_| {});
+    assert!(rows(&mut desk).iter().all(|row| row.status == HealthStatus::Ok));
+
+    desk.tell(Input::ProbeHangs);
+    let [store, others @ ..] = rows(&mut desk);
+    assert_eq!(
+        (store.status, store.detail.as_str()),
+        (HealthStatus::Failed, "the last test write does not end")
+    );
+    for row in others {
+        assert_eq!((row.status, row.detail.as_str()), (HealthStatus::Warn, "not measured"), "{}", row.what);
+    }
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::StoreFault)), AlarmState::Unacknowledged);
+
+    desk.probe(|_| {});
+    assert!(rows(&mut desk).iter().all(|row| row.status == HealthStatus::Ok));
+    assert_eq!(desk.alarm(&AlarmKey::of(AlarmSource::StoreFault)), AlarmState::LatchedUnacknowledged);
 }
 
 #[test]

@@ -18,16 +18,12 @@ use crate::domain::{Now, SafeText, Seq};
 /// Decisions in a snapshot.
 const DECISIONS_SHOWN: usize = 100;
 
-/// Which sections something has touched since the last snapshot. Ages and blocks move with time alone, so the control
-/// section is rebuilt for every snapshot.
+/// Which sections something has touched since the last snapshot. Ages, blocks, waits and prices that go stale move with
+/// time alone: the sections that hold them are rebuilt for every snapshot.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "one flag a section")]
 pub(super) struct Dirty {
-    pub control: bool,
     pub level: bool,
-    pub market: bool,
-    pub consensus: bool,
-    pub schedule: bool,
     pub plans: bool,
     pub alarms: bool,
     pub decisions: bool,
@@ -36,37 +32,11 @@ pub(super) struct Dirty {
 
 impl Dirty {
     pub const fn all() -> Self {
-        Self {
-            control: true,
-            level: true,
-            market: true,
-            consensus: true,
-            schedule: true,
-            plans: true,
-            alarms: true,
-            decisions: true,
-            health: true,
-        }
+        Self { level: true, plans: true, alarms: true, decisions: true, health: true }
     }
 
     const fn none() -> Self {
-        Self {
-            control: false,
-            level: false,
-            market: false,
-            consensus: false,
-            schedule: false,
-            plans: false,
-            alarms: false,
-            decisions: false,
-            health: false,
-        }
-    }
-
-    /// Orders show in the portfolio and in the header.
-    pub const fn orders(&mut self) {
-        self.market = true;
-        self.control = true;
+        Self { level: false, plans: false, alarms: false, decisions: false, health: false }
     }
 
     /// What a record changes.
@@ -77,33 +47,25 @@ impl Dirty {
             | RecordKind::RunEnded { .. }
             | RecordKind::CommandRequested { .. }
             | RecordKind::CommandEnded { .. }
-            | RecordKind::Note { .. } => {}
-            RecordKind::StateChanged { .. } => self.control = true,
-            RecordKind::Degradation(_) => {
-                self.level = true;
-                self.consensus = true;
-            }
-            RecordKind::Decision(_) | RecordKind::DecisionEnded { .. } => {
-                self.decisions = true;
-                self.consensus = true;
-            }
-            RecordKind::Fill { .. } => {
-                self.orders();
-                self.decisions = true;
-                self.consensus = true;
-                self.plans = true;
-            }
-            RecordKind::OrderIntended(_)
+            | RecordKind::StateChanged { .. }
+            | RecordKind::OrderIntended(_)
             | RecordKind::OrderAdopted(_)
             | RecordKind::OrderStatus { .. }
             | RecordKind::Breaker(_)
             | RecordKind::Streak(_)
             | RecordKind::Closing(_)
             | RecordKind::ClosingEnded { .. }
-            | RecordKind::Mark { .. } => self.orders(),
+            | RecordKind::Mark { .. }
+            | RecordKind::TaskEnabled { .. }
+            | RecordKind::Note { .. } => {}
+            RecordKind::Degradation(_) => self.level = true,
+            RecordKind::Decision(_) | RecordKind::DecisionEnded { .. } => self.decisions = true,
+            RecordKind::Fill { .. } => {
+                self.decisions = true;
+                self.plans = true;
+            }
             RecordKind::Plan(_) => self.plans = true,
             RecordKind::Alarm(_) => self.alarms = true,
-            RecordKind::TaskEnabled { .. } => self.schedule = true,
         }
     }
 }
@@ -112,6 +74,7 @@ impl Coordinator {
     /// The facts at `now`. Sections that nothing has touched are shared with `last`.
     pub fn snapshot(&mut self, now: Now, last: Option<&Snapshot>) -> Snapshot {
         let dirty = std::mem::replace(&mut self.live.dirty, Dirty::none());
+        let is_new_day = last.is_some_and(|last| last.at.market.day_start() != now.market.day_start());
         macro_rules! section {
             ($field:ident, $touched:expr, $build:expr) => {
                 match last {
@@ -125,18 +88,14 @@ impl Coordinator {
             at: now,
             head: self.durable.seq,
             durable: Seq(0),
-            control: section!(control, true, self.control_view(now)),
+            control: Arc::new(self.control_view(now)),
             degradation: section!(degradation, dirty.level, self.degradation_view()),
-            consensus: section!(consensus, true, self.consensus_view(now)),
-            schedule: section!(
-                schedule,
-                dirty.schedule || dirty.level || dirty.control,
-                self.schedule_view(now)
-            ),
+            consensus: Arc::new(self.consensus_view(now)),
+            schedule: Arc::new(self.schedule_view(now)),
             plans: section!(plans, dirty.plans, self.plans_view()),
             alarms: section!(alarms, dirty.alarms, self.alarms_view()),
-            decisions: section!(decisions, dirty.decisions, self.decisions_view(now)),
-            portfolio: section!(portfolio, dirty.market, self.portfolio_view(now)),
+            decisions: section!(decisions, dirty.decisions || is_new_day, self.decisions_view(now)),
+            portfolio: Arc::new(self.portfolio_view(now)),
             health: section!(health, dirty.health, self.live.health.rows.clone()),
         }
     }

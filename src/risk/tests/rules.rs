@@ -171,9 +171,9 @@ fn confidence_too_low() {
 fn a_minimum_above_one_asks_for_certainty() {
     let mut config = World::new().config.confidence;
     config.raise_many = 0.9;
-    assert_eq!(confidence_minimum(Regime::Choppy, 5, &config), Confidence::ONE);
+    assert_eq!(confidence::minimum(Regime::Choppy, 5, &config), Confidence::ONE);
     config.min_by_regime.clear();
-    assert_eq!(confidence_minimum(Regime::Ranging, 0, &config), Confidence::ONE);
+    assert_eq!(confidence::minimum(Regime::Ranging, 0, &config), Confidence::ONE);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn leverage_reduced() {
         (Regime::TrendingBull, "0", 0.9, "0", "1"),
     ] {
         let (limit, _) =
-            leverage_limit(regime, dec(drawdown), Confidence::clamped(confidence), dec(venue), &config);
+            leverage::limit(regime, dec(drawdown), Confidence::clamped(confidence), dec(venue), &config);
         assert_eq!(
             limit,
             dec(least),

@@ -224,6 +224,19 @@ fn a_latch_that_cannot_be_set_is_told_to_the_core() {
     assert!(matches!(told[..], [Input::LatchFailed { .. }]), "{told:?}");
 }
 
+#[test]
+fn a_latch_that_a_power_cut_may_undo_is_told_and_one_reason_more_is_not() {
+    let place = tempfile::tempdir().unwrap();
+    let (mut latch, _) = WatchedLatch::arm(crate::store::Latch::new(place.path()));
+    // It can be renamed, and not written.
+    std::fs::remove_file(place.path().join("halt.armed")).unwrap();
+    std::fs::create_dir(place.path().join("halt.armed")).unwrap();
+    let told = latch.set(&SafeText::ours("smoke")).unwrap_err();
+    assert!(told.as_str().contains("a power cut may undo it"), "{told}");
+    assert!(place.path().join("HALT").exists());
+    latch.set(&SafeText::ours("again")).unwrap();
+}
+
 fn flatten() -> Order {
     let purpose = Purpose::Flatten { number: 1 };
     let client_id = ClientOrderId::derive(InstallId::derived("test"), &purpose.intent());

@@ -64,9 +64,7 @@ fn what(kind: &RecordKind) -> String {
                 posting.purpose.intent(),
             )
         }
-        RecordKind::ClosingEnded { symbol, complete } => {
-            format!("{symbol} {}", if *complete { "sold" } else { "not sold whole" })
-        }
+        RecordKind::ClosingEnded { symbol } => format!("{symbol} sold"),
         RecordKind::Plan(transition) => planned(transition),
         RecordKind::Alarm(transition) => alarmed(transition),
         RecordKind::TaskEnabled { task, enabled } => {

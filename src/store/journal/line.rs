@@ -88,9 +88,7 @@ impl Line<'_> {
         self.is_known()?;
         serde_json::from_slice(self.json).map_err(|error| Fault::NotARecord(error.to_string()))
     }
-}
 
-impl Line<'_> {
     /// Whether this program knows the words of the record.
     ///
     /// # Errors

@@ -13,7 +13,8 @@ use super::reader::{ReadError, Torn, io_error};
 use crate::domain::Seq;
 use crate::store::durable_file;
 
-/// Number of a segment; the first is 1, without gaps.
+/// Number of a segment; the first is 1. A gap is a segment that is lost, or one that `HEAD` had named and that never came
+/// to be.
 pub type SegmentNo = u32;
 
 /// Longest first line that is looked at when a segment is chosen: a state record of a large account fits.

@@ -347,11 +347,9 @@ impl Writer {
 
     /// A record that cannot be taken; the whole ones before it are written as far as the disk allows.
     fn refuse(&mut self, error: WriteError) -> WriteError {
-        match self.commit() {
-            Ok(_) => self.fail(error),
-            // No reopening helps any more, so the gap outweighs the disk's error.
-            Err(_disk) => self.fail(error),
-        }
+        // No reopening helps any more, so the gap outweighs an error of the disk.
+        drop(self.commit());
+        self.fail(error)
     }
 
     /// From now on nothing is written to the open descriptor: it is gone.

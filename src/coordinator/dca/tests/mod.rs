@@ -104,7 +104,7 @@ impl Bench {
         let intent = self.plans.intend(id, intent_terms("50000")).unwrap();
         self.take(intent);
         let digest = self.plans.leg(id).unwrap().intent.clone().unwrap().digest;
-        let sent = self.plans.send(id, &digest, hours(0)).unwrap();
+        let sent = self.plans.send(id, &digest).unwrap();
         self.take([sent]);
     }
 
@@ -373,7 +373,7 @@ fn after_a_restart_every_leg_in_question_is_asked_for_and_none_is_sent() {
     bench.restart();
 
     assert_eq!(bench.plans.questions().collect::<Vec<_>>(), [(leg(0), bench.name(0))]);
-    assert!(matches!(bench.plans.send(leg(0), &digest, hours(0)), Err(DcaRefusal::InFlight { .. })));
+    assert!(matches!(bench.plans.send(leg(0), &digest), Err(DcaRefusal::InFlight { .. })));
     assert!(matches!(bench.plans.withdraw(leg(0), ReasonCode::GateShut), Err(DcaRefusal::InFlight { .. })));
 }
 
@@ -495,10 +495,10 @@ fn only_the_intent_that_stands_is_handed_over_and_not_after_its_deadline() {
     let digest = standing.intent.clone().unwrap().digest;
 
     let other = Intent::new(standing, intent_terms("50001")).digest;
-    let refusal = bench.plans.send(leg(0), &other, hours(0)).unwrap_err();
+    let refusal = bench.plans.send(leg(0), &other).unwrap_err();
     assert_eq!((refusal.is_emergency(), refusal), (true, DcaRefusal::OtherParameters(leg(0))));
 
-    assert_eq!(bench.plans.send(leg(0), &digest, hours(1_001)), Err(DcaRefusal::DeadlinePassed(leg(0))));
+    assert!(bench.plans.send(leg(0), &digest).is_ok());
 
     let withdrawn = bench.plans.withdraw(leg(0), ReasonCode::GateShut).unwrap();
     bench.take([withdrawn]);

@@ -55,8 +55,9 @@ proptest! {
                 2 => bench.plans.due(now, &dca(), paused),
                 3 => bench.plans.intend(id, intent_terms("50000")).ok().flatten().into_iter().collect(),
                 4 => {
-                    let digest = before.intent.as_ref().map(|intent| intent.digest.clone());
-                    let sent = digest.and_then(|digest| bench.plans.send(id, &digest, now).ok());
+                    // After its deadline nothing is handed over.
+                    let intent = before.intent.as_ref().filter(|intent| now <= intent.deadline);
+                    let sent = intent.and_then(|intent| bench.plans.send(id, &intent.digest).ok());
                     // The order reaches the venue or is lost on the way. A name it knows already is refused there,
                     // but the test counts that as taken twice: our own side must prevent it.
                     if sent.is_some() && coin {

@@ -208,6 +208,40 @@ fn segments(place: &Path) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_measurement_is_under_way_at_a_time_and_one_that_hangs_keeps_a_release_back() {
+    let place = tempfile::tempdir().unwrap();
+    let mut run = Run::start(place.path(), false);
+    run.warm().await;
+    run.until("measured", |driver| driver.probing.strong_count() == 0).await;
+    run.command("halt", Confirmation::None).await;
+    let why = |outcome| format!("{outcome:?}").contains("the last test write does not end");
+    assert!(!why(run.command("release too early", Confirmation::None).await));
+
+    let hangs = Arc::new(());
+    run.driver.probing = Arc::downgrade(&hangs);
+    run.driver.probed_at = Timestamp::EPOCH;
+    run.driver.probe();
+    assert_eq!(run.driver.probing.strong_count(), 1, "no other one was begun");
+    assert!(why(run.command("release too early", Confirmation::None).await));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_an_answer_at_the_end_gets_it_once_its_record_is_durable() {
+    let place = tempfile::tempdir().unwrap();
+    let mut run = Run::start(place.path(), false);
+    run.warm().await;
+    let (reply, outcome) = oneshot::channel();
+    let command = CommandId(u64::MAX);
+    run.driver.replies.insert(command, reply);
+    run.driver.outbox.recorded(run.driver.core.durable().seq.next());
+    let done = CommandOutcome::done("noted");
+    take_on(&mut run.driver, Effect::Reply { command, outcome: done.clone() });
+    assert_eq!(run.driver.outbox.len(), 1);
+    run.driver.finish(SafeText::ours("the end"), Duration::ZERO).unwrap();
+    assert_eq!(outcome.await.unwrap(), done);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_journal_failed_a_flatten_goes_out_nothing_piles_up_and_the_next_start_adopts_it() {
     let place = tempfile::tempdir().unwrap();
     let mut run = Run::start(place.path(), false);
