@@ -590,9 +590,9 @@ impl LiveDriver {
                 clock_drift: clock.drift(),
                 bus: losses(&bus),
             };
+            drop(under_way);
             // Only a process that ends does not listen.
             drop(inputs.send(Input::Probe(probe)));
-            drop(under_way);
         });
         self.supervise("health probe", probe);
     }

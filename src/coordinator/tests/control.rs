@@ -387,3 +387,17 @@ fn what_cannot_be_done_is_refused_before_anybody_confirms_it() {
         assert!(why.as_str().contains(expected), "{words}: {why}");
     }
 }
+
+#[test]
+fn a_resume_names_the_decisions_to_come_only_where_the_level_lets_them_run() {
+    for (stops_from, is_named) in [(Level::Emergency, true), (Level::Limited, false)] {
+        let mut config = Config::defaults().unwrap();
+        let tasks = &mut config.orchestration.schedules.tasks;
+        tasks.get_mut(&TaskName::TradingDecision).unwrap().stops_from = Some(stops_from);
+        let mut desk = Desk::with(config);
+        assert!(desk.say("force_level LIMITED").is_done());
+        assert!(desk.say("pause").is_done());
+        let preview = format!("{:?}", desk.say_unconfirmed("resume"));
+        assert_eq!(preview.contains("trading decisions of all symbols"), is_named, "{stops_from}: {preview}");
+    }
+}

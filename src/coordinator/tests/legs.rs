@@ -415,3 +415,19 @@ fn a_leg_without_an_order_of_its_own_that_is_unknown_is_named_and_keeps_a_releas
     assert_eq!(leg_state(&desk, 0), LegState::Deferred, "the venue has surely never seen it");
     assert!(desk.say("release it is fine").is_done());
 }
+
+#[test]
+fn a_leg_that_nobody_answers_for_until_its_deadline_has_passed_was_handed_over_all_the_same() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::LoseAnswer;
+    plan(&mut desk);
+    assert_eq!(leg_state(&desk, 0), LegState::Intent);
+    // Ten seconds of the operator at 60 times the speed.
+    desk.now = Now { market: desk.now.market.plus(secs(600)), operator: desk.now.operator.plus(secs(10)) };
+    desk.tell(Input::Tick);
+    let steps: Vec<_> =
+        desk.records.iter().map(|record| serde_json::to_string(&record.kind).unwrap()).collect();
+    let place = |word: &str| steps.iter().position(|step| step.contains(&format!("\"step\":\"{word}\"")));
+    assert!(place("intent") < place("sent") && place("sent") < place("unknown"), "{steps:?}");
+    assert_eq!(desk.core.durable().plans.leg(FIRST).unwrap().sends, 1);
+}

@@ -8,7 +8,7 @@ use super::super::snapshot::{AllocationRow, HealthStatus, TaskState};
 use super::super::task::{TaskFailure, TaskOutput};
 use super::*;
 use crate::domain::{
-    Candle, InstallId, PlanId, RunId, Signal, SignalId, Timestamp, Topic, Untrusted, Verdict,
+    Candle, InstallId, Payload, PlanId, RunId, Signal, SignalId, Timestamp, Topic, Untrusted, Verdict,
 };
 use desk::answer_to;
 
@@ -570,6 +570,22 @@ fn a_signal_dated_ahead_or_with_the_id_of_another_is_a_failed_run_and_no_decisio
         let said = row.problem.map(|problem| problem.to_string()).unwrap_or_default();
         assert_eq!(said.starts_with("BTC/USDT: its signal is dated ahead"), is_forged, "{said}");
     }
+}
+
+#[test]
+fn a_signal_lives_on_the_bus_as_long_as_it_may_be_traded() {
+    let mut config = Config::defaults().unwrap();
+    config.orchestration.signals.max_age = secs(600);
+    let mut desk = Desk::with_silent_agents(config);
+    desk.say("run_task trading_decision BTC/USDT");
+    let run = desk.run_of(TaskName::TradingDecision, Some(&btc()));
+    let answer = answer_to(&run, desk.now.market);
+    desk.tell(Input::TaskFinished { run: run.id, result: Ok(answer) });
+    let ttl = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Publish(message) if matches!(message.payload, Payload::Signal(_)) => Some(message.ttl),
+        _ => None,
+    });
+    assert_eq!(ttl, Some(Some(secs(600))));
 }
 
 #[test]

@@ -486,7 +486,7 @@ fn the_same_leg_with_other_parameters_is_refused_as_an_emergency() {
 }
 
 #[test]
-fn only_the_intent_that_stands_is_handed_over_and_not_after_its_deadline() {
+fn only_the_intent_that_stands_is_handed_over_or_taken_back() {
     let mut bench = Bench::with_plan();
     bench.due(hours(0), open);
     let intent = bench.plans.intend(leg(0), intent_terms("50000")).unwrap();
