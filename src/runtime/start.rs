@@ -20,7 +20,9 @@ use crate::coordinator::durable::Durable;
 use crate::coordinator::input::{OldRecords, Started};
 use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
-use crate::domain::{InstallId, Now, Order, SafeText, Seq, Symbol, Timestamp, TradeId, TradingState};
+use crate::domain::{
+    ClientOrderId, InstallId, Now, Order, SafeText, Seq, Symbol, Timestamp, TradeId, TradingState,
+};
 use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
 use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
@@ -28,7 +30,7 @@ use crate::store::{
     Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
     LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread, Writer, recover,
 };
-use crate::venue::{LogError, PaperTerms, PaperVenue};
+use crate::venue::{LogError, PaperBook, PaperTerms, PaperVenue};
 
 /// Why a run cannot start.
 #[derive(Debug, Error)]
@@ -221,7 +223,7 @@ impl Assembly {
         let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec());
         let log = dir.root().join("venue.log");
         let venue = PaperVenue::open(terms, &log, durable_writes)?;
-        faults.compare(&venue, log, &past.durable)?;
+        faults.compare(venue.book(), log, &past.durable, &noted)?;
         if latched.is_none() {
             faults.latch(&mut latch);
         }
@@ -372,21 +374,46 @@ struct Faults {
 }
 
 impl Faults {
-    /// The venue has executed what is in the books, and nothing goes to it that is not in the journal before.
-    fn compare(&mut self, venue: &PaperVenue, log: PathBuf, past: &Durable) -> Result<(), StartError> {
-        let (executed, booked) = (venue.book().last_trade(), past.account.trades().last());
+    /// The venue has executed what is in the books, and nothing goes to it that is not in the journal before, or noted
+    /// beside one that could not be written.
+    fn compare(
+        &mut self,
+        book: &PaperBook,
+        log: PathBuf,
+        past: &Durable,
+        noted: &[Order],
+    ) -> Result<(), StartError> {
+        let (executed, booked) = (book.last_trade(), past.account.trades().last());
         if executed < booked {
             return Err(StartError::VenueForgot { log, executed, booked });
         }
         // One that is damaged says so itself.
-        if past.run == 0 && venue.book().has_orders() && !self.halts {
-            let what = format!(
+        if self.halts {
+            return Ok(());
+        }
+        let is_unknown = |client_id: &ClientOrderId| {
+            !past.orders.contains_key(client_id)
+                && past.account.lot(*client_id).is_none()
+                && noted.iter().all(|order| order.client_id != *client_id)
+        };
+        let resting = book.open_orders().into_iter().map(|report| report.order.client_id);
+        let unknown = book.fills_since(booked).map(|fill| fill.client_id).chain(resting).find(is_unknown);
+        let what = if past.run == 0 && book.has_orders() {
+            format!(
                 "the journal knows of no run, but the venue has orders and executions up to {executed}: journal and \
                  checkpoint were lost; put them back as they were"
-            );
-            self.journal = Some(SafeText::ours(what));
-            self.halts = true;
-        }
+            )
+        } else if let Some(client_id) = unknown {
+            format!(
+                "the venue has order {client_id}, which the journal does not know: records after {} were lost; put back \
+                 what was there",
+                past.seq
+            )
+        } else {
+            return Ok(());
+        };
+        self.journal = Some(SafeText::ours(what));
+        self.halts = true;
         Ok(())
     }
 

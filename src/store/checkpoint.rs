@@ -5,8 +5,9 @@
 //! listened, and what mattered of it is in the journal. The only losable part is the schedule, as the hints.
 //!
 //! sled's `flush` does not fsync on Linux and sled does not notice bit rot, so a checkpoint carries its own hash and
-//! proves nothing about durability. sled may panic on a damaged directory: every call into it is caught.
-//! All calls block; async callers use a blocking thread.
+//! proves nothing about durability. sled may panic on a damaged directory: every call into it is caught. What is too
+//! large for a page it puts into files that it does not remove again, so a checkpoint is many small values, replaced
+//! together. All calls block; async callers use a blocking thread.
 //!
 //! sled does not notice either when it has lost what it held, and a directory that is deleted says nothing. So a marker
 //! beside the store names the record of the last checkpoint: what the marker names and the store has not is lost. The
@@ -16,7 +17,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -39,18 +40,6 @@ pub struct Checkpoint<S = Vec<u8>> {
 }
 
 impl Checkpoint {
-    /// Puts a copy of it, as it is stored, into a file of its own. None if that does not work: what is in the store counts.
-    pub(super) fn keep(&self, dir: &DataDir) -> Option<PathBuf> {
-        let path = dir.kept_checkpoint(self.anchor.seq);
-        let written = encode(self)
-            .and_then(|bytes| durable_file::replace(&path, &bytes).map_err(|error| error.to_string()));
-        if let Err(why) = written {
-            tracing::error!(path = %path.display(), why, "the checkpoint cannot be kept");
-            return None;
-        }
-        Some(path)
-    }
-
     /// The same with its state read.
     pub(super) fn decoded<S>(
         self,
@@ -66,23 +55,11 @@ impl Checkpoint {
 
 /// What opening found.
 #[derive(Debug)]
-pub enum CheckpointOpen {
-    /// The last checkpoint, if one was ever written.
-    Ready {
-        /// For writing the next ones.
-        store: CheckpointStore,
-        /// The last one.
-        checkpoint: Option<Checkpoint>,
-    },
-    /// It was unreadable. It is kept aside, and a new store is in its place.
-    Damaged {
-        /// The new store, empty.
-        store: CheckpointStore,
-        /// What was wrong with the old one.
-        why: String,
-        /// Where the old one is.
-        moved_to: PathBuf,
-    },
+pub struct CheckpointOpen {
+    /// For writing the next ones.
+    pub store: CheckpointStore,
+    /// The last one, if one was ever written; or why it cannot be read.
+    pub checkpoint: Result<Option<Checkpoint>, String>,
 }
 
 /// The checkpoint store cannot be used.
@@ -104,14 +81,6 @@ pub enum CheckpointError {
         /// The operating system's answer.
         error: io::Error,
     },
-    /// A damaged one could not be moved aside.
-    #[error("the damaged checkpoint store at {path} cannot be moved aside: {error}", path = path.display())]
-    MoveAside {
-        /// Where it is.
-        path: PathBuf,
-        /// The operating system's answer.
-        error: io::Error,
-    },
 }
 
 /// Writes checkpoints. The newest is the one that counts.
@@ -125,16 +94,20 @@ pub struct CheckpointStore {
 
 #[derive(Debug)]
 struct Open {
-    /// None after a failure: sled never recovers from one, nor lets go of its files then.
+    /// None if it is of no use, or after a failure: sled never recovers from one, nor lets go of its files then. The next
+    /// checkpoint begins a new one.
     db: Option<sled::Db>,
-    /// Something was read from the store, or written to it: it is kept if it fails.
+    /// Something was read from the store, or written to it: it is moved aside when a new one takes its place.
     is_kept: bool,
+    /// How many values the checkpoint in it has.
+    chunks: usize,
     /// Record of the newest one written here.
     newest: Seq,
 }
 
-const KEY: &str = "checkpoint";
-/// Memory that sled may use for pages; it holds one value.
+/// Length of a value, bytes: so many of them as may stand in a page are less than sled puts into a file of its own.
+const CHUNK_BYTES: usize = 4 * 1024;
+/// Memory that sled may use for pages.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// What sled takes besides what it holds, generously.
 const SPACE_BYTES: usize = 2 * 1024 * 1024;
@@ -142,44 +115,38 @@ const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 impl CheckpointStore {
-    /// Opens the store of a data directory.
+    /// Opens the store of a data directory. What cannot be read stays where it is until the next checkpoint is written.
     ///
     /// # Errors
-    /// When not even a new one can be made.
+    /// The operating system does not let us; the store may be fine.
     pub fn open(dir: &DataDir) -> Result<CheckpointOpen, CheckpointError> {
         let path = dir.checkpoint_store();
-        let damage = match guarded(|| open_and_read(&path)) {
-            Ok((db, checkpoint)) => {
-                return Ok(CheckpointOpen::Ready { store: Self::of(dir, db), checkpoint });
-            }
+        let (db, chunks, checkpoint) = match guarded(|| open_and_read(&path)) {
+            Ok((db, chunks, checkpoint)) => (Some(db), chunks, Ok(checkpoint)),
+            Err(Failure::Damaged(why)) => (None, 0, Err(why)),
             Err(Failure::Refused(why)) => return Err(CheckpointError::Store { path, why }),
-            Err(Failure::Damaged(why)) => why,
         };
-        let (store, moved_to) = Self::anew(dir, &damage)?;
-        Ok(CheckpointOpen::Damaged { store, why: damage, moved_to })
+        let (marker, corrupt) = (dir.checkpoint_marker(), dir.corrupt());
+        let open = Mutex::new(Open { db, is_kept: true, chunks, newest: Seq(0) });
+        Ok(CheckpointOpen { store: Self { path, marker, corrupt, open }, checkpoint })
     }
 
-    /// Moves the store aside and begins a new one in its place. Returns where the old one is.
-    pub(super) fn set_aside(self, dir: &DataDir, why: &str) -> Result<(Self, PathBuf), CheckpointError> {
-        drop(self);
-        Self::anew(dir, why)
-    }
-
-    fn anew(dir: &DataDir, why: &str) -> Result<(Self, PathBuf), CheckpointError> {
-        let path = dir.checkpoint_store();
-        tracing::warn!(path = %path.display(), why, "the checkpoint store cannot be used; it is moved aside");
-        let moved_to = move_aside(&path, &dir.corrupt())
-            .map_err(|error| CheckpointError::MoveAside { path: path.clone(), error })?;
-        match guarded(|| open_and_read(&path)) {
-            Ok((db, _)) => Ok((Self::of(dir, db), moved_to)),
-            Err(failure) => Err(CheckpointError::Store { path, why: failure.why() }),
+    /// What is in it is of no use: the next checkpoint goes into a new store, and this one is kept beside it. Returns where
+    /// that will be.
+    pub(super) fn give_up(&self) -> PathBuf {
+        if let Some(db) = self.lock().db.take() {
+            let_go(db);
         }
+        self.aside()
     }
 
-    fn of(dir: &DataDir, db: sled::Db) -> Self {
-        let (path, marker, corrupt) = (dir.checkpoint_store(), dir.checkpoint_marker(), dir.corrupt());
-        let open = Open { db: Some(db), is_kept: true, newest: Seq(0) };
-        Self { path, marker, corrupt, open: Mutex::new(open) }
+    /// Where it is kept when a new one takes its place.
+    pub(super) fn aside(&self) -> PathBuf {
+        durable_file::first_free(&self.corrupt).unwrap_or_else(|_| self.corrupt.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The record of the last checkpoint that was written, as the marker has it; also beside a running instance. None if
@@ -195,7 +162,7 @@ impl CheckpointStore {
     /// # Errors
     /// When sled refuses or panics, or the marker cannot be written. The journal still has everything.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         if checkpoint.anchor.seq < open.newest {
             return Ok(());
         }
@@ -204,10 +171,10 @@ impl CheckpointStore {
         let bytes = encode(checkpoint).map_err(Failure::from).map_err(failed)?;
         let db = match open.db.take() {
             Some(db) => db,
-            None => self.begin_again(&mut open.is_kept, bytes.len()).map_err(failed)?,
+            None => self.begin_again(&mut open, bytes.len()).map_err(failed)?,
         };
         let written = guarded(|| {
-            db.insert(KEY, bytes)?;
+            db.apply_batch(replacing(open.chunks, &bytes))?;
             db.flush()?;
             Ok(())
         });
@@ -215,25 +182,26 @@ impl CheckpointStore {
             let_go(db);
             return Err(failed(failure));
         }
-        (open.db, open.is_kept) = (Some(db), true);
+        (open.db, open.is_kept, open.chunks) = (Some(db), true, bytes.len().div_ceil(CHUNK_BYTES));
         durable_file::swap(&self.marker, format!("{}\n", checkpoint.anchor).as_bytes())
             .map_err(|error| CheckpointError::Marker { path: self.marker.clone(), error })?;
         open.newest = checkpoint.anchor.seq;
         Ok(())
     }
 
-    /// A new store in the place of one that failed.
-    fn begin_again(&self, is_kept: &mut bool, len: usize) -> Result<sled::Db, Failure> {
+    /// A new store in the place of one that is of no use.
+    fn begin_again(&self, open: &mut Open, len: usize) -> Result<sled::Db, Failure> {
         // Every store that fails stays open for ever: one is begun only where it will hold the checkpoint.
         durable_file::test_space(&self.path, len * 2 + SPACE_BYTES).map_err(sled::Error::from)?;
-        let made_room = if *is_kept {
-            move_aside(&self.path, &self.corrupt).map(drop)
+        let made_room = if open.is_kept {
+            tracing::warn!(path = %self.path.display(), "the checkpoint store cannot be used; it is moved aside");
+            move_aside(&self.path, &self.corrupt)
         } else {
             std::fs::remove_dir_all(&self.path)
         };
         made_room.or_else(absent_is_fine).map_err(sled::Error::from)?;
-        *is_kept = false;
-        let (db, _) = guarded(|| open_and_read(&self.path))?;
+        (open.is_kept, open.chunks) = (false, 0);
+        let (db, ..) = guarded(|| open_and_read(&self.path))?;
         Ok(db)
     }
 }
@@ -242,17 +210,34 @@ fn absent_is_fine(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-fn open_and_read(path: &Path) -> Result<(sled::Db, Option<Checkpoint>), Failure> {
+fn open_and_read(path: &Path) -> Result<(sled::Db, usize, Option<Checkpoint>), Failure> {
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     let db = open_unlocked(&config)?;
-    let checkpoint = db.get(KEY)?.map(|bytes| decode(&bytes)).transpose()?;
-    // A kill in the first checkpoint: sled can neither read nor replace what stands in its blobs then.
-    let blobs = std::fs::read_dir(path.join("blobs"));
-    if checkpoint.is_none() && blobs.is_ok_and(|mut blobs| blobs.next().is_some()) {
-        let_go(db);
-        return Err(Failure::Damaged("it holds a part of a checkpoint".to_owned()));
+    let read =
+        db.iter().values().collect::<sled::Result<Vec<_>>>().map_err(Failure::from).and_then(|values| {
+            let checkpoint = if values.is_empty() { None } else { Some(decode(&values.concat())?) };
+            Ok((values.len(), checkpoint))
+        });
+    match read {
+        Ok((chunks, checkpoint)) => Ok((db, chunks, checkpoint)),
+        Err(failure) => {
+            let_go(db);
+            Err(failure)
+        }
     }
-    Ok((db, checkpoint))
+}
+
+/// What puts `bytes` into the place of a checkpoint of so many values, all or nothing of it.
+fn replacing(chunks: usize, bytes: &[u8]) -> sled::Batch {
+    let mut batch = sled::Batch::default();
+    let mut keys = (0_u32..).map(u32::to_be_bytes);
+    let mut count = 0;
+    for (chunk, key) in bytes.chunks(CHUNK_BYTES).zip(keys.by_ref()) {
+        batch.insert(&key, chunk);
+        count += 1;
+    }
+    keys.take(chunks.saturating_sub(count)).for_each(|key| batch.remove(&key));
+    batch
 }
 
 /// A store that has failed may wait for ever for its own end: nobody waits with it.
@@ -331,11 +316,9 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-fn move_aside(path: &Path, to: &Path) -> io::Result<PathBuf> {
-    let moved_to = durable_file::first_free(to)?;
-    std::fs::rename(path, &moved_to)?;
-    durable_file::sync_parent(path)?;
-    Ok(moved_to)
+fn move_aside(path: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(path, durable_file::first_free(to)?)?;
+    durable_file::sync_parent(path)
 }
 
 /// Second line of the stored bytes; the first is the hash of everything after it. State and hints follow as they are.
@@ -402,16 +385,11 @@ mod tests {
     }
 
     fn stored(dir: &DataDir) -> Option<Checkpoint> {
-        match CheckpointStore::open(dir).unwrap() {
-            CheckpointOpen::Ready { checkpoint, .. } => checkpoint,
-            CheckpointOpen::Damaged { .. } => None,
-        }
+        CheckpointStore::open(dir).unwrap().checkpoint.unwrap()
     }
 
     fn empty(dir: &DataDir) -> CheckpointStore {
-        match CheckpointStore::open(dir).unwrap() {
-            CheckpointOpen::Ready { store, .. } | CheckpointOpen::Damaged { store, .. } => store,
-        }
+        CheckpointStore::open(dir).unwrap().store
     }
 
     #[test]
@@ -445,25 +423,59 @@ mod tests {
         let first = CheckpointStore::open(&dir).unwrap();
         let second = CheckpointStore::open(&dir);
         assert!(matches!(second, Err(CheckpointError::Store { .. })), "{second:?}");
-        assert!(matches!(first, CheckpointOpen::Ready { checkpoint: None, .. }));
+        assert_eq!(first.checkpoint, Ok(None));
     }
 
     #[test]
-    fn a_store_that_failed_is_written_again_when_it_can_be() {
+    fn a_store_that_is_of_no_use_is_kept_beside_the_new_one_that_the_next_checkpoint_begins() {
         let parent = tempfile::tempdir().unwrap();
         let dir = DataDir::open(parent.path()).unwrap();
         let store = empty(&dir);
         store.write(&at(7)).unwrap();
-        // What is this large goes into a file of its own, which cannot be made without its directory. What is there is kept.
-        let large = Checkpoint { state: vec![b'x'; 300_000], ..at(8) };
-        let blobs = dir.checkpoint_store().join("blobs");
-        std::fs::remove_dir_all(&blobs).unwrap();
-        assert!(matches!(store.write(&large), Err(CheckpointError::Store { .. })));
-        store.write(&large).unwrap();
-        assert!(durable_file::with_suffix(&dir.corrupt(), "-1").is_dir());
-        assert_eq!(CheckpointStore::marked(&dir), Some(large.anchor));
+        let aside = store.give_up();
+        assert!(dir.checkpoint_store().exists() && !aside.exists(), "it is all there is until then");
+        // A directory in its place: it cannot be made.
+        let test = durable_file::with_suffix(&dir.checkpoint_store(), ".test");
+        std::fs::create_dir(&test).unwrap();
+        assert!(matches!(store.write(&at(8)), Err(CheckpointError::Store { .. })));
+        assert!(dir.checkpoint_store().exists() && !aside.exists(), "nor is there space for another one");
+        std::fs::remove_dir(&test).unwrap();
+        store.write(&at(8)).unwrap();
+        assert!(aside.is_dir());
+        assert_eq!(CheckpointStore::marked(&dir), Some(at(8).anchor));
         drop(store);
-        assert_eq!(stored(&dir), Some(large));
+        assert_eq!(stored(&dir), Some(at(8)));
+    }
+
+    /// Bytes below a directory, and files.
+    fn size(path: &Path) -> (u64, usize) {
+        let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+        entries.fold((0, 0), |(bytes, files), entry| {
+            let found = entry.metadata().unwrap();
+            let (more, others) = if found.is_dir() { size(&entry.path()) } else { (found.len(), 1) };
+            (bytes + more, files + others)
+        })
+    }
+
+    #[test]
+    fn large_and_small_states_follow_each_other_and_the_store_does_not_grow() {
+        const LARGE: usize = 400_000;
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        let mut store = empty(&dir);
+        for seq in 1..=200 {
+            let len = if seq % 3 == 0 { 100 } else { LARGE + seq };
+            let next =
+                Checkpoint { state: vec![b'a' + u8::try_from(seq % 26).unwrap(); len], ..at(seq as u64) };
+            store.write(&next).unwrap();
+            if seq % 50 < 2 {
+                drop(store);
+                assert_eq!(stored(&dir), Some(next));
+                store = empty(&dir);
+            }
+        }
+        let (bytes, files) = size(&dir.checkpoint_store());
+        assert!(bytes < 20 * LARGE as u64 && files < 10, "{bytes} bytes in {files} files");
     }
 
     #[test]
@@ -475,7 +487,7 @@ mod tests {
             thread::sleep(LOCK_PAUSE * 3);
             drop(first);
         });
-        assert!(matches!(CheckpointStore::open(&dir), Ok(CheckpointOpen::Ready { .. })));
+        assert!(CheckpointStore::open(&dir).is_ok());
         letting_go.join().unwrap();
     }
 }

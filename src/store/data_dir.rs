@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::journal::{Disk as _, FsDisk};
-use crate::domain::Seq;
 
 /// Only the owner may enter: what is in it says what is held, and removing `HALT` releases.
 const MODE: u32 = 0o700;
@@ -146,14 +145,9 @@ impl DataDir {
         self.root.join("checkpoint")
     }
 
-    /// Damaged checkpoint stores are kept at this path with `-1`, `-2`, ... after it.
+    /// Checkpoint stores that are of no use, or know of lost records, are kept at this path with `-1`, `-2`, ... after it.
     pub(super) fn corrupt(&self) -> PathBuf {
         self.root.join("corrupt")
-    }
-
-    /// The copy of a checkpoint that knows of records that the journal has lost.
-    pub(super) fn kept_checkpoint(&self, seq: Seq) -> PathBuf {
-        self.root.join(format!("checkpoint-{}.kept", seq.0))
     }
 
     fn reserve(&self) -> PathBuf {

@@ -10,15 +10,13 @@ use crate::domain::Seq;
 /// The last checkpoint, before it is decided what the state is built on.
 pub(super) struct LastCheckpoint<S> {
     store: CheckpointStore,
-    /// As it stands in the store.
-    stored: Option<Checkpoint>,
-    /// The same with its state read.
+    /// With its state read.
     read: Option<Checkpoint<S>>,
     /// What store and marker know of the journal.
     pub anchors: Vec<Anchor>,
-    /// The store could not be opened, or is gone.
-    trouble: Option<Trouble>,
-    /// Why the one in the store is not to begin with.
+    /// The whole store is gone.
+    lost: Option<Anchor>,
+    /// Why what is in the store is not to begin with.
     unusable: Option<String>,
 }
 
@@ -26,47 +24,44 @@ pub(super) struct LastCheckpoint<S> {
 pub(super) struct Closed<S> {
     /// Where the next ones go.
     pub store: CheckpointStore,
-    /// As it stands in that store.
-    pub stored: Option<Checkpoint>,
-    /// The same with its state read; also if its store was moved aside.
+    /// With its state read; also if it was not to begin with.
     pub read: Option<Checkpoint<S>>,
     /// What was wrong.
     pub trouble: Option<Trouble>,
 }
 
 impl<S> LastCheckpoint<S> {
-    /// Opens the store and reads the state; `decode` may refuse it.
+    /// Opens the store and reads the state; `decode` may refuse it. Changes nothing.
     ///
     /// # Errors
-    /// Not even a new store can be made.
+    /// The operating system does not let us.
     pub fn open(
         dir: &DataDir,
         decode: impl FnOnce(Seq, &[u8]) -> Result<S, String>,
     ) -> Result<Self, CheckpointError> {
         let marked = CheckpointStore::marked(dir);
         let had_store = dir.checkpoint_store().exists();
-        let (store, stored, mut trouble) = match CheckpointStore::open(dir)? {
-            CheckpointOpen::Ready { store, checkpoint } => (store, checkpoint, None),
-            CheckpointOpen::Damaged { store, why, moved_to } => {
-                (store, None, Some(Trouble::CheckpointDamaged { why, moved_to }))
-            }
+        let CheckpointOpen { store, checkpoint } = CheckpointStore::open(dir)?;
+        let (stored, mut unusable) = match checkpoint {
+            Ok(stored) => (stored, None),
+            Err(why) => (None, Some(why)),
         };
         let known = stored.as_ref().map(|stored| stored.anchor);
-        let mut unusable = None;
-        let is_missing = |it: &Anchor| trouble.is_none() && known.is_none_or(|known| known.seq < it.seq);
+        let mut lost = None;
+        let is_missing = |it: &Anchor| unusable.is_none() && known.is_none_or(|known| known.seq < it.seq);
         if let Some(anchor) = marked.filter(is_missing) {
             if had_store {
                 unusable = Some(format!("that of record {} is not in the store", anchor.seq));
             } else {
-                trouble = Some(Trouble::CheckpointLost { anchor });
+                lost = Some(anchor);
             }
         }
-        let read = stored.clone().map(|stored| stored.decoded(decode)).transpose().unwrap_or_else(|why| {
+        let read = stored.map(|stored| stored.decoded(decode)).transpose().unwrap_or_else(|why| {
             unusable.get_or_insert(format!("its state cannot be read: {why}"));
             None
         });
         let anchors = known.into_iter().chain(marked).collect();
-        Ok(Self { store, stored, read, anchors, trouble, unusable })
+        Ok(Self { store, read, anchors, lost, unusable })
     }
 
     /// Its record, if its state can be read, however old it is.
@@ -86,16 +81,12 @@ impl<S> LastCheckpoint<S> {
         }
     }
 
-    /// Moves the store aside if it is of no use, and begins a new one.
-    ///
-    /// # Errors
-    /// The operating system refuses either.
-    pub fn close(self, dir: &DataDir) -> Result<Closed<S>, CheckpointError> {
-        let Self { store, stored, read, anchors: _, trouble, unusable } = self;
-        let Some(why) = unusable else {
-            return Ok(Closed { store, stored, read, trouble });
-        };
-        let (store, moved_to) = store.set_aside(dir, &why)?;
-        Ok(Closed { store, stored: None, read, trouble: Some(Trouble::CheckpointDamaged { why, moved_to }) })
+    /// What is left. A store that is of no use stays in its place until the next checkpoint is written: what it knows may be
+    /// all there is, and the start may be refused or killed.
+    pub fn close(self) -> Closed<S> {
+        let Self { store, read, anchors: _, lost, unusable } = self;
+        let damaged = unusable.map(|why| Trouble::CheckpointDamaged { why, moved_to: store.give_up() });
+        let trouble = damaged.or(lost.map(|anchor| Trouble::CheckpointLost { anchor }));
+        Closed { store, read, trouble }
     }
 }

@@ -19,8 +19,8 @@
 //!   venue.log                  the paper venue's own
 //!   log/                       what was logged
 //!   models.log                 what models were asked and wrote, by the digests of the journal
-//!   store.sled/                checkpoint; corrupt-N are damaged ones, kept
-//!   checkpoint                 record and hash of the last checkpoint; checkpoint-N.kept knows of records that were lost
+//!   store.sled/                checkpoint; corrupt-N are those that were damaged or knew of lost records, kept
+//!   checkpoint                 record and hash of the last checkpoint
 //! ```
 
 pub mod audit;

@@ -26,7 +26,7 @@ pub enum Trouble {
         anchor: Anchor,
         /// The last record there is.
         head: Anchor,
-        /// Where the checkpoint is kept, if there was one.
+        /// Where the checkpoint is kept when the next one is written, if there was one.
         checkpoint: Option<PathBuf>,
     },
     /// A bad record: HALTED.
@@ -38,11 +38,11 @@ pub enum Trouble {
         why: Fault,
     },
     /// The checkpoint cannot be used: an alarm.
-    #[error("the checkpoint cannot be used ({why}) and is kept at {}; the state comes from the journal as far as that tells it", .moved_to.display())]
+    #[error("the checkpoint cannot be used ({why}) and goes to {}; the state comes from the journal as far as that tells it", .moved_to.display())]
     CheckpointDamaged {
         /// What is wrong with it.
         why: String,
-        /// Where it is kept.
+        /// Where it is kept when the next one is written.
         moved_to: PathBuf,
     },
     /// The whole store of checkpoints is gone: an alarm.
@@ -54,7 +54,7 @@ pub enum Trouble {
 }
 
 fn kept_at(checkpoint: Option<&PathBuf>) -> String {
-    let words = |path: &PathBuf| format!("; the checkpoint is kept at {}", path.display());
+    let words = |path: &PathBuf| format!("; the checkpoint goes to {}", path.display());
     checkpoint.map_or_else(String::new, words)
 }
 
@@ -90,19 +90,19 @@ pub enum RecoverError {
     /// The torn line could not be set aside.
     #[error("the torn last line cannot be set aside ({0}); free space in the data directory and start again")]
     SetAside(std::io::Error),
-    /// A file, or `HEAD`, bears the highest number a segment can have: none is left to write to.
+    /// So high a number that none is left for what a run writes.
     #[error(
-        "no segment can follow {:08}.log in {}; if that file, or HEAD where it names it, is not of this journal, move it \
-         away and start again",
-        .last, .journal.display()
+        "no number is left after {last} in {}; if the file or line that names it (a segment, HEAD, or checkpoint beside the \
+         journal) is not of this journal, move it away and start again",
+        .journal.display()
     )]
-    NoSegmentLeft {
+    NumbersUsedUp {
         /// Where the segments are.
         journal: PathBuf,
-        /// The highest.
-        last: SegmentNo,
+        /// The highest, with what it counts.
+        last: String,
     },
-    /// No checkpoint store, not even a new one.
+    /// The checkpoint store cannot be looked at.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
@@ -127,6 +127,9 @@ pub struct Recovered<S> {
     pub store: CheckpointStore,
 }
 
+/// A run begins fewer segments.
+const SEGMENTS_LEFT_MIN: SegmentNo = 1_000_000;
+
 impl<S> Recovered<S> {
     /// The last record there is.
     pub const fn head(&self) -> Anchor {
@@ -150,14 +153,14 @@ pub fn recover<S>(
 ) -> Result<Recovered<S>, RecoverError> {
     let journal = dir.journal();
     let mut last = LastCheckpoint::open(dir, decode)?;
-    let Beginning { from, base, behind } = choose_beginning(&journal, last.usable())?;
+    let Beginning { from, base, behind, in_order } = choose_beginning(&journal, last.usable())?;
     let mut base = last.usable().filter(|_| base == Base::Checkpoint);
     // A kill just after a segment began leaves the last checkpoint in the one before.
     if behind > 1 {
         last.refuse(|seq| format!("that of record {seq} is {behind} segments behind the journal"));
     }
     let mut records = Vec::new();
-    let (report, ending) = verify::walk(&journal, &last.anchors, from, &mut |line| {
+    let (mut report, mut ending) = verify::walk(&journal, &last.anchors, from, &mut |line| {
         // What the checkpoint says of an earlier record is in the words of its version.
         line.is_known()?;
         if base.is_none_or(|base| line.anchor.seq > base.seq) {
@@ -165,6 +168,10 @@ pub fn recover<S>(
         }
         Ok(())
     })?;
+    if !in_order && report.is_sound() {
+        // What is wrong stands before it.
+        (report, ending) = verify::walk(&journal, &last.anchors, None, &mut |line| line.is_known())?;
+    }
     // The state that the records promised cannot be read, or ends before one that is known.
     let told = records.last().map_or(Seq(0), |record| record.seq);
     if let Some(known) = last.readable().filter(|known| base.is_none() && told < known.seq) {
@@ -175,8 +182,8 @@ pub fn recover<S>(
     if let Some(segment) = from.filter(|_| records.is_empty() && base.is_none()) {
         records = own_chain(Reader::on_trust(&journal, segment)?)?;
     }
-    // Not before it is sure that this version may start here. sled may hang when it writes to a store that has lost a part.
-    let Closed { store, stored, read, trouble } = last.close(dir)?;
+    // sled may hang when it writes to a store that has lost a part.
+    let Closed { store, read, trouble } = last.close();
     let mut troubles = Vec::from_iter(trouble);
     match &report.verdict {
         Verdict::Sound => {}
@@ -188,9 +195,9 @@ pub fn recover<S>(
             troubles.push(Trouble::Damaged { seq: *seq, why: why.clone() });
         }
         Verdict::Shortened { anchor } => {
-            // The next checkpoint takes its place in the store.
-            let kept = stored.and_then(|checkpoint| checkpoint.keep(dir));
-            troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head, checkpoint: kept });
+            // The next checkpoint must not take the place of what knows of them.
+            let checkpoint = read.is_some().then(|| store.give_up());
+            troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head, checkpoint });
         }
     }
     let torn_unrecorded = torn_unrecorded(&journal, base.map(|base| base.seq), &records)?;
@@ -272,6 +279,8 @@ struct Beginning {
     base: Base,
     /// How many segments begin with a later state than that of the checkpoint, if that is not the base.
     behind: usize,
+    /// The segments begin with rising numbers.
+    in_order: bool,
 }
 
 /// A checkpoint older than the last state record is not needed: never more than one segment is applied. Among segments
@@ -304,45 +313,56 @@ fn choose_beginning(journal: &Path, checkpoint: Option<Anchor>) -> Result<Beginn
     let none_begins_before =
         if taken.is_some() && from_state.is_none() { Base::Checkpoint } else { Base::Records };
     let (from, base) = start.unwrap_or((from_state, none_begins_before));
-    Ok(Beginning { from, base, behind: if base == Base::Checkpoint { 0 } else { behind } })
+    Ok(Beginning { from, base, behind: if base == Base::Checkpoint { 0 } else { behind }, in_order: true })
 }
 
 /// Where the latest state stands among segments that do not follow each other: what comes after it is damage.
+/// Of two that begin alike it is the longer.
 fn latest_state(journal: &Path, taken: Option<Seq>) -> Result<Beginning, RecoverError> {
-    let mut newest: Option<(SegmentNo, Seq)> = None;
+    let mut newest: Option<(SegmentNo, (Seq, u64))> = None;
     for segment in journal::list(journal)? {
         let head = journal::read_head(journal, segment)?.filter(|head| head.is_state);
-        if let Some(head) = head.filter(|head| newest.is_none_or(|(_, first)| first < head.first)) {
-            newest = Some((segment, head.first));
+        if let Some(head) = head {
+            let path = journal.join(journal::file_name(segment));
+            let len = path.metadata().map_err(|error| ReadError::Io { path, error })?.len();
+            newest =
+                newest.into_iter().chain([(segment, (head.first, len))]).max_by_key(|(_, content)| *content);
         }
     }
-    let is_behind = |(_, first)| taken.is_some_and(|taken| first <= taken);
+    let is_behind = |(_, (first, _))| taken.is_some_and(|taken| first <= taken);
     let base = if newest.is_some_and(is_behind) { Base::Checkpoint } else { Base::Records };
-    Ok(Beginning { from: newest.map(|(segment, _)| segment), base, behind: 0 })
+    Ok(Beginning { from: newest.map(|(segment, _)| segment), base, behind: 0, in_order: false })
 }
 
 fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> Result<Resume, RecoverError> {
     let mut segments = journal::list(journal)?;
-    if !report.is_sound() {
+    let resume = if report.is_sound() {
+        let (segment, len) = ending.place;
+        // A segment without a whole line is begun again, under the same number and with a state record.
+        if len == 0 && segments.last() == Some(&segment) {
+            let path = journal.join(journal::file_name(segment));
+            std::fs::remove_file(&path).map_err(|error| ReadError::Io { path, error })?;
+            segments.pop();
+        }
+        let last_segment = segments.last().copied().unwrap_or(0);
+        let segment = (last_segment == segment && len > 0).then_some((segment, len));
+        Resume { head: report.head, segment, last_segment }
+    } else {
         // A segment that is lost keeps its name: it may be found again. The first one there was is lost if any record was.
         let first = u32::from(ending.highest.seq > Seq(0));
         let lost = ending.head_file.map_or(first, |head_file| head_file.segment);
-        let highest = segments.last().copied().unwrap_or(0).max(lost);
-        if highest >= journal::SEGMENT_MAX {
-            return Err(RecoverError::NoSegmentLeft { journal: journal.to_owned(), last: highest });
-        }
-        return Ok(Resume { head: ending.highest, segment: None, last_segment: highest });
+        let last_segment = segments.last().copied().unwrap_or(0).max(lost);
+        Resume { head: ending.highest, segment: None, last_segment }
+    };
+    if journal::SEGMENT_MAX - resume.last_segment.min(journal::SEGMENT_MAX) < SEGMENTS_LEFT_MIN {
+        let last = format!("segment {:08}.log", resume.last_segment);
+        return Err(RecoverError::NumbersUsedUp { journal: journal.to_owned(), last });
     }
-    let (segment, len) = ending.place;
-    // A segment without a whole line is begun again, under the same number and with a state record.
-    if len == 0 && segments.last() == Some(&segment) {
-        let path = journal.join(journal::file_name(segment));
-        std::fs::remove_file(&path).map_err(|error| ReadError::Io { path, error })?;
-        segments.pop();
+    if !resume.head.leaves_numbers() {
+        let last = format!("record {}", resume.head.seq);
+        return Err(RecoverError::NumbersUsedUp { journal: journal.to_owned(), last });
     }
-    let last_segment = segments.last().copied().unwrap_or(0);
-    let segment = (last_segment == segment && len > 0).then_some((segment, len));
-    Ok(Resume { head: report.head, segment, last_segment })
+    Ok(resume)
 }
 
 #[cfg(test)]
@@ -368,7 +388,7 @@ mod tests {
         write_segment(journal.path(), 3, 21, "note");
         std::fs::write(journal.path().join(journal::file_name(4)), "torn").unwrap();
         let beginning = |seq: Option<u64>| choose_beginning(journal.path(), seq.map(checkpoint)).unwrap();
-        let at = |from, base, behind| Beginning { from: Some(from), base, behind };
+        let at = |from, base, behind| Beginning { from: Some(from), base, behind, in_order: true };
         assert_eq!(beginning(None), at(2, Base::Records, 1), "segment 3 does not begin with the state");
         assert_eq!(beginning(Some(5)), at(2, Base::Records, 1), "an old checkpoint is not needed");
         assert_eq!(beginning(Some(15)), at(2, Base::Checkpoint, 0));

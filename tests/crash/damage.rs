@@ -8,7 +8,7 @@ use std::time::Duration;
 use andon::alarm::{AlarmSource, AlarmTransition};
 use andon::coordinator::record::{Record, RecordKind};
 use andon::runtime::options::RunOptions;
-use andon::store::{Checkpoint, CheckpointOpen, CheckpointStore};
+use andon::store::{Checkpoint, CheckpointStore};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng as _};
 
@@ -121,10 +121,7 @@ fn damage(store: &Path, round: usize, rng: &mut ChaCha8Rng) -> String {
 fn stored(data: &Data) -> Option<Checkpoint> {
     let copy = Data(data.path().with_extension("opened"));
     copy_parts(data, &copy, &["store.sled"]);
-    let found = match CheckpointStore::open(&copy.dir()).unwrap() {
-        CheckpointOpen::Ready { checkpoint, .. } => checkpoint,
-        CheckpointOpen::Damaged { .. } => None,
-    };
+    let found = CheckpointStore::open(&copy.dir()).unwrap().checkpoint.unwrap_or(None);
     fs::remove_dir_all(copy.path()).unwrap();
     found
 }

@@ -8,7 +8,7 @@ use andon::coordinator::record::RecordKind;
 use andon::domain::{ClientOrderId, TradingState};
 use andon::runtime::options::RunOptions;
 use andon::runtime::summary::{ListedAlarm, Summary};
-use andon::store::{Checkpoint, CheckpointOpen, CheckpointStore, Reader};
+use andon::store::{Checkpoint, CheckpointStore, Reader};
 
 use super::place::{Data, HOUR, Place, booked, copy, intended, options, simulate};
 
@@ -41,12 +41,10 @@ fn a_checkpoint_of_another_version_is_told_and_the_run_goes_on_from_the_journal(
     let data = place.data();
     simulate(&half_a_plan(&data));
     let rebuilt = data.copy_without_checkpoint(&place.path().join("copy"));
-    let CheckpointOpen::Ready { store, checkpoint: Some(last) } = CheckpointStore::open(&data.dir()).unwrap()
-    else {
-        panic!("a run leaves a checkpoint")
-    };
-    store.write(&Checkpoint { state: b"{\"another\":1}".to_vec(), ..last }).unwrap();
-    drop(store);
+    let found = CheckpointStore::open(&data.dir()).unwrap();
+    let last = found.checkpoint.unwrap().unwrap();
+    found.store.write(&Checkpoint { state: b"{\"another\":1}".to_vec(), ..last }).unwrap();
+    drop(found.store);
 
     for data in [&data, &rebuilt] {
         simulate(&half_a_plan(data));

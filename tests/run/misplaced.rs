@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use andon::domain::{Seq, TradingState};
 use andon::runtime::Assembly;
@@ -197,35 +195,23 @@ fn what_halts_a_start_halts_the_next_one_though_nothing_was_written() {
 }
 
 #[test]
-fn a_store_that_holds_a_part_of_its_first_checkpoint_is_begun_anew() {
+fn a_start_that_finds_an_older_checkpoint_and_no_journal_and_is_killed_leaves_the_next_one_as_much() {
     let place = Place::new();
     let data = place.data();
-    simulate(&RunOptions { run_for: Some(HOUR * 22), ..busy(&data) });
-    // As kill -9 left it: the blob is written, the log is not, and there is no marker.
-    let store = data.dir().checkpoint_store();
-    assert!(fs::read_dir(store.join("blobs")).unwrap().count() > 0, "the state is too small for a blob");
-    fs::write(store.join("db"), "").unwrap();
-    for entry in fs::read_dir(&store).unwrap().map(Result::unwrap) {
-        if entry.file_name().to_string_lossy().starts_with("snap") {
-            fs::remove_file(entry.path()).unwrap();
-        }
+    simulate(&busy(&data));
+    let (known, older) = (data.state(), place.path().join("older"));
+    copy(&data.path(), &older);
+    simulate(&busy(&data));
+    fs::remove_dir_all(data.dir().checkpoint_store()).unwrap();
+    copy(&older.join("store.sled"), &data.dir().checkpoint_store());
+    fs::remove_dir_all(data.dir().journal()).unwrap();
+    for _ in 0..2 {
+        drop(Assembly::new(&busy(&data), &data.path()).unwrap());
+        assert_eq!(data.recovered().checkpoint.map(|checkpoint| checkpoint.state), Some(known.clone()));
     }
-    fs::remove_file(data.dir().checkpoint_marker()).unwrap();
-    let args = ["--no-console", "--speed", "max", "--for", "1m", "--data-dir", data.arg()];
-    let mut child = place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    for _ in 0..600 {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success());
-            assert!(data.path().join("corrupt-1").exists());
-            assert!(data.dir().checkpoint_marker().exists());
-            return;
-        }
-        // Another process is waited for; it tells nobody.
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    panic!("it does not end");
+    assert_eq!(halted_for(&data), Some(3_600));
+    assert_eq!(data.state().account.balances(), known.account.balances());
+    assert!(data.path().join("corrupt-1").is_dir());
 }
 
 #[test]
@@ -238,17 +224,47 @@ fn a_file_whose_number_no_segment_can_have_is_not_one() {
 }
 
 #[test]
-fn a_file_with_the_last_number_there_is_refuses_the_start_as_nothing_can_follow_it() {
+fn numbers_so_high_that_none_is_left_refuse_the_start_and_say_who_names_them() {
     let place = Place::new();
     let data = killed(&place);
-    let junk = data.dir().journal().join("99999999.log");
-    fs::write(&junk, "junk\n").unwrap();
-    let refused = Assembly::new(&busy(&data), &data.path()).err().map(|error| error.to_string());
-    assert!(
-        refused.as_ref().is_some_and(|why| why.contains("no segment can follow 99999999.log")),
-        "{refused:?}"
-    );
-    fs::remove_file(junk).unwrap();
+    let (junk, marker) = (data.dir().journal().join("99500000.log"), data.dir().checkpoint_marker());
+    for (file, text, last) in [
+        (&junk, "junk\n".to_owned(), "segment 99500000.log"),
+        (&marker, format!("{} {}\n", u64::pow(2, 52), Hash::of(b"junk")), "record #4503599627370496"),
+    ] {
+        fs::write(file, text).unwrap();
+        let refused = Assembly::new(&busy(&data), &data.path()).err().map(|error| error.to_string()).unwrap();
+        assert!(refused.contains(last), "{refused}");
+        fs::remove_file(file).unwrap();
+    }
     assert_eq!(halted_for(&data), None);
     data.assert_verifies();
+}
+
+#[test]
+fn an_order_of_which_only_the_venue_knows_tells_of_lost_records() {
+    let place = Place::new();
+    let data = killed(&place);
+    let newest = segment(&data, last_segment(&data));
+    let text = fs::read_to_string(&newest).unwrap();
+    assert!(text.contains(r#""kind":"order_intended""#), "nothing was sent after the last seal");
+    fs::remove_file(newest).unwrap();
+    assert!(data.recovered().troubles.is_empty(), "chain and anchors are in order");
+    drop(Assembly::new(&busy(&data), &data.path()).unwrap());
+    let latched = fs::read_to_string(data.path().join("HALT")).unwrap();
+    assert!(latched.contains("which the journal does not know"), "{latched}");
+    assert_eq!(halted_for(&data), Some(3_600));
+}
+
+#[test]
+fn of_two_segments_that_begin_alike_the_fuller_counts() {
+    let place = Place::new();
+    let data = killed(&place);
+    let highest = data.records().last().unwrap().seq;
+    let text = fs::read_to_string(segment(&data, last_segment(&data))).unwrap();
+    let some: String = text.split_inclusive('\n').take(3).collect();
+    fs::write(segment(&data, 2), some).unwrap();
+    assert_state_is_that_of(&data, highest);
+    assert_eq!(halted_for(&data), Some(3_600));
+    assert_no_number_twice(&data);
 }

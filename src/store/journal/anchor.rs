@@ -112,6 +112,11 @@ impl Anchor {
     pub(super) const fn is_possible(&self) -> bool {
         self.seq.0 < SEQ_MAX
     }
+
+    /// Whether a run can go on from there, and the next ones.
+    pub(in crate::store) const fn leaves_numbers(&self) -> bool {
+        self.seq.0 < SEQ_MAX / 2
+    }
 }
 
 #[cfg(test)]
