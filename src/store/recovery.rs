@@ -72,7 +72,7 @@ impl Trouble {
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
     /// The journal cannot be read.
-    #[error("{0}; make the data directory readable and start again")]
+    #[error("{0}; see that it is a plain file there and can be read, and start again")]
     Read(ReadError),
     /// A newer version of the program wrote here, and this one would lose what it does not know.
     #[error(
@@ -88,7 +88,7 @@ pub enum RecoverError {
         known: u16,
     },
     /// The torn line could not be set aside.
-    #[error("the torn last line cannot be set aside ({0}); free space in the data directory and start again")]
+    #[error("the torn last line cannot be set aside ({0}); see that the data directory has space and can be written, and start again")]
     SetAside(std::io::Error),
     /// So high a number that none is left for what a run writes.
     #[error(
