@@ -88,7 +88,9 @@ pub enum RecoverError {
         known: u16,
     },
     /// The torn line could not be set aside.
-    #[error("the torn last line cannot be set aside ({0}); see that the data directory has space and can be written, and start again")]
+    #[error(
+        "the torn last line cannot be set aside ({0}); see that the data directory has space and can be written, and start again"
+    )]
     SetAside(std::io::Error),
     /// So high a number that none is left for what a run writes.
     #[error(
