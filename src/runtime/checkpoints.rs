@@ -188,6 +188,7 @@ mod tests {
             let before = now;
             while checkpoints.due(seq, at(now)) == Due::No {
                 now += 1;
+                assert!(now - before < 1_000, "round {round}: never due again");
             }
             waited.push(now - before);
             if round == 9 {
