@@ -184,7 +184,7 @@ impl Coordinator {
             Input::OldRecordsVerified { result } => self.old_records_verified(cx, result),
             Input::OrderFound(order) => self.order_found(cx, &order),
             Input::Probe(probe) => self.probed(cx, probe),
-            Input::ProbeHangs => self.live.health.probe_hangs = true,
+            Input::ProbeHangs => self.probe_hangs(cx),
             Input::MailboxClosed { subscriber, topic, depth } => {
                 self.mailbox_closed(cx, &subscriber, topic, depth);
             }

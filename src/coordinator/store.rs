@@ -160,6 +160,12 @@ impl Coordinator {
         self.raise(cx, key, "not what was written", fault);
     }
 
+    /// Measurements do not end: the health check says so at once.
+    pub(super) fn probe_hangs(&mut self, cx: &Cx<'_>) {
+        self.live.health.probe_hangs = true;
+        self.live.health.next_check = cx.now.operator;
+    }
+
     /// What the runtime measured; a journal that is not as it was written halts at once.
     pub(super) fn probed(&mut self, cx: &mut Cx<'_>, probe: Probe) {
         let fault = probe.journal.as_ref().err().cloned();

@@ -1,6 +1,7 @@
-//! The checkpoints of a live run: when the next one is due, and that none waits for one that does not end.
+//! The checkpoints of a live run: when the next one is due, and that none waits for one that does not end. One thread
+//! writes them all: what sled is to free waits in the thread that used it, until that uses it again.
 
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -31,9 +32,13 @@ pub(super) enum Due {
     Hangs,
 }
 
-/// Where they go, and how far the last one is.
+/// One to be written, and who is told.
+type Job = (Checkpoint, oneshot::Sender<Result<(), SafeText>>);
+
+/// The thread that writes them, and how far the last one is.
 pub(super) struct Checkpoints {
-    store: Arc<CheckpointStore>,
+    /// The thread ends when this is dropped; the process does not wait for it.
+    jobs: std::sync::mpsc::Sender<Job>,
     /// Says of the one on its way whether it was written.
     under_way: Option<oneshot::Receiver<bool>>,
     /// How long after the last one the next is due.
@@ -46,8 +51,19 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// The state after `seq` is that of the start: there is nothing to write yet.
-    pub fn new(store: Arc<CheckpointStore>, seq: Seq, now: Timestamp) -> Self {
-        Self { store, under_way: None, pause: EVERY, taken: seq, at: now }
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn new(store: CheckpointStore, seq: Seq, now: Timestamp) -> io::Result<Self> {
+        let (jobs, to_do) = std::sync::mpsc::channel::<Job>();
+        let write = move || {
+            for (checkpoint, written) in to_do {
+                // Whoever does not listen any more has said that it hangs.
+                written.send(store.write(&checkpoint).map_err(SafeText::ours)).ok();
+            }
+        };
+        std::thread::Builder::new().name("checkpoints".to_owned()).spawn(write)?;
+        Ok(Self { jobs, under_way: None, pause: EVERY, taken: seq, at: now })
     }
 
     /// Whether one is to be taken of the state after `seq`; if so it counts as taken.
@@ -90,28 +106,20 @@ impl Checkpoints {
         (state, hints): (Vec<u8>, Vec<u8>),
         inputs: mpsc::UnboundedSender<Input>,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let store = Arc::clone(&self.store);
+        let jobs = self.jobs.clone();
         let (done, under_way) = oneshot::channel();
         self.under_way = Some(under_way);
         async move {
             let Ok(anchor) = anchor.await else {
                 return;
             };
-            let write = move || store.write(&Checkpoint { anchor, state, hints });
-            match tokio::task::spawn_blocking(write).await {
-                Ok(result) => {
-                    let is_written = result.is_ok();
-                    let result = result.map_err(SafeText::ours);
-                    // Only a process that ends does not listen.
-                    drop(inputs.send(Input::CheckpointWritten { result }));
-                    done.send(is_written).ok();
-                }
-                Err(error) => {
-                    if let Ok(panic) = error.try_into_panic() {
-                        std::panic::resume_unwind(panic);
-                    }
-                }
-            }
+            let result = ordered(&jobs, Checkpoint { anchor, state, hints }).await;
+            let result =
+                result.unwrap_or_else(|_| Err(SafeText::ours("the thread that writes it has ended")));
+            let is_written = result.is_ok();
+            // Only a process that ends does not listen.
+            drop(inputs.send(Input::CheckpointWritten { result }));
+            done.send(is_written).ok();
         }
     }
 
@@ -121,16 +129,27 @@ impl Checkpoints {
             tracing::error!("no last checkpoint: the one before does not end; the journal has everything");
             return;
         }
-        let (store, last) = (Arc::clone(&self.store), last.clone());
-        let (done, ended) = std::sync::mpsc::channel();
-        std::thread::spawn(move || done.send(store.write(&last)));
-        let why = match ended.recv_timeout(ENDS_WITHIN) {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "it does not end".to_owned(),
+        let written = ordered(&self.jobs, last.clone());
+        let ended = Handle::current().block_on(async { tokio::time::timeout(ENDS_WITHIN, written).await });
+        let why = match ended {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(why))) => why,
+            Ok(Err(_)) => SafeText::ours("the thread that writes it has ended"),
+            Err(_) => SafeText::ours("it does not end"),
         };
-        tracing::error!(why, "last checkpoint not written; the journal has everything");
+        tracing::error!(%why, "last checkpoint not written; the journal has everything");
     }
+}
+
+/// Puts one behind those that wait; what comes back says how it was written.
+fn ordered(
+    jobs: &std::sync::mpsc::Sender<Job>,
+    checkpoint: Checkpoint,
+) -> oneshot::Receiver<Result<(), SafeText>> {
+    let (written, ended) = oneshot::channel();
+    // Without the thread nobody answers: that is heard.
+    drop(jobs.send((checkpoint, written)));
+    ended
 }
 
 fn does_not_end(under_way: oneshot::Receiver<bool>) -> bool {
@@ -148,7 +167,7 @@ mod tests {
 
     fn checkpoints(dir: &DataDir) -> Checkpoints {
         let store = CheckpointStore::open(dir).unwrap().store;
-        Checkpoints::new(Arc::new(store), Seq(1), at(0))
+        Checkpoints::new(store, Seq(1), at(0)).unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread")]

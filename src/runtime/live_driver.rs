@@ -175,7 +175,7 @@ impl LiveDriver {
             outbox: Outbox::new(durable),
             store: Store::Open,
             commands: core.durable().last_command,
-            checkpoints: Checkpoints::new(checkpoints, durable, now.operator),
+            checkpoints: Checkpoints::new(checkpoints, durable, now.operator)?,
             core,
             world,
             feed,

@@ -144,7 +144,7 @@ pub struct Assembly {
     /// The journal, ready to go on.
     pub journal: Writer,
     /// Where checkpoints go.
-    pub checkpoints: Arc<CheckpointStore>,
+    pub checkpoints: CheckpointStore,
     /// The scripted operator.
     pub script: Option<Script>,
     /// The first input.
@@ -280,7 +280,7 @@ impl Assembly {
             world.history(candle);
             core.history(candle);
         }
-        let (checkpoints, unread) = (Arc::new(recovered.store), recovered.unread);
+        let (checkpoints, unread) = (recovered.store, recovered.unread);
         Ok(Self { core, world, feed, journal, checkpoints, script, started, unread, begins_at, dir, lock })
     }
 }
@@ -405,8 +405,8 @@ impl Faults {
             )
         } else if let Some(client_id) = unknown {
             format!(
-                "the venue has order {client_id}, which the journal does not know: records after {} were lost; put back \
-                 what was there",
+                "the venue has order {client_id}, which the journal does not know: records after {} were lost; compare \
+                 holdings, plans and orders with the venue before a release",
                 past.seq
             )
         } else {

@@ -86,7 +86,7 @@ pub struct VirtualDriver {
     world: World,
     feed: Box<dyn Feed>,
     journal: Writer,
-    checkpoints: Arc<CheckpointStore>,
+    checkpoints: CheckpointStore,
     script: Option<Script>,
     answers: BinaryHeap<Reverse<Answer>>,
     answers_made: u64,
