@@ -7,7 +7,7 @@
 //! sled's `flush` does not fsync on Linux and sled does not notice bit rot, so a checkpoint carries its own hash and
 //! proves nothing about durability. sled may panic on a damaged directory: every call into it is caught. What is too
 //! large for a page it puts into files that it does not remove again, so a checkpoint is many small values, replaced
-//! together. All calls block; async callers use a blocking thread.
+//! together. All calls block.
 //!
 //! sled does not notice either when it has lost what it held, and a directory that is deleted says nothing. So a marker
 //! beside the store names the record of the last checkpoint: what the marker names and the store has not is lost. The

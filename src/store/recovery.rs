@@ -184,7 +184,6 @@ pub fn recover<S>(
     if let Some(segment) = from.filter(|_| records.is_empty() && base.is_none()) {
         records = own_chain(Reader::on_trust(&journal, segment)?)?;
     }
-    // sled may hang when it writes to a store that has lost a part.
     let Closed { store, read, trouble } = last.close();
     let mut troubles = Vec::from_iter(trouble);
     match &report.verdict {
