@@ -21,8 +21,8 @@ const STEPS: [&str; 7] = ["plan", "due", "intent", "gate", "sent", "outcome", "f
 /// What the venue makes of the first leg: it never gets it, says that it took it and tells the execution later, loses
 /// its answer, executes it at once, refuses it.
 const VENUES: [&str; 5] = ["deaf", "slow", "mute", "filling", "refusing"];
-/// A plan of four legs, two at once and two a moment later, sent as soon as the program is up.
-const RUN: [&str; 13] = [
+/// A plan of four legs, two at once and two a moment later, sent as soon as the program is up, and no other order.
+const RUN: [&str; 15] = [
     "--no-console",
     "--speed",
     "600",
@@ -30,6 +30,8 @@ const RUN: [&str; 13] = [
     "portfolio.dca.legs_max=2",
     "--set",
     "portfolio.dca.spacing=2m",
+    "--set",
+    "agents.trading_decision.confidence_min=1",
     "--set",
     "orchestration.control.restart=last",
     "--for",
@@ -136,9 +138,7 @@ fn crash_ask_in_vain_and_drain(case: Case) -> Result<(), String> {
 
     let script = place.write(
         "release.yaml",
-        "- { at: 1m, do: ack_alarm all looked at it }\n- { at: 2m, do: release the venue answers again }\n- { at: 3m, do: resume }\n\
-         - { at: 4m, do: run_leg p1/0 }\n- { at: 4m, do: run_leg p1/1 }\n\
-         - { at: 5m, do: run_leg p1/2 }\n- { at: 5m, do: run_leg p1/3 }\n",
+        &again_and_again(&["ack_alarm all looked at it", "release the venue answers again", "resume"]),
     );
     let mut third = place.command(&args);
     third.arg("--operator-script").arg(script);
@@ -168,8 +168,7 @@ fn crash_and_drain(case: Case) -> Result<(), String> {
     if was_intended.is_empty() == past_the_intent || !was_intended.is_superset(&data.venue_orders()) {
         return Err(format!("intended {was_intended:?}, at the venue {:?}", data.venue_orders()));
     }
-    // The operator lets a refused leg run again; it is refused in its turn where there is nothing to run.
-    let script = place.write("again.yaml", "- { at: 4m, do: run_leg p1/0 }\n");
+    let script = place.write("again.yaml", &again_and_again(&[]));
     let mut second = place.command(&args);
     second.arg("--operator-script").arg(script);
     let status = wait(&mut second, || is_drained(&data.records_so_far()))?;
@@ -177,6 +176,16 @@ fn crash_and_drain(case: Case) -> Result<(), String> {
         return Err(format!("the second run ended with {status}"));
     }
     judge(&data)
+}
+
+/// An operator script of these commands and of one for each leg that was refused or has come too late, each given until
+/// it works: when the venue answers is its own affair. What there is nothing to do for is refused in its turn.
+fn again_and_again(commands: &[&str]) -> String {
+    let run_legs = (0..LEGS).map(|leg| format!("run_leg p1/{leg}"));
+    let commands: Vec<_> = commands.iter().map(ToString::to_string).chain(run_legs).collect();
+    let rounds = [4, 8, 16, 32, 64, 128, 256];
+    let lines = rounds.iter().flat_map(|minute| commands.iter().map(move |command| (minute, command)));
+    lines.map(|(minute, command)| format!("- {{ at: {minute}m, do: {command} }}\n")).collect()
 }
 
 /// Runs it until it ends by itself, or is interrupted because the end has come.
