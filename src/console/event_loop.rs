@@ -9,6 +9,7 @@ use futures_util::future::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use ratatui::layout::Rect;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -91,7 +92,14 @@ where
             event = world.input.next() => {
                 at_once = true;
                 match event {
-                    Some(Ok(event)) => translate(event),
+                    Some(Ok(event)) => {
+                        if let Event::Resize(width, height) = event {
+                            // A terminal that was small for a moment has lost what it showed, although it may be as large
+                            // as before when it is drawn again.
+                            terminal.resize(Rect::new(0, 0, width, height)).map_err(is_gone)?;
+                        }
+                        translate(event)
+                    }
                     Some(Err(error)) => return Err(ConsoleError::Input(error)),
                     None => return Err(ConsoleError::InputEnded),
                 }
@@ -170,10 +178,12 @@ where
 }
 
 fn draw<B: Backend>(terminal: &mut Terminal<B>, app: &App) -> Result<Instant, ConsoleError> {
-    terminal
-        .draw(|frame| view::draw(frame, app))
-        .map_err(|error| ConsoleError::Terminal(std::io::Error::other(error.to_string())))?;
+    terminal.draw(|frame| view::draw(frame, app)).map_err(is_gone)?;
     Ok(Instant::now())
+}
+
+fn is_gone(error: impl std::error::Error) -> ConsoleError {
+    ConsoleError::Terminal(std::io::Error::other(error.to_string()))
 }
 
 /// What an event of the terminal means; none for what is not ours.

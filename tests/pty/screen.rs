@@ -101,6 +101,21 @@ fn a_dialog_stays_whole_while_the_terminal_is_resized(
 }
 
 #[test]
+fn the_screen_comes_back_whole_although_the_size_is_the_old_one_again_when_it_is_looked_at() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&PANES);
+
+    console.signal("STOP");
+    console.wait_for("the stop", || !console.is_alive());
+    console.resize(1, 1);
+    console.resize(120, 40);
+    console.signal("CONT");
+
+    console.shows(&PANES);
+}
+
+#[test]
 fn a_paste_is_no_keys() {
     let dir = tempdir().unwrap();
     let mut console = Console::start(120, 40, dir.path(), &[]);

@@ -202,7 +202,7 @@ impl Console {
     }
 
     /// Whether the process is there and not stopped.
-    pub fn is_alive(&mut self) -> bool {
+    pub fn is_alive(&self) -> bool {
         let pid = self.child.process_id().unwrap();
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // The state is the letter behind the name in parentheses.
