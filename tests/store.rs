@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests stop a test as its own lines do")]
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +29,11 @@ fn record(seq: u64) -> Record {
         actor: Actor::Coordinator,
         kind: RecordKind::Note { text: SafeText::ours(format!("note {seq} \u{1f514} \"quoted\"")) },
     }
+}
+
+fn fresh_state() -> Durable {
+    let begin = Now::both(Timestamp::from_secs(1_640_995_200));
+    Durable::fresh(InstallId::derived("any"), &Config::defaults().unwrap(), begin)
 }
 
 struct Fixture {
@@ -348,8 +354,7 @@ fn an_older_checkpoint_in_the_place_of_the_last_one_is_told_and_moved_aside() {
 
 #[test]
 fn a_checkpoint_more_than_a_segment_behind_the_journal_is_told_and_moved_aside() {
-    let begin = Now::both(Timestamp::from_secs(1_640_995_200));
-    let state = Durable::fresh(InstallId::derived("any"), &Config::defaults().unwrap(), begin);
+    let state = fresh_state();
     for (at, is_told) in [(15, false), (5, true)] {
         let fixture = Fixture::new();
         let mut writer = fixture.writer(Resume::FRESH);
@@ -468,6 +473,38 @@ fn a_checkpoint_ahead_of_the_journal_means_lost_records() {
 }
 
 #[test]
+fn a_checkpoint_of_lost_records_is_kept_although_the_start_that_found_it_was_killed_before_its_next_one() {
+    for lost in [1..=3, 3..=3] {
+        let fixture = Fixture::with_journal(25, 10);
+        let taken = checkpoint(fixture.anchor_at(25));
+        fixture.recover().store.write(&taken).unwrap();
+        lost.for_each(|segment| std::fs::remove_file(fixture.segment(segment)).unwrap());
+        let Recovered { resume, store, .. } = fixture.recover();
+        drop(store);
+        let state = RecordKind::State(Box::new(fresh_state()));
+        let mut killed = fixture.writer(resume);
+        killed.append(&Record { kind: state, ..record(26) }, true).unwrap();
+        killed.append(&record(27), false).unwrap();
+        let written = killed.commit().unwrap();
+
+        let recovered = fixture.recover();
+
+        let why = "record #25, after which it was taken, is not in the journal".to_owned();
+        let kept = fixture.dir.root().join("corrupt-1");
+        assert_eq!(recovered.troubles, [Trouble::CheckpointDamaged { why, moved_to: kept.clone() }]);
+        assert_eq!((recovered.checkpoint.is_none(), seqs(&recovered.records)), (true, vec![26, 27]));
+        recovered.store.write(&checkpoint(written)).unwrap();
+        drop(recovered);
+        assert_eq!(fixture.recover().troubles, []);
+        std::fs::remove_dir_all(fixture.dir.checkpoint_store()).unwrap();
+        std::fs::rename(kept, fixture.dir.checkpoint_store()).unwrap();
+        std::fs::remove_file(fixture.dir.checkpoint_marker()).unwrap();
+        let kept = CheckpointStore::open(&fixture.dir).unwrap().checkpoint;
+        assert_eq!(kept, Ok(Some(taken)));
+    }
+}
+
+#[test]
 fn after_damage_writing_goes_on_in_a_new_segment_and_the_evidence_stays_found() {
     let fixture = Fixture::with_journal(25, 10);
     let mut segments = read_lines(&fixture, 3);
@@ -510,6 +547,36 @@ fn a_number_that_cannot_be_is_not_counted_on_from() {
     bytes.extend(format!("{} {json}\n", Hash::of(json.as_bytes())).bytes());
     std::fs::write(fixture.segment(3), bytes).unwrap();
     assert_eq!(fixture.recover().head().seq, Seq(26), "the place of the line, not what it says");
+}
+
+#[test]
+fn a_start_that_no_number_is_left_for_is_refused_before_anything_is_changed() {
+    const SEGMENT_TOO_HIGH: SegmentNo = 99_000_000;
+    const SEQ_TOO_HIGH: u64 = 1 << 52;
+    let files = |fixture: &Fixture| -> BTreeMap<_, _> {
+        let entries = std::fs::read_dir(fixture.journal()).unwrap().map(|entry| entry.unwrap());
+        entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap())).collect()
+    };
+    let with = |segment: SegmentNo, known: u64| {
+        let fixture = Fixture::with_journal(12, 10);
+        let whole = std::fs::read(fixture.segment(2)).unwrap();
+        std::fs::write(fixture.segment(2), [&whole, b"torn".as_slice()].concat()).unwrap();
+        std::fs::rename(fixture.segment(2), fixture.segment(segment)).unwrap();
+        let head = format!("{{\"segment\":2,\"seq\":{known},\"hash\":\"{}\"}}\n", fixture.anchor_at(12).hash);
+        std::fs::write(fixture.journal().join("HEAD"), head).unwrap();
+        fixture
+    };
+    for (segment, known) in [(SEGMENT_TOO_HIGH, 12), (2, SEQ_TOO_HIGH)] {
+        let fixture = with(segment, known);
+        let before = files(&fixture);
+        let refused = recover(&fixture.dir, |_, state| Ok(state.to_vec()));
+        assert!(matches!(refused, Err(RecoverError::NumbersUsedUp { .. })), "{refused:?}");
+        assert_eq!(files(&fixture), before);
+    }
+    let resume = with(SEGMENT_TOO_HIGH - 1, 12).recover().resume;
+    assert_eq!(resume.segment.map(|(segment, _)| segment), Some(SEGMENT_TOO_HIGH - 1));
+    let resume = with(2, SEQ_TOO_HIGH - 1).recover().resume;
+    assert_eq!(resume.head.seq, Seq(SEQ_TOO_HIGH - 1));
 }
 
 #[test]
@@ -1072,8 +1139,7 @@ fn a_full_queue_is_refused_and_never_waited_for() {
 /// A journal of a state, a change of the enabled tasks, and a state that begins the next segment.
 fn two_states(is_right: bool, version: u16) -> Fixture {
     let fixture = Fixture::new();
-    let begin = Now::both(Timestamp::from_secs(1_640_995_200));
-    let mut state = Durable::fresh(InstallId::derived("any"), &Config::defaults().unwrap(), begin);
+    let mut state = fresh_state();
     let of = |seq: u64, kind: RecordKind| Record { kind, ..record(seq) };
     let first = of(1, RecordKind::State(Box::new(state.clone())));
     let disabled = of(2, RecordKind::TaskEnabled { task: TaskName::SentimentAnalysis, enabled: false });

@@ -1,6 +1,6 @@
 //! The data directory: where things are in it, that only its owner may enter, and that it can be written.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{DirBuilder, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -94,17 +94,14 @@ impl DataDir {
         Ok(base.data_dir().join("andon"))
     }
 
-    /// Writes a small file, fsyncs it and removes it: whether the store would work now.
+    /// Writes a small file without a name and fsyncs it: whether the store would work now.
     ///
     /// # Errors
     /// The operating system's answer.
     pub fn test_write(&self) -> io::Result<()> {
-        // Of this process: a second instance tries it too, before it is turned away.
-        let path = self.root.join(format!("write.test-{}", std::process::id()));
-        let mut file = File::create(&path)?;
+        let mut file = tempfile::tempfile_in(&self.root)?;
         file.write_all(b"andon\n")?;
-        file.sync_all()?;
-        std::fs::remove_file(path)
+        file.sync_all()
     }
 
     /// Fills the file whose space is given back when the disk is full. Does nothing if it is there.

@@ -161,6 +161,12 @@ pub fn recover<S>(
     if behind > 1 {
         last.refuse(|seq| format!("that of record {seq} is {behind} segments behind the journal"));
     }
+    // An earlier start found it ahead of the journal, and ended before the next checkpoint.
+    if let Some(taken) = last.usable().filter(|_| base.is_none())
+        && !verify::holds(&journal, taken)?
+    {
+        last.refuse(|seq| format!("record {seq}, after which it was taken, is not in the journal"));
+    }
     let mut records = Vec::new();
     let (mut report, mut ending) = verify::walk(&journal, &last.anchors, from, &mut |line| {
         // What the checkpoint says of an earlier record is in the words of its version.
@@ -186,6 +192,7 @@ pub fn recover<S>(
     }
     let Closed { store, read, trouble } = last.close();
     let mut troubles = Vec::from_iter(trouble);
+    let resume = resume_at(&journal, &report, &ending)?;
     match &report.verdict {
         Verdict::Sound => {}
         Verdict::Torn(piece) => journal::set_torn_aside(&journal, piece).map_err(RecoverError::SetAside)?,
@@ -201,8 +208,10 @@ pub fn recover<S>(
             troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head, checkpoint });
         }
     }
+    if report.is_sound() {
+        remove_if_empty(&journal, ending.place.0)?;
+    }
     let torn_unrecorded = torn_unrecorded(&journal, base.map(|base| base.seq), &records)?;
-    let resume = resume_at(&journal, &report, &ending)?;
     Ok(Recovered {
         checkpoint: read.filter(|_| base.is_some()),
         records,
@@ -335,16 +344,13 @@ fn latest_state(journal: &Path, taken: Option<Seq>) -> Result<Beginning, Recover
     Ok(Beginning { from: newest.map(|(segment, _)| segment), base, behind: 0, in_order: false })
 }
 
+/// Where writing goes on, if any number is left for it. Changes nothing.
 fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> Result<Resume, RecoverError> {
     let mut segments = journal::list(journal)?;
     let resume = if report.is_sound() {
         let (segment, len) = ending.place;
         // A segment without a whole line is begun again, under the same number and with a state record.
-        if len == 0 && segments.last() == Some(&segment) {
-            let path = journal.join(journal::file_name(segment));
-            std::fs::remove_file(&path).map_err(|error| ReadError::Io { path, error })?;
-            segments.pop();
-        }
+        segments.pop_if(|last| len == 0 && *last == segment);
         let last_segment = segments.last().copied().unwrap_or(0);
         let segment = (last_segment == segment && len > 0).then_some((segment, len));
         Resume { head: report.head, segment, last_segment }
@@ -364,6 +370,15 @@ fn resume_at(journal: &Path, report: &VerifyReport, ending: &verify::Ending) -> 
         return Err(RecoverError::NumbersUsedUp { journal: journal.to_owned(), last });
     }
     Ok(resume)
+}
+
+/// Makes room for a segment that is begun again.
+fn remove_if_empty(journal: &Path, segment: SegmentNo) -> Result<(), ReadError> {
+    let path = journal.join(journal::file_name(segment));
+    if path.metadata().is_ok_and(|file| file.len() == 0) {
+        std::fs::remove_file(&path).map_err(|error| ReadError::Io { path, error })?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
