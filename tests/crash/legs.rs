@@ -184,8 +184,9 @@ fn again_and_again(commands: &[&str]) -> String {
     let run_legs = (0..LEGS).map(|leg| format!("run_leg p1/{leg}"));
     let commands: Vec<_> = commands.iter().map(ToString::to_string).chain(run_legs).collect();
     let rounds = [4, 8, 16, 32, 64, 128, 256];
-    let lines = rounds.iter().flat_map(|minute| commands.iter().map(move |command| (minute, command)));
-    lines.map(|(minute, command)| format!("- {{ at: {minute}m, do: {command} }}\n")).collect()
+    let line = |minute, command| format!("- {{ at: {minute}m, do: {command} }}\n");
+    let lines = rounds.iter().flat_map(|minute| commands.iter().map(move |command| line(minute, command)));
+    lines.collect::<Vec<_>>().concat()
 }
 
 /// Runs it until it ends by itself, or is interrupted because the end has come.
