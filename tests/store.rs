@@ -254,8 +254,14 @@ fn a_segment_whose_first_line_is_torn_is_begun_again() {
         let mut writer = fixture.writer(recovered.resume);
         writer.append(&record(11), true).unwrap();
         writer.commit().unwrap();
-        assert_eq!(fixture.verdict(&[]), Verdict::Sound);
+        assert_eq!((fixture.verdict(&[]), writer.trouble()), (Verdict::Sound, None));
     }
+    // Where records are known to be lost it stays as it is.
+    fixture.recover().store.write(&checkpoint(fixture.anchor_at(11))).unwrap();
+    std::fs::write(fixture.segment(2), b"").unwrap();
+    let recovered = fixture.recover();
+    assert!(recovered.halts() && fixture.segment(2).exists());
+    assert_eq!(recovered.resume.last_segment, 2);
 }
 
 #[test]

@@ -258,13 +258,15 @@ fn an_order_of_which_only_the_venue_knows_tells_of_lost_records() {
 
 #[test]
 fn of_two_segments_that_begin_alike_the_fuller_counts() {
-    let place = Place::new();
-    let data = killed(&place);
-    let highest = data.records().last().unwrap().seq;
-    let text = fs::read_to_string(segment(&data, last_segment(&data))).unwrap();
-    let some: String = text.split_inclusive('\n').take(3).collect();
-    fs::write(segment(&data, 2), some).unwrap();
-    assert_state_is_that_of(&data, highest);
-    assert_eq!(halted_for(&data), Some(3_600));
-    assert_no_number_twice(&data);
+    for is_behind in [false, true] {
+        let place = Place::new();
+        let data = killed(&place);
+        let (highest, last) = (data.records().last().unwrap().seq, last_segment(&data));
+        let text = fs::read_to_string(segment(&data, last)).unwrap();
+        let some: String = text.split_inclusive('\n').take(3).collect();
+        fs::write(segment(&data, if is_behind { last + 1 } else { 2 }), some).unwrap();
+        assert_state_is_that_of(&data, highest);
+        assert_eq!(halted_for(&data), Some(3_600));
+        assert_no_number_twice(&data);
+    }
 }
