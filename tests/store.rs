@@ -284,11 +284,15 @@ fn a_bad_whole_line_is_never_taken_for_a_torn_one() {
 
     let recovered = fixture.recover();
 
-    assert_eq!(recovered.troubles, [Trouble::Damaged { seq: Seq(12), why: Fault::HashMismatch }]);
+    assert_eq!(recovered.troubles, [damaged(12, Fault::HashMismatch, None)]);
     assert_eq!(std::fs::read(fixture.segment(2)).unwrap(), bytes, "the evidence stays");
 }
 
 // Recovery -----------------------------------------------------------------------------------------------------------
+
+fn damaged(seq: u64, why: Fault, checkpoint: Option<PathBuf>) -> Trouble {
+    Trouble::Damaged { seq: Seq(seq), why, checkpoint }
+}
 
 fn checkpoint(anchor: Anchor) -> Checkpoint {
     Checkpoint { anchor, state: format!("state at {}", anchor.seq).into_bytes(), hints: b"hints".to_vec() }
@@ -478,6 +482,16 @@ fn a_checkpoint_ahead_of_the_journal_means_lost_records() {
     assert!(kept.is_dir(), "the next one does not take its place");
 }
 
+/// What a start writes that is killed before its first checkpoint.
+fn start_and_kill(fixture: &Fixture) -> Anchor {
+    let mut writer = fixture.writer(fixture.recover().resume);
+    let state = RecordKind::State(Box::new(fresh_state()));
+    let seq = writer.head().seq.0;
+    writer.append(&Record { kind: state, ..record(seq + 1) }, true).unwrap();
+    writer.append(&record(seq + 2), false).unwrap();
+    writer.commit().unwrap()
+}
+
 #[test]
 fn a_checkpoint_of_lost_records_is_kept_although_the_start_that_found_it_was_killed_before_its_next_one() {
     for lost in [1..=3, 3..=3] {
@@ -485,13 +499,7 @@ fn a_checkpoint_of_lost_records_is_kept_although_the_start_that_found_it_was_kil
         let taken = checkpoint(fixture.anchor_at(25));
         fixture.recover().store.write(&taken).unwrap();
         lost.for_each(|segment| std::fs::remove_file(fixture.segment(segment)).unwrap());
-        let Recovered { resume, store, .. } = fixture.recover();
-        drop(store);
-        let state = RecordKind::State(Box::new(fresh_state()));
-        let mut killed = fixture.writer(resume);
-        killed.append(&Record { kind: state, ..record(26) }, true).unwrap();
-        killed.append(&record(27), false).unwrap();
-        let written = killed.commit().unwrap();
+        let written = start_and_kill(&fixture);
 
         let recovered = fixture.recover();
 
@@ -504,9 +512,55 @@ fn a_checkpoint_of_lost_records_is_kept_although_the_start_that_found_it_was_kil
         assert_eq!(fixture.recover().troubles, []);
         std::fs::remove_dir_all(fixture.dir.checkpoint_store()).unwrap();
         std::fs::rename(kept, fixture.dir.checkpoint_store()).unwrap();
-        std::fs::remove_file(fixture.dir.checkpoint_marker()).unwrap();
-        let kept = CheckpointStore::open(&fixture.dir).unwrap().checkpoint;
-        assert_eq!(kept, Ok(Some(taken)));
+        assert_eq!(CheckpointStore::open(&fixture.dir).unwrap().checkpoint, Ok(Some(taken)));
+    }
+}
+
+/// What was done to a journal, and what a start says of it.
+type Harm<'a> = &'a dyn Fn(&Fixture) -> Fault;
+
+#[test]
+fn a_checkpoint_is_kept_whatever_took_its_record_and_not_for_damage_elsewhere() {
+    let cut = |fixture: &Fixture| {
+        let bytes = std::fs::read(fixture.segment(3)).unwrap();
+        std::fs::write(fixture.segment(3), &bytes[..bytes.len() - 10]).unwrap();
+        Fault::CutOff
+    };
+    let gone_and_an_empty_one = |fixture: &Fixture| {
+        std::fs::remove_file(fixture.segment(3)).unwrap();
+        std::fs::write(fixture.segment(4), b"").unwrap();
+        Fault::SegmentMissing(3)
+    };
+    let made_anew = |fixture: &Fixture| {
+        std::fs::remove_dir_all(fixture.journal()).unwrap();
+        let mut writer = fixture.writer(Resume::FRESH);
+        for seq in 1..=25 {
+            writer.append(&Record { run: 2, ..record(seq) }, seq % 10 == 1).unwrap();
+        }
+        writer.commit().unwrap();
+        Fault::NotAsAnchored
+    };
+    let elsewhere = |fixture: &Fixture| {
+        let mut segments = read_lines(fixture, 3);
+        segments[2][1][100] ^= 1;
+        write_lines(fixture, &segments);
+        Fault::HashMismatch
+    };
+    let harms: [(Harm<'_>, u64, bool); 4] = [
+        (&cut, 25, true),
+        (&gone_and_an_empty_one, 21, true),
+        (&made_anew, 25, true),
+        (&elsewhere, 22, false),
+    ];
+    for (harm, seq, is_kept) in harms {
+        let fixture = Fixture::with_journal(25, 10);
+        fixture.recover().store.write(&checkpoint(fixture.anchor_at(25))).unwrap();
+        let why = harm(&fixture);
+        let kept = is_kept.then(|| fixture.dir.root().join("corrupt-1"));
+        assert_eq!(fixture.recover().troubles, [damaged(seq, why, kept)]);
+        start_and_kill(&fixture);
+        let again = format!("{:?}", fixture.recover().troubles);
+        assert_eq!(again.contains("corrupt-1"), is_kept, "{again}");
     }
 }
 
@@ -612,7 +666,8 @@ fn records_after_a_damaged_anchor_are_vouched_for_by_its_hash_all_the_same() {
 
     let recovered = fixture.recover();
 
-    assert_eq!(recovered.troubles, [Trouble::Damaged { seq: Seq(23), why: Fault::HashMismatch }]);
+    let kept = fixture.dir.root().join("corrupt-1");
+    assert_eq!(recovered.troubles, [damaged(23, Fault::HashMismatch, Some(kept))]);
     assert_eq!((recovered.checkpoint, seqs(&recovered.records)), (Some(taken), vec![24, 25]));
 }
 
@@ -627,7 +682,10 @@ fn an_older_checkpoint_is_the_state_when_that_of_the_last_segment_cannot_be_read
 
     let recovered = fixture.recover();
 
-    assert!(matches!(recovered.troubles[..], [Trouble::Damaged { seq: Seq(21), why: Fault::NotARecord(_) }]));
+    assert!(matches!(
+        recovered.troubles[..],
+        [Trouble::Damaged { seq: Seq(21), why: Fault::NotARecord(_), checkpoint: None }]
+    ));
     assert_eq!(recovered.checkpoint, Some(taken), "and not that of a fresh installation");
     assert_eq!((seqs(&recovered.records), recovered.resume.head.seq), ((16..=20).collect(), Seq(21)));
 }

@@ -144,7 +144,9 @@ impl Backend for WholeFrames {
         self.inner.clear()
     }
 
+    /// Only ever before a frame: the update that its flush ends begins here, so that no empty screen is seen.
     fn clear_region(&mut self, clear_type: ClearType) -> Result<(), Self::Error> {
+        queue!(self.inner, BeginSynchronizedUpdate)?;
         self.inner.clear_region(clear_type)
     }
 

@@ -211,6 +211,7 @@ fn absent_is_fine(error: io::Error) -> io::Result<()> {
 }
 
 fn open_and_read(path: &Path) -> Result<(sled::Db, usize, Option<Checkpoint>), Failure> {
+    remove_half_written(path)?;
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     let db = open_unlocked(&config)?;
     let read =
@@ -225,6 +226,22 @@ fn open_and_read(path: &Path) -> Result<(sled::Db, usize, Option<Checkpoint>), F
             Err(failure)
         }
     }
+}
+
+/// sled takes a snapshot that it was killed while writing, or had no space for, for the newest one: only a rename makes it
+/// that.
+fn remove_half_written(path: &Path) -> sled::Result<()> {
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?.path();
+        if entry.extension().is_some_and(|extension| extension == "generating") {
+            std::fs::remove_file(entry)?;
+        }
+    }
+    Ok(())
 }
 
 /// What puts `bytes` into the place of a checkpoint of so many values, all or nothing of it.
@@ -414,6 +431,16 @@ mod tests {
         assert!(told.contains(dir.checkpoint_marker().to_str().unwrap()), "{told}");
         drop(store);
         assert_eq!(stored(&dir), Some(at(7)), "it was written first");
+    }
+
+    #[test]
+    fn a_snapshot_that_was_being_written_is_not_taken_for_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path()).unwrap();
+        empty(&dir).write(&at(7)).unwrap();
+        let half_written = dir.checkpoint_store().join("snap.0000000000000FFF.generating");
+        std::fs::write(half_written, "").unwrap();
+        assert_eq!(stored(&dir), Some(at(7)));
     }
 
     #[test]

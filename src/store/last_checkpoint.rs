@@ -1,9 +1,11 @@
 //! The last checkpoint as a start finds it: what store and marker know of the journal, whether its state can be read, and
 //! whether it is one to begin with.
 
+use std::path::Path;
+
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointOpen, CheckpointStore};
 use super::data_dir::DataDir;
-use super::journal::Anchor;
+use super::journal::{Anchor, ReadError, Reader};
 use super::recovery::Trouble;
 use crate::domain::Seq;
 
@@ -72,6 +74,14 @@ impl<S> LastCheckpoint<S> {
     /// Its record, if it is one to begin with.
     pub fn usable(&self) -> Option<Anchor> {
         self.readable().filter(|_| self.unusable.is_none())
+    }
+
+    /// It is one to begin with, but its record is nowhere in the journal. Reads the journal from its end until it is found.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`].
+    pub fn is_lost(&self, journal: &Path) -> Result<bool, ReadError> {
+        self.usable().map_or(Ok(false), |anchor| Ok(!Reader::holds(journal, anchor)?))
     }
 
     /// It is not one to begin with, for a reason that names its record.

@@ -26,16 +26,18 @@ pub enum Trouble {
         anchor: Anchor,
         /// The last record there is.
         head: Anchor,
-        /// Where the checkpoint is kept when the next one is written, if there was one.
+        /// Where the checkpoint is kept when the next one is written, if its record is not there.
         checkpoint: Option<PathBuf>,
     },
     /// A bad record: HALTED.
-    #[error("the journal is damaged: {}; nothing was removed; see andon audit verify", .why.at(*.seq))]
+    #[error("the journal is damaged: {}; nothing was removed{}; see andon audit verify", .why.at(*.seq), kept_at(.checkpoint.as_ref()))]
     Damaged {
         /// Its number.
         seq: Seq,
         /// What is wrong.
         why: Fault,
+        /// Where the checkpoint is kept when the next one is written, if its record is not there.
+        checkpoint: Option<PathBuf>,
     },
     /// The checkpoint cannot be used: an alarm.
     #[error("the checkpoint cannot be used ({why}) and goes to {}; the state comes from the journal as far as that tells it", .moved_to.display())]
@@ -161,12 +163,6 @@ pub fn recover<S>(
     if behind > 1 {
         last.refuse(|seq| format!("that of record {seq} is {behind} segments behind the journal"));
     }
-    // An earlier start found it ahead of the journal, and ended before the next checkpoint.
-    if let Some(taken) = last.usable().filter(|_| base.is_none())
-        && !verify::holds(&journal, taken)?
-    {
-        last.refuse(|seq| format!("record {seq}, after which it was taken, is not in the journal"));
-    }
     let mut records = Vec::new();
     let (mut report, mut ending) = verify::walk(&journal, &last.anchors, from, &mut |line| {
         // What the checkpoint says of an earlier record is in the words of its version.
@@ -190,8 +186,16 @@ pub fn recover<S>(
     if let Some(segment) = from.filter(|_| records.is_empty() && base.is_none()) {
         records = own_chain(Reader::on_trust(&journal, segment)?)?;
     }
+    // A sound walk that began before its record has passed it. One whose record is lost is kept: it alone may know of that.
+    let was_passed = report.is_sound() && base.is_some();
+    let is_lost = !was_passed && last.is_lost(&journal)?;
+    if is_lost && report.is_sound() {
+        // An earlier start went on behind the lost records, and ended before its next checkpoint.
+        last.refuse(|seq| format!("record {seq}, after which it was taken, is not in the journal"));
+    }
     let Closed { store, read, trouble } = last.close();
     let mut troubles = Vec::from_iter(trouble);
+    let kept = (is_lost && !report.is_sound()).then(|| store.give_up());
     let resume = resume_at(&journal, &report, &ending)?;
     match &report.verdict {
         Verdict::Sound => {}
@@ -200,12 +204,10 @@ pub fn recover<S>(
             if let Some(base) = base.filter(|base| *seq <= base.seq) {
                 records = after_damage(&journal, base)?;
             }
-            troubles.push(Trouble::Damaged { seq: *seq, why: why.clone() });
+            troubles.push(Trouble::Damaged { seq: *seq, why: why.clone(), checkpoint: kept });
         }
         Verdict::Shortened { anchor } => {
-            // The next checkpoint must not take the place of what knows of them.
-            let checkpoint = read.is_some().then(|| store.give_up());
-            troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head, checkpoint });
+            troubles.push(Trouble::Shortened { anchor: *anchor, head: report.head, checkpoint: kept });
         }
     }
     if report.is_sound() {

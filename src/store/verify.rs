@@ -113,20 +113,6 @@ pub fn still_holds(journal: &Path, progress: &Progress) -> Result<(), String> {
     }
 }
 
-/// Whether a record stands where its number belongs. What is before it is not looked at.
-pub(super) fn holds(journal: &Path, anchor: Anchor) -> Result<bool, ReadError> {
-    let Some(segment) = segment_of(journal, anchor.seq)? else { return Ok(false) };
-    let mut reader = Reader::on_trust(journal, segment)?;
-    loop {
-        match reader.next_line() {
-            Ok(Some(line)) if line.anchor.seq < anchor.seq => {}
-            Ok(line) => return Ok(line.is_some_and(|line| line.anchor == anchor)),
-            Err(ReadError::Torn(_) | ReadError::Damaged { .. }) => return Ok(false),
-            Err(error @ (ReadError::Io { .. } | ReadError::Newer { .. })) => return Err(error),
-        }
-    }
-}
-
 /// The sealed segments that a start did not read. What it did read vouches for them: its first record names the hash of
 /// their last.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -113,6 +113,10 @@ fn the_screen_comes_back_whole_although_the_size_is_the_old_one_again_when_it_is
     console.signal("CONT");
 
     console.shows(&PANES);
+    let bytes = console.bytes();
+    let text = String::from_utf8_lossy(&bytes);
+    let (before, _) = text.rsplit_once("\x1b[2J").expect("it is drawn anew");
+    assert!(before.ends_with("\x1b[?2026h"), "no empty screen is shown");
 }
 
 #[test]

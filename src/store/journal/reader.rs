@@ -257,6 +257,20 @@ impl Reader {
         Self::starting(journal, segment, None)
     }
 
+    /// Whether exactly this record stands anywhere, whatever is around it.
+    pub(in crate::store) fn holds(journal: &Path, anchor: Anchor) -> Result<bool, ReadError> {
+        for segment in segments::list(journal)?.into_iter().rev() {
+            let path = journal.join(segments::file_name(segment));
+            let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
+            let mut lines =
+                bytes.split_inclusive(|&byte| byte == b'\n').filter_map(|text| text.strip_suffix(b"\n"));
+            if lines.any(|line| line::anchor_of(line) == Some(anchor)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Beside damage: the highest record anywhere that is in order by itself. Nothing may be written under a number that is
     /// already there.
     pub(in crate::store) fn highest_readable(journal: &Path) -> Result<Option<Anchor>, ReadError> {
