@@ -33,7 +33,7 @@ pub(super) struct Closed<S> {
 }
 
 impl<S> LastCheckpoint<S> {
-    /// Opens the store and reads the state; `decode` may refuse it. Changes nothing.
+    /// Opens the store and reads the state; `decode` may refuse it.
     ///
     /// # Errors
     /// The operating system does not let us.
