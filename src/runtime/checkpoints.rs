@@ -113,9 +113,7 @@ impl Checkpoints {
             let Ok(anchor) = anchor.await else {
                 return;
             };
-            let result = ordered(&jobs, Checkpoint { anchor, state, hints }).await;
-            let result =
-                result.unwrap_or_else(|_| Err(SafeText::ours("the thread that writes it has ended")));
+            let result = written(&jobs, Checkpoint { anchor, state, hints }).await;
             let is_written = result.is_ok();
             // Only a process that ends does not listen.
             drop(inputs.send(Input::CheckpointWritten { result }));
@@ -129,27 +127,23 @@ impl Checkpoints {
             tracing::error!("no last checkpoint: the one before does not end; the journal has everything");
             return;
         }
-        let written = ordered(&self.jobs, last.clone());
+        let written = written(&self.jobs, last.clone());
         let ended = Handle::current().block_on(async { tokio::time::timeout(ENDS_WITHIN, written).await });
         let why = match ended {
-            Ok(Ok(Ok(()))) => return,
-            Ok(Ok(Err(why))) => why,
-            Ok(Err(_)) => SafeText::ours("the thread that writes it has ended"),
+            Ok(Ok(())) => return,
+            Ok(Err(why)) => why,
             Err(_) => SafeText::ours("it does not end"),
         };
         tracing::error!(%why, "last checkpoint not written; the journal has everything");
     }
 }
 
-/// Puts one behind those that wait; what comes back says how it was written.
-fn ordered(
-    jobs: &std::sync::mpsc::Sender<Job>,
-    checkpoint: Checkpoint,
-) -> oneshot::Receiver<Result<(), SafeText>> {
+/// Has the thread write one, behind those that wait.
+async fn written(jobs: &std::sync::mpsc::Sender<Job>, checkpoint: Checkpoint) -> Result<(), SafeText> {
     let (written, ended) = oneshot::channel();
-    // Without the thread nobody answers: that is heard.
+    // Without the thread nobody answers.
     drop(jobs.send((checkpoint, written)));
-    ended
+    ended.await.unwrap_or_else(|_| Err(SafeText::ours("the thread that writes it has ended")))
 }
 
 fn does_not_end(under_way: oneshot::Receiver<bool>) -> bool {

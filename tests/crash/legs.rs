@@ -1,15 +1,15 @@
 //! The process is gone at one step of a leg, whatever the venue made of it: the next start neither loses the leg nor
 //! sends it twice. The steps and the venue's faults are arranged by variables that only a debug build knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use andon::alarm::{AlarmKey, AlarmSource, Subject};
-use andon::coordinator::dca::LegState;
+use andon::coordinator::dca::{LegState, LegTransition, PlanTransition};
 use andon::coordinator::record::{Record, RecordKind};
-use andon::domain::{ClientOrderId, TradingState};
+use andon::domain::{ClientOrderId, Command as Operation, CommandOutcome, TradingState};
 
 use super::orders::{intended, sent_blindly};
 use super::place::{Data, Place, booked, text};
@@ -40,6 +40,8 @@ const RUN: [&str; 15] = [
     "never",
 ];
 const LEGS: usize = 4;
+/// When the operator tries, minutes after the start: the venue answers when it does.
+const ROUNDS: [u32; 7] = [4, 8, 16, 32, 64, 128, 256];
 /// How often a run is looked at before it counts as one that hangs: 30 s at least.
 const ROUNDS_MAX: u32 = 3_000;
 const SIGABRT: i32 = 6;
@@ -138,7 +140,18 @@ fn crash_ask_in_vain_and_drain(case: Case) -> Result<(), String> {
 
     let script = place.write(
         "release.yaml",
-        &again_and_again(&["ack_alarm all looked at it", "release the venue answers again", "resume"]),
+        &again_and_again(
+            &ROUNDS,
+            &[
+                "ack_alarm all looked at it",
+                "release the venue answers again",
+                "resume",
+                "run_leg p1/0",
+                "run_leg p1/1",
+                "run_leg p1/2",
+                "run_leg p1/3",
+            ],
+        ),
     );
     let mut third = place.command(&args);
     third.arg("--operator-script").arg(script);
@@ -168,25 +181,51 @@ fn crash_and_drain(case: Case) -> Result<(), String> {
     if was_intended.is_empty() == past_the_intent || !was_intended.is_superset(&data.venue_orders()) {
         return Err(format!("intended {was_intended:?}, at the venue {:?}", data.venue_orders()));
     }
-    let script = place.write("again.yaml", &again_and_again(&[]));
+    // The operator lets a refused leg run again and, where the start came late, those that are not the newest any more.
+    let refused = again_and_again(&ROUNDS, &["run_leg p1/0"]);
+    let late = again_and_again(&[130, 258], &["run_leg p1/1", "run_leg p1/2", "run_leg p1/3"]);
+    let script = place.write("again.yaml", &(refused + &late));
     let mut second = place.command(&args);
     second.arg("--operator-script").arg(script);
     let status = wait(&mut second, || is_drained(&data.records_so_far()))?;
     if !status.success() {
         return Err(format!("the second run ended with {status}"));
     }
+    if let Some(leg) = helped(&data.records()) {
+        return Err(format!("p1/{leg} would not have run by itself, and waited for nobody"));
+    }
     judge(&data)
 }
 
-/// An operator script of these commands and of one for each leg that was refused or has come too late, each given until
-/// it works: when the venue answers is its own affair. What there is nothing to do for is refused in its turn.
-fn again_and_again(commands: &[&str]) -> String {
-    let run_legs = (0..LEGS).map(|leg| format!("run_leg p1/{leg}"));
-    let commands: Vec<_> = commands.iter().map(ToString::to_string).chain(run_legs).collect();
-    let rounds = [4, 8, 16, 32, 64, 128, 256];
+/// An operator script of these commands, each given in every round. One that there is nothing to do for is refused in
+/// its turn.
+fn again_and_again(rounds: &[u32], commands: &[&str]) -> String {
     let line = |minute, command| format!("- {{ at: {minute}m, do: {command} }}\n");
     let lines = rounds.iter().flat_map(|minute| commands.iter().map(move |command| line(minute, command)));
     lines.collect::<Vec<_>>().concat()
+}
+
+/// A leg behind the first that the operator ran although it had not been left to the operator.
+fn helped(records: &[Record]) -> Option<u16> {
+    let (mut left, mut asked) = (BTreeSet::from([0]), BTreeMap::new());
+    for record in records {
+        match &record.kind {
+            RecordKind::Plan(PlanTransition::Leg { id, transition: LegTransition::Waiting { .. } }) => {
+                left.insert(id.leg);
+            }
+            RecordKind::CommandRequested { id, command: Operation::RunLeg { leg, .. } } => {
+                asked.insert(*id, *leg);
+            }
+            RecordKind::CommandEnded { id, outcome: CommandOutcome::Done { .. }, .. } => {
+                let leg = asked.get(id).filter(|leg| !left.contains(leg));
+                if leg.is_some() {
+                    return leg.copied();
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Runs it until it ends by itself, or is interrupted because the end has come.

@@ -117,8 +117,7 @@ impl Reader {
     pub fn after(journal: &Path, anchor: Anchor) -> Result<Option<Self>, ReadError> {
         let segments = segments::list(journal)?;
         for &segment in segments.iter().rev() {
-            let path = journal.join(segments::file_name(segment));
-            let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
+            let bytes = read_segment(journal, segment)?;
             let mut at = 0;
             for text in bytes.split_inclusive(|&byte| byte == b'\n') {
                 let line = text.strip_suffix(b"\n").unwrap_or_default();
@@ -239,8 +238,7 @@ impl Reader {
 
     /// A segment may bear a later number than the next: `HEAD` had named one that never came to be.
     fn goes_on_in(&self, segment: SegmentNo) -> Result<bool, ReadError> {
-        let path = self.journal.join(segments::file_name(segment));
-        let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
+        let bytes = read_segment(&self.journal, segment)?;
         let first = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
         Ok(self.head.is_some_and(|head| line::place_before(first) == Ok(head)))
     }
@@ -260,8 +258,7 @@ impl Reader {
     /// Whether exactly this record stands anywhere, whatever is around it.
     pub(in crate::store) fn holds(journal: &Path, anchor: Anchor) -> Result<bool, ReadError> {
         for segment in segments::list(journal)?.into_iter().rev() {
-            let path = journal.join(segments::file_name(segment));
-            let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
+            let bytes = read_segment(journal, segment)?;
             let mut lines =
                 bytes.split_inclusive(|&byte| byte == b'\n').filter_map(|text| text.strip_suffix(b"\n"));
             if lines.any(|line| line::anchor_of(line) == Some(anchor)) {
@@ -276,8 +273,7 @@ impl Reader {
     pub(in crate::store) fn highest_readable(journal: &Path) -> Result<Option<Anchor>, ReadError> {
         let mut highest: Option<Anchor> = None;
         for segment in segments::list(journal)? {
-            let path = journal.join(segments::file_name(segment));
-            let bytes = std::fs::read(&path).map_err(|error| io_error(&path, error))?;
+            let bytes = read_segment(journal, segment)?;
             for text in bytes.split(|&byte| byte == b'\n') {
                 let anchor = line::anchor_of(text).filter(Anchor::is_possible);
                 highest = highest.into_iter().chain(anchor).max_by_key(|anchor| anchor.seq);
@@ -303,6 +299,11 @@ impl Reader {
             }
         })
     }
+}
+
+fn read_segment(journal: &Path, segment: SegmentNo) -> Result<Vec<u8>, ReadError> {
+    let path = journal.join(segments::file_name(segment));
+    std::fs::read(&path).map_err(|error| io_error(&path, error))
 }
 
 pub(super) fn io_error(path: &Path, error: io::Error) -> ReadError {
