@@ -196,6 +196,8 @@ pub struct Signals {
 pub struct Conflicts {
     /// TA and sentiment conflict only when their confidences are closer than this, 0 to 1.
     pub confidence_gap: f64,
+    /// A model that says `proceed` or `modify` with less confidence than this is taken to say `wait`, 0 to 1.
+    pub proceed_confidence_min: f64,
     /// What happens without a model.
     pub defaults: ConflictDefaults,
     /// What a model may change.

@@ -166,6 +166,7 @@ fn consensus(file: &Orchestration, check: &mut Check) {
 fn conflicts(file: &Orchestration, check: &mut Check) {
     let it = &file.conflicts;
     check.range("conflicts.confidence_gap", it.confidence_gap, 0.0, 1.0);
+    check.range("conflicts.proceed_confidence_min", it.proceed_confidence_min, 0.0, 1.0);
     let defaults = KeyPath::of("conflicts.defaults");
     for (key, action) in [
         ("ta_sentiment_conflict", it.defaults.ta_sentiment_conflict),
