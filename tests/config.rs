@@ -176,6 +176,29 @@ fn keys_and_values_are_named_with_line_and_column() {
 }
 
 #[test]
+fn a_section_without_anything_in_it_is_named_with_its_line() {
+    for (name, text, expected) in [
+        ("portfolio.yaml", "# mine\ndca:\n#  legs_max: 4\n", "portfolio.yaml:2:1: dca: is there and empty"),
+        ("portfolio.yaml", "dca: ~\n", "portfolio.yaml:1:1: dca: is there and empty"),
+        ("portfolio.yaml", "dca:\n  legs_max:\n", "portfolio.yaml:2:3: dca.legs_max: is there and empty"),
+        (
+            "risk.yaml",
+            "leverage: {max_by_drawdown: null}\n",
+            "risk.yaml:1:12: leverage.max_by_drawdown: is there",
+        ),
+        ("orchestration.yaml", "symbols:\n", "orchestration.yaml:1:1: symbols: is there and empty"),
+        ("console.yaml", "keys:\nlog_kept: 100\n", "console.yaml:1:1: keys: is there and empty"),
+    ] {
+        let found = file_problems(name, text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(expected), "{text}: {found:#?}");
+    }
+    let found = problems(load_set(&["portfolio.dca="]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("--set portfolio.dca=: dca: is there and empty"), "{found:?}");
+}
+
+#[test]
 fn all_problems_are_found_at_once() {
     let text =
         "consensus: {low: 2, hihg: 1}\nsignals: {max_age: 30}\nsymbols: [BTC/USDT, BTC/USDT]\nlmm: 1\n";

@@ -10,6 +10,7 @@ use super::key_path::{KeyPath, Step};
 use super::problem::{ConfigError, Finding, Problem, or_one_of, suggestion};
 use super::source::{Overrides, Sources, merge};
 use super::{Config, validate};
+use crate::domain::SafeText;
 
 /// A configuration that may be run, and what should be said about it.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl Loaded {
             }
             let mut origin = String::from("the defaults");
             if let Some(user) = self.sources.files.get(file) {
-                let _ = write!(origin, ", {}", user.path.display());
+                let _ = write!(origin, ", {}", SafeText::ours(user.path.display()));
             }
             if self.sources.sets.iter().any(|set| set.file == *file) {
                 origin.push_str(", --set");
@@ -139,7 +140,7 @@ impl Reader<'_> {
                     let misfit = Misfit::of(&e.inner().to_string(), &path);
                     let before = value.clone();
                     misfit.repair(&mut value, &defaults);
-                    self.findings.push(Finding { file, keys: vec![misfit.at], text: misfit.text });
+                    self.findings.push(self.finding(file, misfit));
                     if value == before {
                         return None;
                     }
@@ -147,6 +148,20 @@ impl Reader<'_> {
             }
         }
         None
+    }
+}
+
+impl Reader<'_> {
+    /// A key that is missing although the operator wrote it has no value, and that is what there is to say.
+    fn finding(&self, file: ConfigFile, misfit: Misfit) -> Finding {
+        let written = misfit.missing.map(|key| misfit.at.clone().key(key));
+        match written.filter(|key| self.sources.names(file, key)) {
+            Some(key) => {
+                let text = "is there and empty; give it a value, or take it out for the default";
+                Finding { file, keys: vec![key], text: text.to_owned() }
+            }
+            None => Finding { file, keys: vec![misfit.at], text: misfit.text },
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! all of them at once, each with file, line, key and what is allowed.
 
 mod agents;
+pub(crate) mod bounded;
 mod by_name;
 mod console;
 mod execution;
