@@ -689,6 +689,7 @@ impl LiveDriver {
             wall,
             dropped: self.world.bus.stats().counts.dropped,
             journal_head: String::new(),
+            script: self.script.as_ref().map(Script::left),
         };
         self.world.bus.stop();
         let Self { writer, core, checkpoints, tally, mut outbox, mut replies, .. } = self;

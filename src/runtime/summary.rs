@@ -7,6 +7,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::script::NeverDue;
 use crate::account::Results;
 use crate::alarm::{AlarmState, AlarmTransition};
 use crate::config::TaskName;
@@ -19,8 +20,8 @@ use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
-    Asset, DecisionId, FillRole, OrderStatus, Outcome, PlanId, ReasonCode, Rule, RunId, Timestamp, Topic,
-    TradingState, checked_add, checked_sub, pct_of,
+    Actor, Asset, CommandOutcome, DecisionId, FillRole, OrderStatus, Outcome, PlanId, ReasonCode, Rule,
+    RunId, Timestamp, Topic, TradingState, checked_add, checked_sub, pct_of,
 };
 
 /// Orders by how they stand.
@@ -99,6 +100,47 @@ pub struct RunResults {
     pub unpriced: u64,
 }
 
+/// What became of the commands of an operator script.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ScriptAccount {
+    /// Commands that were carried out; a daily entry gives one each day.
+    pub done: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Those without an answer at the end.
+    pub unanswered: u64,
+    /// Entries whose time did not come.
+    pub never_due: u64,
+    /// The first refusals, in words.
+    pub refusals: Vec<String>,
+    /// The first entries whose time did not come.
+    pub not_reached: Vec<String>,
+}
+
+impl ScriptAccount {
+    /// Most refusals, and most entries, that are told in words.
+    const TOLD_MAX: usize = 5;
+
+    fn ended(&mut self, at: Timestamp, command: &str, outcome: &CommandOutcome) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        let why = match outcome {
+            CommandOutcome::Done { .. } => return self.done += 1,
+            CommandOutcome::Refused { why } | CommandOutcome::Preview { would: why, .. } => why,
+        };
+        self.refused += 1;
+        if self.refusals.len() < Self::TOLD_MAX {
+            self.refusals.push(format!("{at} {command}: {why}"));
+        }
+    }
+
+    fn left(&mut self, left: &[NeverDue]) {
+        self.never_due = left.len() as u64;
+        let told = left.iter().take(Self::TOLD_MAX);
+        self.not_reached =
+            told.map(|it| format!("entry {}: {} at {}", it.entry, it.command, it.at)).collect();
+    }
+}
+
 /// Numbers by two words, such as a class and a state.
 pub type Table = BTreeMap<String, BTreeMap<String, u64>>;
 
@@ -168,6 +210,9 @@ pub struct Summary {
     pub results: RunResults,
     /// Account currency.
     pub currency: String,
+    /// What became of the operator script, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<ScriptAccount>,
     /// Messages that mailboxes dropped.
     pub dropped: u64,
     /// Records in the journal.
@@ -202,6 +247,7 @@ pub struct Tally {
     state: Option<(TradingState, Timestamp)>,
     equity: Option<Equity>,
     results_before: Results,
+    script: ScriptAccount,
 }
 
 /// The marks of equity so far.
@@ -239,6 +285,8 @@ pub struct Ending {
     pub dropped: u64,
     /// Hash of the last journal record.
     pub journal_head: String,
+    /// Entries of the operator script that never became due; none without a script.
+    pub(super) script: Option<Vec<NeverDue>>,
 }
 
 impl Tally {
@@ -300,6 +348,9 @@ impl Tally {
             Effect::AbandonTask(run) => self.run_ended(*run, "timed_out"),
             Effect::Record(record) => {
                 self.record(record.at, &record.actor.to_string(), &record.kind);
+                if record.actor == Actor::Script {
+                    self.scripted(record.at, &record.kind);
+                }
                 self.count_ended_plans(&durable.plans);
             }
             Effect::Submit { .. }
@@ -386,6 +437,16 @@ impl Tally {
             | RecordKind::Alarm(_)
             | RecordKind::TaskEnabled { .. }
             | RecordKind::Note { .. } => {}
+        }
+    }
+
+    /// Counts what the script asked for, and what became of it.
+    fn scripted(&mut self, at: Timestamp, kind: &RecordKind) {
+        if let RecordKind::CommandRequested { .. } = kind {
+            self.script.unanswered += 1;
+        }
+        if let RecordKind::CommandEnded { command, outcome, .. } = kind {
+            self.script.ended(at, command, outcome);
         }
     }
 
@@ -494,6 +555,10 @@ impl Tally {
             drawdown_max_pct: cents(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
             results,
             currency: durable.account.currency().to_string(),
+            script: ending.script.map(|left| {
+                self.script.left(&left);
+                self.script
+            }),
             dropped: ending.dropped,
             records: durable.seq.0,
             journal_head: ending.journal_head,
@@ -623,6 +688,19 @@ impl Summary {
         }
         for step in &self.level_changes {
             line("  level", format!("{} {} to {}", step.at, step.from, step.to));
+        }
+        if let Some(script) = &self.script {
+            let ScriptAccount { done, refused, unanswered, never_due, .. } = script;
+            let open = if *unanswered > 0 { format!(", {unanswered} unanswered") } else { String::new() };
+            line("script", format!("{done} done, {refused} refused, {never_due} never due{open}"));
+            let more = |all: u64, told: &[String]| match all.saturating_sub(told.len() as u64) {
+                0 => String::new(),
+                more => format!("and {more} more"),
+            };
+            script.refusals.iter().for_each(|why| line("  refused", why.clone()));
+            line("  refused", more(*refused, &script.refusals));
+            script.not_reached.iter().for_each(|entry| line("  never due", entry.clone()));
+            line("  never due", more(*never_due, &script.not_reached));
         }
         line("messages", list(&self.messages));
         for (task, runs) in &self.task_runs {

@@ -184,3 +184,31 @@ fn the_text_summary_is_for_a_person() {
         assert!(said.contains(line), "{line:?} is not in:\n{said}");
     }
 }
+
+#[test]
+fn the_summary_says_what_became_of_every_command_of_the_script() {
+    let place = Place::new();
+    let script = place.write(
+        "s.yaml",
+        "- { at: 1h, do: pause lunch }\n- { at: 2h, do: release x }\n- { at: 2h, do: skip_leg p9/9 }\n\
+         - { at: daily 03:00, do: resume }\n- { at: 40d, do: halt much later }\n",
+    );
+    let options = ["--operator-script", script.to_str().unwrap()];
+
+    let output = place.andon(&[&AT_ONCE[..], &options, &["--summary", "json"]].concat());
+
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let account = &summary["script"];
+    for (key, number) in [("done", 2), ("refused", 2), ("never_due", 1), ("unanswered", 0)] {
+        assert_eq!(account[key], number, "{key}: {account}");
+    }
+    let refusals = account["refusals"].as_array().unwrap();
+    assert!(refusals[0].as_str().unwrap().starts_with("2024-01-08T02:00:00.000Z release: "), "{account}");
+    assert!(
+        account["not_reached"][0].as_str().unwrap().starts_with("entry 5: halt at 2024-02-17"),
+        "{account}"
+    );
+    let said = text(&place.andon(&[&AT_ONCE[..], &options].concat()).stdout);
+    assert!(said.contains("script       2 done, 2 refused, 1 never due\n"), "{said}");
+    assert!(said.contains("  refused    2024-01-08T02:00:00.000Z skip_leg: "), "{said}");
+}
