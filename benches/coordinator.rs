@@ -193,6 +193,7 @@ impl Desk {
             notes_fault: None,
             torn: None,
             checkpoint_rebuilt: None,
+            unreserved: Vec::new(),
             keep_running: false,
         })));
         desk.minute();

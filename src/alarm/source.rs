@@ -106,6 +106,8 @@ sources! {
     UncleanEnd = "unclean_end",
     /// Records wait too long for the disk.
     StoreSlow = "store_slow",
+    /// The space for recording a halt on a full disk could not be kept back.
+    ReserveMissing = "reserve_missing",
     /// The process did not run for a while.
     ProcessGap = "process_gap",
     /// A mailbox that must not lose anything was full and has been closed.

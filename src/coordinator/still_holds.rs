@@ -48,6 +48,7 @@ impl Coordinator {
             | AlarmSource::NotificationFailing
             | AlarmSource::UncleanEnd
             | AlarmSource::StoreSlow
+            | AlarmSource::ReserveMissing
             | AlarmSource::ProcessGap
             | AlarmSource::MailboxClosed
             | AlarmSource::RiskUnfed

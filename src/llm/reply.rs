@@ -100,7 +100,9 @@ pub fn read(text: &str) -> Result<ModelAnswer, Unreadable> {
 
 /// Without white space, byte order marks and zero-width characters at its ends.
 fn trimmed(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'))
+    text.trim_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+    })
 }
 
 /// What follows a closed block of thinking, where the text begins with one.
@@ -174,8 +176,18 @@ impl WireModifications {
         let percent = Decimal::ONE_HUNDRED;
         Ok(Modifications {
             leverage: number("leverage", self.leverage, Decimal::ONE, Decimal::MAX)?,
-            size_reduction_pct: number("size_reduction_pct", self.size_reduction_pct, Decimal::ZERO, percent)?,
-            entry_adjustment_pct: number("entry_adjustment_pct", self.entry_adjustment_pct, -percent, percent)?,
+            size_reduction_pct: number(
+                "size_reduction_pct",
+                self.size_reduction_pct,
+                Decimal::ZERO,
+                percent,
+            )?,
+            entry_adjustment_pct: number(
+                "entry_adjustment_pct",
+                self.entry_adjustment_pct,
+                -percent,
+                percent,
+            )?,
         })
     }
 }

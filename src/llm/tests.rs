@@ -109,7 +109,10 @@ fn an_object_quoted_in_prose_is_no_answer() {
         format!("never</think>{object}"),
     ] {
         let why = read(&text).map(|answer| answer.action);
-        assert!(matches!(why, Err(Unreadable::TextAround | Unreadable::NotOfTheSchema(_))), "{why:?}: {text}");
+        assert!(
+            matches!(why, Err(Unreadable::TextAround | Unreadable::NotOfTheSchema(_))),
+            "{why:?}: {text}"
+        );
     }
     for open in [format!("<think>{object}"), format!("<think><think>half</think>{object}")] {
         assert_eq!(read(&open), Err(Unreadable::OpenThinking), "{open}");

@@ -194,11 +194,9 @@ impl Assembly {
         };
         // Derived, so that runs repeat; a market with real money wants one of chance.
         let bound = dir.belongs_to(&identity, InstallId::derived(&identity.to_string()))?;
-        if let Err(error) = dir.fill_reserve() {
-            tracing::warn!(%error, "no space could be reserved for recording a halt on a full disk");
-        }
-        let (mut latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
+        let (mut latch, latched) = WatchedLatch::look(Latch::new(dir.root()));
         let beside_latch = OrderNotes::new(dir.root());
+        let unreserved = keep_back(&dir, latched.is_none().then_some(&latch), &beside_latch);
         let (noted, notes_fault) = read_notes(&beside_latch);
         let recovered = recover(&dir, state_after)?;
         let mut faults = Faults::of(&recovered);
@@ -252,6 +250,7 @@ impl Assembly {
             },
             torn: faults.torn,
             checkpoint_rebuilt: faults.checkpoint,
+            unreserved,
             keep_running,
         };
         let agents = agents::rules(&config, &candles, feed.sentiment());
@@ -285,11 +284,25 @@ impl Assembly {
     }
 }
 
-/// The orders beside the latch, and why some of them may be missing. Makes room for more.
+/// Keeps space back for what a halt writes, so that a full disk does not lose it. What could not be kept back, and why.
+fn keep_back(dir: &DataDir, latch: Option<&WatchedLatch>, notes: &OrderNotes) -> Vec<SafeText> {
+    // The small ones first: they matter most, and fit where the reserve of the journal does not.
+    let kept = [
+        ("halt.armed", latch.map_or(Ok(()), WatchedLatch::arm)),
+        ("halt.orders", notes.arm()),
+        ("reserve", dir.fill_reserve()),
+    ];
+    let missing = kept.into_iter().filter_map(|(name, kept)| Some((name, kept.err()?)));
+    missing
+        .map(|(name, error)| {
+            tracing::error!(%error, name, "no space could be kept back for recording a halt on a full disk");
+            SafeText::ours(format!("{name}: {error}"))
+        })
+        .collect()
+}
+
+/// The orders beside the latch, and why some of them may be missing.
 fn read_notes(notes: &OrderNotes) -> (Vec<Order>, Option<SafeText>) {
-    if let Err(error) = notes.arm() {
-        tracing::error!(%error, "orders beside the latch will need disk space to be noted");
-    }
     match notes.read() {
         Ok(Noted { orders, unreadable: 0 }) => (orders, None),
         Ok(Noted { orders, unreadable }) => {

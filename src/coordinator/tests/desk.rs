@@ -59,6 +59,7 @@ pub(super) fn started(run: u16) -> Started {
         notes_fault: None,
         torn: None,
         checkpoint_rebuilt: None,
+        unreserved: Vec::new(),
         keep_running: false,
     }
 }

@@ -206,7 +206,7 @@ fn the_latch_goes_only_as_it_was_shown_and_only_if_nobody_halted_since() {
 #[test]
 fn a_halt_over_a_latch_that_nobody_was_shown_does_not_count_it_as_shown() {
     let place = tempfile::tempdir().unwrap();
-    let (mut latch, _) = WatchedLatch::arm(crate::store::Latch::new(place.path()));
+    let (mut latch, _) = WatchedLatch::look(crate::store::Latch::new(place.path()));
     std::fs::write(place.path().join("HALT"), "do not release").unwrap();
     latch.set(&SafeText::ours("smoke")).unwrap();
     assert!(latch.release().unwrap_err().contains("do not release"));
@@ -218,7 +218,7 @@ fn a_halt_over_a_latch_that_nobody_was_shown_does_not_count_it_as_shown() {
 fn a_latch_that_cannot_be_set_is_told_to_the_core() {
     let place = tempfile::tempdir().unwrap();
     let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
-    let (latch, _) = WatchedLatch::arm(crate::store::Latch::new(&place.path().join("gone")));
+    let (latch, _) = WatchedLatch::look(crate::store::Latch::new(&place.path().join("gone")));
     world.latch = Some(latch);
     let told = world.carry_out(Timestamp::EPOCH, Effect::SetLatch { reason: SafeText::ours("smoke") });
     assert!(matches!(told[..], [Input::LatchFailed { .. }]), "{told:?}");
@@ -227,7 +227,7 @@ fn a_latch_that_cannot_be_set_is_told_to_the_core() {
 #[test]
 fn a_latch_that_a_power_cut_may_undo_is_told_and_one_reason_more_is_not() {
     let place = tempfile::tempdir().unwrap();
-    let (mut latch, _) = WatchedLatch::arm(crate::store::Latch::new(place.path()));
+    let (mut latch, _) = WatchedLatch::look(crate::store::Latch::new(place.path()));
     // It can be renamed, and not written.
     std::fs::remove_file(place.path().join("halt.armed")).unwrap();
     std::fs::create_dir(place.path().join("halt.armed")).unwrap();
