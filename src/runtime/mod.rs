@@ -125,7 +125,7 @@ fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunEr
     panics::log_all();
     match options.speed {
         Speed::Max => {
-            let stopped = signals.stop.subscribe();
+            let stopped = signals.stopped.clone();
             Ok(VirtualDriver::run_until(assembly, options.seed, options.run_for, stopped)?)
         }
         Speed::Times(times) => run_live(assembly, options, times, front, anchors, &signals),
@@ -184,7 +184,7 @@ fn run_live(
     let ended = runtime.block_on(async {
         let Engine { driver, handle, watchdog, lock, progress } =
             LiveDriver::prepare(assembly, times, operator)?;
-        let mut stopped = signals.stop.subscribe();
+        let mut stopped = signals.stopped.clone();
         let (close_front, shutdown) = watch::channel(false);
         let front = match front {
             Some((front, log)) => {

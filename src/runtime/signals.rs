@@ -15,6 +15,8 @@ use crate::domain::SafeText;
 pub(super) struct Signals {
     /// Why the run shall end; others may say so too.
     pub(super) stop: watch::Sender<Option<SafeText>>,
+    /// What was said: a clone has it as news even if it was said before.
+    pub(super) stopped: watch::Receiver<Option<SafeText>>,
     /// Becomes true when the terminal of a front was closed.
     pub(super) hangups: watch::Receiver<bool>,
     thread: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -25,7 +27,7 @@ impl Signals {
     pub(super) fn listen(has_front: bool) -> std::io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let heard = Heard::from_now_on(&runtime, ignored_at_start())?;
-        let (stop, _) = watch::channel(None);
+        let (stop, stopped) = watch::channel(None);
         let (hang_up, hangups) = watch::channel(false);
         let (close, closed) = oneshot::channel();
         let (stopping, hang_up) = (stop.clone(), has_front.then_some(hang_up));
@@ -39,7 +41,7 @@ impl Signals {
             });
         };
         let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(serve)?;
-        Ok(Self { stop, hangups, thread: Some((close, thread)) })
+        Ok(Self { stop, stopped, hangups, thread: Some((close, thread)) })
     }
 }
 
@@ -59,7 +61,7 @@ struct Wanted(Option<Signal>);
 
 impl Wanted {
     fn new(kind: SignalKind, ignored: u64) -> std::io::Result<Self> {
-        let is_ignored = u32::try_from(kind.as_raw_value() - 1).is_ok_and(|bit| ignored >> bit & 1 == 1);
+        let is_ignored = u32::try_from(kind.as_raw_value() - 1).is_ok_and(|bit| (ignored >> bit) & 1 == 1);
         if is_ignored { Ok(Self(None)) } else { signal(kind).map(|signal| Self(Some(signal))) }
     }
 
