@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use andon::domain::{Candle, ClientOrderId, Fill, FillRole, Order, OrderKind, Side, VenueEvent, checked_mul};
+use andon::domain::{
+    Candle, ClientOrderId, Fill, FillRole, Order, OrderKind, Protection, Purpose, Side, VenueEvent,
+    checked_mul,
+};
 use andon::venue::{PaperVenue, Venue};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -56,6 +59,11 @@ impl Market {
             }
             self.check_any(&fill);
         }
+        let id = order.client_id;
+        assert!(
+            !events.contains(&VenueEvent::Cancelled { client_id: id, expired: false }),
+            "the rest works on"
+        );
     }
 
     /// What a bar executes of orders that were there, and of stops and targets; `protected` names the entries for which
@@ -79,6 +87,16 @@ impl Market {
                 FillRole::Target => self.check_target(&bar, order, fill, protected, &executed),
             }
             self.check_any(fill);
+        }
+        for event in events {
+            if let VenueEvent::Cancelled { client_id, expired: false } = event {
+                let order = orders.iter().find(|order| order.client_id == *client_id).unwrap();
+                // Exits and flattens end where nothing is left to sell.
+                let sells = !matches!(order.purpose, Purpose::Entry { .. } | Purpose::Leg { .. });
+                let is_reached = |it: Protection| bar.low <= it.stop || bar.high >= it.take_profit;
+                let ends = sells || order.protection.is_some_and(is_reached);
+                assert!(ends, "the rest works on: {order:?}");
+            }
         }
         if bar.volume > Decimal::ZERO {
             self.check_owed(&bar, orders, protected, &executed, venue);
