@@ -64,6 +64,8 @@ pub struct Paper {
     pub fee_pct: Pct,
     /// Distance of a market order's price from the last trade, to the worse side.
     pub slippage_pct: Pct,
+    /// Most of a bar's volume that the venue buys, and that it sells; the rest of an order stays working.
+    pub volume_share_max_pct: Pct,
     /// The venue's own leverage limit; always 1, it trades spot.
     pub leverage_max: Decimal,
     /// A price older than this is not fresh for the venue (market time).

@@ -51,7 +51,7 @@ pub struct Candle {
     pub low: Decimal,
     /// Last price.
     pub close: Decimal,
-    /// Traded amount, as the source counts it.
+    /// Traded amount, base units. Zero: nobody traded.
     pub volume: Decimal,
 }
 
@@ -74,6 +74,11 @@ impl Candle {
             return Err(CandleError::NegativeVolume(self.volume));
         }
         Ok(self)
+    }
+
+    /// Decimal places of the finest of its prices.
+    pub fn price_decimals(&self) -> u32 {
+        [self.open, self.high, self.low, self.close].map(|price| price.scale()).into_iter().fold(0, u32::max)
     }
 
     /// Length of the bar.

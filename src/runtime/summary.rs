@@ -33,6 +33,8 @@ pub struct OrderCounts {
     pub filled: u64,
     /// Cancelled or run out.
     pub cancelled: u64,
+    /// Those of the cancelled that were filled in part.
+    pub part_filled: u64,
     /// Refused by gate or venue.
     pub rejected: u64,
     /// Left without an answer for a while.
@@ -351,6 +353,7 @@ impl Tally {
                 if record.actor == Actor::Script {
                     self.scripted(record.at, &record.kind);
                 }
+                self.count_part_filled(&record.kind, durable);
                 self.count_ended_plans(&durable.plans);
             }
             Effect::Submit { .. }
@@ -368,6 +371,15 @@ impl Tally {
             | Effect::OpenGate { .. }
             | Effect::SetLatch { .. }
             | Effect::ReleaseLatch { .. } => {}
+        }
+    }
+
+    /// Counts an order that ended after a part of it was filled.
+    fn count_part_filled(&mut self, kind: &RecordKind, durable: &Durable) {
+        if let RecordKind::OrderStatus { client_id, status: OrderStatus::Cancelled, .. } = kind
+            && durable.orders.get(client_id).is_some_and(|tracked| !tracked.filled.is_zero())
+        {
+            self.orders.part_filled += 1;
         }
     }
 
@@ -652,15 +664,14 @@ impl Summary {
         );
         line("decisions", list(&self.decisions));
         line("reasons", table(&self.reasons));
+        let OrderCounts { intended, filled, cancelled, part_filled, rejected, unknown } = &self.orders;
+        let in_part =
+            if *part_filled > 0 { format!(" ({part_filled} filled in part)") } else { String::new() };
         line(
             "orders",
             format!(
-                "{} intended, {} filled, {} cancelled, {} rejected, {} unknown for a time",
-                self.orders.intended,
-                self.orders.filled,
-                self.orders.cancelled,
-                self.orders.rejected,
-                self.orders.unknown,
+                "{intended} intended, {filled} filled, {cancelled} cancelled{in_part}, {rejected} rejected, \
+                 {unknown} unknown for a time"
             ),
         );
         line(

@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::place::{Place, assert_fails, text};
+use andon::coordinator::record::RecordKind;
+use andon::domain::Purpose;
+use rust_decimal::Decimal;
+
+use super::place::{Place, assert_fails, booked, text};
 
 /// Candles of one minute that wander up and down, in the replay's layout.
 fn candles(minutes: u64) -> String {
@@ -48,6 +52,55 @@ fn a_restart_keeps_the_time_at_which_a_task_runs_next() {
     };
     assert_eq!(decisions("50m"), 0, "one hour after the start");
     assert_eq!(decisions("20m"), 1, "that hour goes on");
+}
+
+#[test]
+fn a_thin_market_fills_the_legs_of_a_plan_in_parts_that_are_booked_one_by_one() {
+    let place = Place::new();
+    let data = place.data();
+    place.write("BTCUSDT_1.csv", &candles(600).replace(",12.5,30", ",0.1,3"));
+    let targets = "portfolio.target_allocation={BTC: 50, XRP: null, USDT: 50}";
+    let args = ["replay:BTCUSDT_1.csv", "--data-dir", data.arg(), "--set", targets];
+
+    let output = place.andon(&[&REPLAY[..], &args].concat());
+
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let records = data.records();
+    assert_eq!(booked(&records), data.venue_fills());
+    let is_leg = |purpose: Purpose| matches!(purpose, Purpose::Leg { .. });
+    let (mut legs, mut fees) = (0, Decimal::ZERO);
+    for record in &records {
+        match &record.kind {
+            RecordKind::Fill { posting, .. } => fees += posting.fill.fee.amount,
+            RecordKind::OrderIntended(order) if is_leg(order.purpose) => {
+                legs += 1;
+                let parts: Vec<_> = records
+                    .iter()
+                    .filter_map(|record| match &record.kind {
+                        RecordKind::Fill { posting, done } if posting.fill.client_id == order.client_id => {
+                            Some((posting.fill.quantity, *done))
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                let done: Vec<_> = parts.iter().map(|(_, done)| *done).collect();
+                assert!(
+                    parts.len() >= 3 && done.iter().position(|it| *it) == Some(parts.len() - 1),
+                    "{done:?}"
+                );
+                assert!(
+                    parts.iter().all(|(part, _)| *part <= Decimal::new(1, 2)),
+                    "a tenth of 0.1: {parts:?}"
+                );
+                assert_eq!(parts.iter().map(|(part, _)| *part).sum::<Decimal>(), order.quantity);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(legs, 3, "after one, five and nine hours");
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let paid: Decimal = summary["fees"]["USDT"].as_str().unwrap().parse().unwrap();
+    assert_eq!(paid, fees);
 }
 
 #[test]

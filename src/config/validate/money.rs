@@ -96,6 +96,7 @@ pub(super) fn check_execution(config: &Config, check: &mut Check) {
     check.range("execution.closing_tries_max", it.closing_tries_max, 1, 100);
     check.range("paper.fee_pct", file.paper.fee_pct.value(), Decimal::ZERO, COST_MAX);
     check.range("paper.slippage_pct", file.paper.slippage_pct.value(), Decimal::ZERO, COST_MAX);
+    check.above("paper.volume_share_max_pct", file.paper.volume_share_max_pct, Pct::ZERO, Pct::HUNDRED);
     if file.paper.leverage_max != Decimal::ONE {
         let wanted = file.paper.leverage_max.shown();
         let text =

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{DcaRefusal, FilledPart, Leg, LegId, LegState, split};
 use crate::config::Dca;
 use crate::coordinator::task::RebalanceTrade;
-use crate::domain::{ClientOrderId, InstallId, MoneyError, PlanId, Purpose, Side, Timestamp, checked_add};
+use crate::domain::{
+    ClientOrderId, InstallId, MoneyError, PlanId, Purpose, Side, Timestamp, checked_add, checked_sub,
+};
 
 /// One plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,20 +108,22 @@ impl Plan {
         self.legs.iter().all(|leg| leg.state.is_terminal())
     }
 
-    /// Sum of the legs that are filled, in the account currency.
+    /// Sum of what is filled of the legs, in the account currency.
     ///
     /// # Errors
     /// The sum overflows.
     pub fn amount_done(&self) -> Result<Decimal, MoneyError> {
-        sum(self.legs.iter().filter(|leg| leg.state == LegState::Filled).map(|leg| leg.amount))
+        self.legs.iter().try_fold(Decimal::ZERO, |sum, leg| checked_add(sum, leg.amount_done()?))
     }
 
-    /// Sum of the legs that may still run, in the account currency.
+    /// Sum of what the legs that have not ended may still trade, in the account currency.
     ///
     /// # Errors
     /// The sum overflows.
     pub fn amount_left(&self) -> Result<Decimal, MoneyError> {
-        sum(self.legs.iter().filter(|leg| !leg.state.is_terminal()).map(|leg| leg.amount))
+        let open = self.legs.iter().filter(|leg| !leg.state.is_terminal());
+        let mut left = open.map(|leg| checked_sub(leg.amount, leg.amount_done()?));
+        left.try_fold(Decimal::ZERO, |sum, left| checked_add(sum, left?))
     }
 
     /// Whether it could have been made just now: legs numbered from 0, none begun, and each trade's legs sum to it.

@@ -61,7 +61,7 @@ pub struct OrderView {
     pub symbol: Symbol,
     /// In words: `buy 0.012 @ 42310.5`.
     pub text: String,
-    /// `intent`, `sent`, `accepted`, `unknown`.
+    /// `intent`, `sent`, `accepted`, `part filled 1 of 9.8`, `unknown`.
     pub status: String,
     /// When it was made.
     pub at: Timestamp,

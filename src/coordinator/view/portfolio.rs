@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::coordinator::Coordinator;
+use crate::coordinator::durable::TrackedOrder;
 use crate::coordinator::routing::order_text;
 use crate::coordinator::snapshot::{AllocationRow, OrderView, PortfolioView, PositionView};
 use crate::domain::{
@@ -46,7 +47,7 @@ impl Coordinator {
                 .map(|tracked| OrderView {
                     symbol: tracked.order.symbol.clone(),
                     text: order_text(&tracked.order),
-                    status: status_word(tracked.status).to_owned(),
+                    status: status_text(tracked),
                     at: tracked.at.market,
                 })
                 .collect(),
@@ -113,6 +114,18 @@ impl Coordinator {
         let entry = checked_div(cost, quantity).ok()?;
         Some(PositionView { symbol: symbol.clone(), quantity, entry, price, result, stop_pct })
     }
+}
+
+/// `accepted`, or `part filled 1 of 9.8`.
+fn status_text(tracked: &TrackedOrder) -> String {
+    if tracked.filled.is_zero() {
+        return status_word(tracked.status).to_owned();
+    }
+    let word = match tracked.status {
+        OrderStatus::Accepted => "part filled".to_owned(),
+        other => format!("{}, filled", status_word(other)),
+    };
+    format!("{word} {} of {}", tracked.filled.normalize(), tracked.order.quantity.normalize())
 }
 
 const fn status_word(status: OrderStatus) -> &'static str {

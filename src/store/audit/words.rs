@@ -51,16 +51,17 @@ fn what(kind: &RecordKind) -> String {
         RecordKind::OrderStatus { client_id, status, detail } => {
             format!("{} {} {detail}", short(&client_id.to_string()), json(status).trim_matches('"'))
         }
-        RecordKind::Fill { posting, .. } => {
+        RecordKind::Fill { posting, done } => {
             let fill = &posting.fill;
             let order = short(&fill.client_id.to_string()).to_owned();
             format!(
-                "{} {} {} {} at {} (order {order}, {})",
+                "{} {} {} {} at {}{} (order {order}, {})",
                 fill.trade_id,
                 fill.side,
                 fill.quantity,
                 fill.symbol,
                 fill.price,
+                if *done { "" } else { ", in part" },
                 posting.purpose.intent(),
             )
         }
