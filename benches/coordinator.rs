@@ -151,6 +151,7 @@ impl Desk {
             venue: "PAPER".to_owned(),
             speed: None,
             symbols: symbols.clone(),
+            decimals: 2,
             candle_interval: MINUTE,
             run_all_on_start: true,
             has_sentiment: true,

@@ -274,7 +274,8 @@ fn values_out_of_range_are_refused() {
         ("risk.exposure.correlated_max_pct=0", "above 0, up to 100"),
         ("risk.exposure.positions_max=0", "1 to 1000"),
         ("risk.exposure.margin_max_pct=0", "above 0, up to 100"),
-        ("risk.orders.entry_min=-1", "0 to 1000000"),
+        ("risk.orders.entry_min=-1 USDT", "below zero"),
+        ("risk.stop.target_costs_min=-1", "0 to 1000"),
         ("risk.orders.price_collar_pct=0", "above 0, up to 100"),
         ("risk.orders.duplicate_within=2days", "0s to 1h"),
         ("risk.orders.per_minute_max=1025", "1 to 1024"),
@@ -283,11 +284,12 @@ fn values_out_of_range_are_refused() {
         ("risk.cooldown.for=8days", "0s to 7days"),
         ("portfolio.rebalancing.threshold_pct=0", "above 0, up to 100"),
         ("portfolio.rebalancing.every_min=1s", "1m to"),
-        ("portfolio.rebalancing.trade_min=-1", "0 to 1000000000"),
-        ("portfolio.dca.at_once_below=-1", "0 to 1000000000"),
+        ("portfolio.rebalancing.trade_min=2000000000 USDT", "0 to 1000000000"),
+        ("portfolio.rebalancing.gain_per_cost_min=-1", "0 to 1000000"),
+        ("portfolio.dca.at_once_below=101%", "between 0 and 100"),
         ("portfolio.dca.legs_max=0", "1 to 1000"),
         ("portfolio.dca.spacing=0s", "1s to 30days"),
-        ("portfolio.dca.leg_min=0", "above 0, up to 1000000000"),
+        ("portfolio.dca.leg_min=0%", "above 0, such as"),
         ("portfolio.dca.max_lateness=31days", "0s to 30days"),
         ("portfolio.dca.intent_valid_for=0s", "1s to 1day"),
         ("portfolio.dca.offer_again_after=0s", "1s to 1day"),
@@ -518,6 +520,69 @@ fn contradictions_in_money_and_keys_are_refused() {
     ] {
         assert_refused(set, key, text);
     }
+}
+
+#[test]
+fn a_least_amount_has_a_unit_a_price_and_is_within_reach_of_the_account() {
+    let btc = "execution.account={currency: BTC, start: {USDT: null, BTC: 1}}";
+    let pairs = "orchestration.symbols=[LTC/BTC]";
+    let targets = "portfolio.target_allocation={BTC: 50, LTC: 50, XRP: null}";
+    for (file, key) in
+        [("risk", "orders.entry_min"), ("portfolio", "rebalancing.trade_min"), ("portfolio", "dca.leg_min")]
+    {
+        let refused = |value: &str| {
+            let set = format!("{file}.{key}={value}");
+            let found = problems(load_set(&[btc, pairs, targets, &set]));
+            assert!(found.len() == 1 && found[0].contains(key), "{found:#?}");
+            found[0].clone()
+        };
+        let bare = refused("10");
+        assert!(bare.contains("`10` has no unit") && bare.contains("`0.1%`"), "{bare}");
+        assert!(bare.contains("`10 USDT`"), "{bare}");
+        let unpriced = refused("10 USDT");
+        assert!(unpriced.contains("`10 USDT` has no price in BTC, the account currency"), "{unpriced}");
+        let beyond = refused("10 BTC");
+        assert!(beyond.contains("`10 BTC` is more than there can ever be: the most is"), "{beyond}");
+        assert!(beyond.contains("of account.start (1 BTC)"), "{beyond}");
+        assert!(load_set(&[btc, pairs, targets, &format!("{file}.{key}=0.001 BTC")]).is_ok());
+    }
+    assert_refused("risk.orders.entry_min=21%", "orders.entry_min", "the most is 20% of the equity");
+    assert!(load_set(&["portfolio.dca.at_once_below=100000 USDT"]).is_ok(), "always at once");
+    assert!(load_set(&["portfolio.dca.leg_min=0.0001 BTC"]).is_ok(), "BTC has a price");
+    assert_refused("portfolio.dca.at_once_below=100000", "dca.at_once_below", "`100000` has no unit");
+}
+
+#[test]
+fn the_account_currency_and_cash_are_one_target() {
+    let targets = |set: &[&str]| {
+        let config = load_set(set).unwrap().config;
+        let targets = config.portfolio.targets(&config.execution.account.currency);
+        targets.into_iter().map(|(asset, share)| format!("{asset} {share}")).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(targets(&[]), "BTC 33.33%, USDT 33.34%, XRP 33.33%");
+    let pairs = "orchestration.symbols=[BTC/USD, XRP/USD]";
+    let usd = "execution.account={currency: USD, start: {USDT: null, USD: 10000}}";
+    assert_eq!(targets(&[pairs, usd]), "BTC 33.33%, USD 33.34%, XRP 33.33%");
+    for own in ["{BTC: 50, XRP: null, USD: 50}", "{BTC: 50, XRP: null, cash: 50}"] {
+        let set = format!("portfolio.target_allocation={own}");
+        assert_eq!(targets(&[pairs, usd, &set]), "BTC 50%, USD 50%", "{own}");
+    }
+    assert_eq!(
+        targets(&["portfolio.target_allocation={BTC: 50, XRP: 50, USDT: 0}"]),
+        "BTC 50%, USDT 0%, XRP 50%"
+    );
+    assert_eq!(targets(&["portfolio.target_allocation={BTC: 50, XRP: 50, USDT: null}"]), "BTC 50%, XRP 50%");
+    let btc = "execution.account={currency: BTC, start: {USDT: null, BTC: 1}}";
+    let ltc = "orchestration.symbols=[LTC/BTC, XRP/BTC]";
+    assert_eq!(targets(&[ltc, btc]), "BTC 66.67%, XRP 33.33%", "what the defaults say of BTC and of cash");
+    let own = "portfolio.target_allocation={BTC: 50, LTC: 50, XRP: null, USDT: null}";
+    assert_eq!(targets(&[ltc, btc, own]), "BTC 50%, LTC 50%");
+    assert_refused(
+        "portfolio.target_allocation={USDT: 20, cash: 13.34}",
+        "target_allocation",
+        "`cash` and `USDT` both name the account currency; keep one of them",
+    );
+    assert_refused("portfolio.target_allocation.csh=5", "target_allocation", "or `cash`");
 }
 
 #[test]

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::routes::{Hop, Routes};
-use crate::domain::{Asset, Candle, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span};
+use crate::domain::{
+    Asset, Candle, DECIMALS_MAX, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span,
+};
 
 /// Why something has no price.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -69,6 +71,8 @@ pub struct Mark {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prices {
     marks: BTreeMap<Symbol, Option<Mark>>,
+    /// Most decimal places of each pair's prices so far: the tick that the market shows.
+    decimals: BTreeMap<Symbol, u32>,
     routes: Routes,
 }
 
@@ -76,7 +80,7 @@ impl Prices {
     /// No prices yet, for these pairs.
     pub fn new(symbols: impl IntoIterator<Item = Symbol>) -> Self {
         let marks: BTreeMap<_, _> = symbols.into_iter().map(|symbol| (symbol, None)).collect();
-        Self { routes: Routes::of(marks.keys()), marks }
+        Self { routes: Routes::of(marks.keys()), decimals: BTreeMap::new(), marks }
     }
 
     /// Takes the close of a candle. An older candle than the last, or one without a positive close, changes nothing;
@@ -90,7 +94,18 @@ impl Prices {
         if self.marks.insert(candle.symbol.clone(), Some(mark)).is_none() {
             self.routes.add(&candle.symbol);
         }
+        let prices = [candle.open, candle.high, candle.low, candle.close];
+        let places = prices.into_iter().map(|price| price.normalize().scale()).max().unwrap_or_default();
+        match self.decimals.get_mut(&candle.symbol) {
+            Some(most) => *most = places.max(*most),
+            None => drop(self.decimals.insert(candle.symbol.clone(), places)),
+        }
         true
+    }
+
+    /// Decimal places of a pair's prices, as many as the market has shown so far.
+    pub fn decimals(&self, symbol: &Symbol) -> u32 {
+        self.decimals.get(symbol).copied().unwrap_or(DECIMALS_MAX)
     }
 
     /// The last price, however old.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Asset, Pct};
+use crate::domain::{Asset, Pct, TradeCosts};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,4 +71,11 @@ pub struct Paper {
     /// A price older than this is not fresh for the venue (market time).
     #[serde(with = "humantime_serde")]
     pub price_fresh_for: Duration,
+}
+
+impl Paper {
+    /// What a trade costs beside its price.
+    pub const fn costs(&self) -> TradeCosts {
+        TradeCosts { fee_pct: self.fee_pct, slippage_pct: self.slippage_pct }
+    }
 }

@@ -629,6 +629,7 @@ pub fn portfolio() -> PortfolioView {
     let wave = [104, 104, 103, 103, 103, 102, 103, 102, 101, 101, 101, 100, 99, 98, 97, 97];
     PortfolioView {
         currency: Asset::new("USDT").unwrap(),
+        decimals: 2,
         equity: Some(decimal("9412.40")),
         day_pct: (Some(decimal("-5.1")), decimal("5")),
         week_pct: (Some(decimal("-2.2")), decimal("10")),

@@ -140,7 +140,7 @@ impl Coordinator {
         let worth = self.prices(now).convert(quantity, symbol.base(), currency);
         let about = worth.map_or_else(
             |_| "no fresh price".to_owned(),
-            |worth| format!("about {} {currency}", worth.round_dp(2)),
+            |worth| format!("about {} {currency}", self.said(worth)),
         );
         format!("{} {symbol} ({about})", quantity.normalize())
     }

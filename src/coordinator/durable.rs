@@ -22,7 +22,7 @@ use crate::domain::{
     OrderStatus, Outcome, Purpose, SafeText, Seq, SignalId, Symbol, Timestamp, TradingState, VenueEvent,
     checked_add, checked_div, checked_mul, checked_sub,
 };
-use crate::risk::{BreakerTransition, Breakers, RecentOrders, SentOrder, Streak};
+use crate::risk::{BreakerName, BreakerTransition, Breakers, RecentOrders, SentOrder, Streak};
 
 /// Decisions kept in the state; older ones are in the journal.
 const DECISIONS_KEPT: usize = 100;
@@ -87,6 +87,10 @@ pub struct Durable {
     pub degradation: Degradation,
     /// Balances and lots.
     pub account: Account,
+    /// Equity when it was first known: shares of it are the least amounts of orders. None before. Journals of earlier
+    /// versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_equity: Option<Decimal>,
     /// Circuit breakers.
     pub breakers: Breakers,
     /// Losses in a row, cooldowns.
@@ -154,6 +158,7 @@ impl Durable {
                 config.execution.account.currency.clone(),
                 config.execution.account.start.clone(),
             ),
+            first_equity: None,
             breakers: Breakers::default(),
             streak: Streak::default(),
             alerts: AlertsInForce::default(),
@@ -190,6 +195,9 @@ impl Durable {
                 self.run = record.run;
                 self.ended_cleanly = false;
                 self.config_fingerprint.clone_from(config_fingerprint);
+                // An account of an earlier version: the highest equity there was stands for the first.
+                self.first_equity =
+                    self.first_equity.or(self.breakers.get(BreakerName::MaxDrawdown).baseline);
             }
             RecordKind::RunEnded { .. } => self.ended_cleanly = true,
             RecordKind::CommandRequested { id, .. } => self.last_command = self.last_command.max(*id),
@@ -237,6 +245,9 @@ impl Durable {
             RecordKind::Fill { posting, done } => self.apply_fill(posting, *done, at.market),
             RecordKind::Breaker(transition) => {
                 self.breakers.apply(transition);
+                if let BreakerTransition::Baseline { equity, .. } = transition {
+                    self.first_equity.get_or_insert(*equity);
+                }
                 if let BreakerTransition::Tripped { name, trip, limit_pct, .. } = transition {
                     let until = trip.at.plus(ALERT_TTL);
                     self.alerts.add(&breaker_alert(*name, *trip, *limit_pct), until, at.market);

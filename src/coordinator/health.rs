@@ -208,8 +208,8 @@ impl Coordinator {
         let equity = self.equity(cx.now);
         let is_fed = equity.is_some_and(|equity| equity > Decimal::ZERO);
         let detail = match equity {
-            Some(equity) if is_fed => format!("equity {}", equity.round_dp(2)),
-            Some(equity) => format!("equity {}: nothing passes", equity.round_dp(2)),
+            Some(equity) if is_fed => format!("equity {}", self.said(equity)),
+            Some(equity) => format!("equity {}: nothing passes", self.said(equity)),
             None => "equity unknown: nothing passes".to_owned(),
         };
         let has_prices = self.setup.symbols.iter().all(|symbol| !self.symbol_feed_stale(symbol, cx.now));

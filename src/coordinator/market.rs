@@ -8,8 +8,10 @@ use super::record::RecordKind;
 use super::{Coordinator, Cx, MARK_EVERY};
 use crate::account::FreshPrices;
 use crate::alarm::{AlarmKey, AlarmSource};
+use crate::config::Minimum;
 use crate::domain::{
-    Candle, Now, Payload, PortfolioUpdate, Priority, Symbol, SystemEventKind, Timestamp, days_hms,
+    Candle, Money, Now, Payload, PortfolioUpdate, Priority, Symbol, SystemEventKind, Timestamp, days_hms,
+    shown_amount,
 };
 
 /// How long a candle's message is of use.
@@ -30,6 +32,18 @@ impl Coordinator {
     /// Everything at fresh prices, account currency; none when one is missing.
     pub(super) fn equity(&self, now: Now) -> Option<Decimal> {
         self.durable.account.equity(&self.prices(now)).ok()
+    }
+
+    /// A least amount in the account currency; none while the first equity or a price is not known.
+    pub(super) fn least(&self, minimum: &Minimum, now: Now) -> Option<Decimal> {
+        let currency = self.durable.account.currency();
+        let worth = |of: &Money| self.prices(now).convert(of.amount, &of.currency, currency).ok();
+        minimum.resolve(self.durable.first_equity, worth).ok().flatten()
+    }
+
+    /// An amount of the account currency as it is said.
+    pub(super) fn said(&self, amount: Decimal) -> Decimal {
+        shown_amount(amount, self.setup.decimals)
     }
 
     pub(super) fn symbol_feed_stale(&self, symbol: &Symbol, now: Now) -> bool {
@@ -102,7 +116,7 @@ impl Coordinator {
         };
         let update = PortfolioUpdate {
             currency: self.durable.account.currency().clone(),
-            equity,
+            equity: self.said(equity),
             exposure_pct,
             drawdown_pct: self.durable.breakers.drawdown_pct(equity),
             deviation_pct: self.live.deviation_pct,

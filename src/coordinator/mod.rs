@@ -86,6 +86,8 @@ pub struct Setup {
     pub speed: Option<u32>,
     /// The pairs, in config order.
     pub symbols: Vec<Symbol>,
+    /// Decimal places of the account currency.
+    pub decimals: u32,
     /// Length of the feed's candles.
     pub candle_interval: Duration,
     /// Run every task once at start, in dependency order.
@@ -253,6 +255,11 @@ impl Coordinator {
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Decimal places of the account currency.
+    pub const fn decimals(&self) -> u32 {
+        self.setup.decimals
     }
 
     /// Rises with every change that a snapshot would show.

@@ -230,7 +230,11 @@ impl Coordinator {
             (ResolutionAction::Modify, Some(wanted)) => {
                 let bounds = &self.config.orchestration.conflicts.modification_bounds;
                 let last_trade = self.prices(now).price(&decision.signal.symbol).ok();
-                let limits = EntryLimits { last_trade, collar: self.config.risk.orders.price_collar_pct };
+                let limits = EntryLimits {
+                    last_trade,
+                    collar: self.config.risk.orders.price_collar_pct,
+                    decimals: self.live.prices.decimals(&decision.signal.symbol),
+                };
                 apply_modifications(&decision.signal, &wanted, bounds, limits).ok()
             }
             (ResolutionAction::Modify, None) => None,

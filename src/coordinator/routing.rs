@@ -10,9 +10,9 @@ use super::effect::Effect;
 use super::record::RecordKind;
 use super::{Coordinator, Cx, conflict};
 use crate::domain::{
-    Action, ClientOrderId, Conflict, Decision, Now, Order, OrderKind, Outcome, Priority, Protection, Purpose,
-    ReasonCode, Regime, Resolution, ResolutionAction, Side, Signal, Symbol, Timestamp, TradingState, Verdict,
-    checked_add, checked_div, checked_mul, checked_sub,
+    Action, Asset, ClientOrderId, Conflict, Decision, Now, Order, OrderKind, Outcome, PriceRounding,
+    Priority, Protection, Purpose, ReasonCode, Regime, Resolution, ResolutionAction, Side, Signal, Symbol,
+    Timestamp, TradingState, Verdict, checked_add, checked_div, checked_mul, checked_sub, on_tick,
 };
 use crate::risk::{EntryProposal, EntryVerdict, ExitProposal, RiskView, VenueTerms, check_entry, check_exit};
 
@@ -194,8 +194,9 @@ impl Coordinator {
 
     /// Risk, and the order. `adjusted` is the signal as the resolution of its conflicts left it.
     pub(super) fn approve_entry(&self, now: Now, decision: &mut Decision, adjusted: Adjusted) -> Way {
+        let decimals = self.live.prices.decimals(&decision.signal.symbol);
         let proposal = EntryProposal {
-            entry: adjusted.entry,
+            entry: adjusted.entry.map(|price| on_tick(price, decimals, PriceRounding::Down)),
             size_pct: adjusted.size_pct,
             leverage: adjusted.leverage,
             ..EntryProposal::of(&decision.signal, decision.confidence)
@@ -249,7 +250,8 @@ impl Coordinator {
             locked: &locked,
             last_price: prices.price(symbol).ok(),
             quote_rate: prices.rate(symbol.quote(), self.durable.account.currency()).ok(),
-            funds: self.spendable(symbol.quote()),
+            funds: self.free_for_entries(symbol.quote()),
+            entry_min: self.least(&self.config.risk.orders.entry_min, now),
             recent: &self.durable.recent_orders,
             level: self.live.level,
         };
@@ -257,7 +259,7 @@ impl Coordinator {
     }
 
     pub(super) fn venue_terms(&self) -> VenueTerms {
-        VenueTerms { leverage_max: self.setup.leverage_max, fee_pct: self.config.execution.paper.fee_pct }
+        VenueTerms { leverage_max: self.setup.leverage_max, costs: self.config.execution.paper.costs() }
     }
 
     /// Symbols locked by the operator or by failures of their own.
@@ -292,12 +294,12 @@ impl Coordinator {
     }
 
     /// What of an asset is outside lots and not promised to working orders, their fees included.
-    pub(super) fn spendable(&self, asset: &crate::domain::Asset) -> Decimal {
+    pub(super) fn spendable(&self, asset: &Asset) -> Decimal {
         let mut free = self.durable.account.holding(asset).unwrap_or_default();
         // Closings sell lots first; what they sell beyond them comes out of here.
         let lots = self.durable.account.in_lots(asset).unwrap_or_default();
         let mut closing = Decimal::ZERO;
-        let venue_takes = self.config.execution.paper.fee_pct;
+        let costs = self.config.execution.paper.costs();
         for tracked in self.durable.open_orders() {
             let Ok(left) = checked_sub(tracked.order.quantity, tracked.filled) else {
                 continue;
@@ -306,8 +308,7 @@ impl Coordinator {
                 (Side::Buy, OrderKind::Limit { price, .. } | OrderKind::Market { bound: Some(price) })
                     if tracked.order.symbol.quote() == asset =>
                 {
-                    let worth = checked_mul(left, price);
-                    worth.and_then(|worth| checked_add(worth, venue_takes.of(worth)?)).unwrap_or(free)
+                    checked_mul(left, price).and_then(|worth| costs.with_fee(worth)).unwrap_or(free)
                 }
                 (Side::Sell, _) if tracked.order.symbol.base() == asset && is_leg(tracked.order.purpose) => {
                     left
@@ -322,6 +323,20 @@ impl Coordinator {
         }
         let beyond_lots = checked_sub(closing, lots).unwrap_or_default().max(Decimal::ZERO);
         checked_sub(free, beyond_lots).unwrap_or_default().max(Decimal::ZERO)
+    }
+
+    /// What entries may spend of an asset: nothing that the legs of open plans will need, with what they cost.
+    fn free_for_entries(&self, asset: &Asset) -> Decimal {
+        let free = self.spendable(asset);
+        if asset != self.durable.account.currency() {
+            return free;
+        }
+        let costs = self.config.execution.paper.costs();
+        let promised = self.durable.plans.open().try_fold(Decimal::ZERO, |sum, plan| {
+            let legs = plan.amount_promised()?.max(Decimal::ZERO);
+            checked_add(sum, checked_add(legs, costs.of(plan.amount()?)?)?)
+        });
+        promised.and_then(|promised| checked_sub(free, promised)).unwrap_or_default().max(Decimal::ZERO)
     }
 
     /// SELL reduces the lots of its symbol by the signal's size, CLOSE by all of it.

@@ -15,7 +15,7 @@ use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
     Action, Asset, CommandOutcome, Now, Payload, Priority, RunId, SafeText, SignalId, Symbol,
-    SystemEventKind, Untrusted, checked_div, checked_mul,
+    SystemEventKind, Untrusted, checked_div, checked_mul, checked_sub,
 };
 
 /// Technical updates whose multipliers the console draws.
@@ -77,7 +77,7 @@ impl Coordinator {
 
     /// What is owned outside lots, valued where there is a fresh price.
     pub(super) fn holdings(&self, now: Now) -> Holdings {
-        let targets = &self.config.portfolio.target_allocation;
+        let targets = self.config.portfolio.targets(self.durable.account.currency());
         self.durable.account.holdings(targets.keys(), &self.prices(now)).unwrap_or_else(|error| {
             tracing::error!(%error, "holdings cannot be valued");
             let currency = self.durable.account.currency().clone();
@@ -88,7 +88,7 @@ impl Coordinator {
     /// The target of each asset, percent of all holdings. Those that no symbol prices at all have none, and the others are
     /// renormalised.
     pub(super) fn targets<'a>(&self, holdings: &'a Holdings) -> BTreeMap<&'a Asset, Decimal> {
-        let targets = &self.config.portfolio.target_allocation;
+        let targets = self.config.portfolio.targets(self.durable.account.currency());
         let priced = holdings.shares.iter().map(|share| &share.asset).chain(holdings.unpriced());
         let targets: BTreeMap<_, _> = priced
             .map(|asset| (asset, targets.get(asset).map_or(Decimal::ZERO, |pct| pct.value())))
@@ -98,9 +98,15 @@ impl Coordinator {
         targets.into_iter().map(|(asset, target)| (asset, share(target).unwrap_or_default())).collect()
     }
 
-    /// The holdings against their targets.
+    /// The holdings against their targets. Cash that working entries will spend is no holding any more.
     pub(super) fn allocation(&self, now: Now) -> Allocation {
-        let holdings = self.holdings(now);
+        let mut holdings = self.holdings(now);
+        let free = self.spendable(&holdings.currency);
+        for cash in holdings.shares.iter_mut().filter(|share| share.asset == holdings.currency) {
+            let promised = checked_sub(cash.value, cash.value.min(free)).unwrap_or_default();
+            cash.value = checked_sub(cash.value, promised).unwrap_or_default();
+            holdings.total = checked_sub(holdings.total, promised).unwrap_or_default();
+        }
         let targets = self.targets(&holdings);
         let assets = holdings.shares.iter().map(|share| AssetShare {
             target_pct: targets.get(&share.asset).copied().unwrap_or_default(),
@@ -112,6 +118,7 @@ impl Coordinator {
             assets: assets.collect(),
             unpriced: holdings.unpriced().cloned().collect(),
             currency: holdings.currency.clone(),
+            decimals: self.setup.decimals,
             total: holdings.total,
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Candle, Confidence, SentimentBias, Symbol, Timestamp};
+use crate::domain::{Asset, Candle, Confidence, DECIMALS_MAX, SentimentBias, Symbol, Timestamp};
 
 /// What a feed reports.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,12 @@ pub trait Feed: Send {
 
     /// Length of its candles.
     fn interval(&self) -> Duration;
+
+    /// Decimal places of an asset's amounts.
+    fn decimals(&self, asset: &Asset) -> u32 {
+        let _ = asset;
+        DECIMALS_MAX
+    }
 
     /// The tag shown wherever its data shows: `SIM`, `REPLAY`.
     fn label(&self) -> &'static str;

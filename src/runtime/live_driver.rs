@@ -171,7 +171,7 @@ impl LiveDriver {
         );
         let durable = core.durable().seq;
         let mut driver = Self {
-            tally: Tally::begin(core.durable(), begins_at),
+            tally: Tally::begin(&core, begins_at),
             outbox: Outbox::new(durable),
             store: Store::Open,
             commands: core.durable().last_command,

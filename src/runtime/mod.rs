@@ -4,6 +4,7 @@
 mod accidents;
 mod agent_threads;
 mod anchors;
+pub mod buy_and_hold;
 mod checkpoints;
 pub mod clock;
 pub mod front;

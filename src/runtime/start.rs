@@ -331,6 +331,7 @@ fn setup_of(options: &RunOptions, feed: &dyn Feed, config: &Config) -> Setup {
             Speed::Max => None,
         },
         symbols: feed.symbols().to_vec(),
+        decimals: feed.decimals(&config.execution.account.currency),
         candle_interval: feed.interval().max(Duration::from_secs(1)),
         run_all_on_start: matches!(options.market, MarketChoice::Simulated),
         has_sentiment: feed.sentiment().is_some(),

@@ -7,10 +7,12 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::buy_and_hold::{BuyAndHold, Held};
 use super::script::NeverDue;
-use crate::account::Results;
+use crate::account::{Posting, Results};
 use crate::alarm::{AlarmState, AlarmTransition};
 use crate::config::TaskName;
+use crate::coordinator::Coordinator;
 use crate::coordinator::conflict::{CallFailure, Resolved};
 use crate::coordinator::dca::{Leg, LegState, Plan, PlanTransition, Plans};
 use crate::coordinator::degradation::DegradationTransition;
@@ -20,8 +22,9 @@ use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
-    Actor, Asset, CommandOutcome, DecisionId, FillRole, OrderStatus, Outcome, PlanId, ReasonCode, Rule,
-    RunId, Timestamp, Topic, TradingState, checked_add, checked_sub, pct_of,
+    Actor, Asset, CommandOutcome, DECIMALS_MAX, DecisionId, FillRole, OrderStatus, Outcome, PlanId,
+    ReasonCode, Rule, RunId, Timestamp, Topic, TradingState, checked_add, checked_mul, checked_sub, pct_of,
+    shown_amount,
 };
 
 /// Orders by how they stand.
@@ -87,6 +90,17 @@ pub struct ListedAlarm {
     pub state: &'static str,
     /// What it says.
     pub headline: String,
+}
+
+/// What the run has paid to trade.
+#[derive(Debug, Serialize)]
+pub struct Costs {
+    /// Fees of all executions, account currency.
+    pub fees: Decimal,
+    /// The same in percent of the equity at the first mark.
+    pub pct_of_start: Option<Decimal>,
+    /// Fees that are missing in the sum, because their asset had no price.
+    pub unpriced: u64,
 }
 
 /// What sales out of lots have brought.
@@ -208,6 +222,10 @@ pub struct Summary {
     pub equity_end: Option<Decimal>,
     /// Deepest fall of the marks below the highest one before, percent; a mark is every five minutes.
     pub drawdown_max_pct: Decimal,
+    /// What the same targets, bought at the start and kept, would have made of it.
+    pub buy_and_hold: Option<Held>,
+    /// What was paid to trade.
+    pub costs: Costs,
     /// What sales out of lots have brought in this run.
     pub results: RunResults,
     /// Account currency.
@@ -239,6 +257,10 @@ pub struct Tally {
     stops: u64,
     targets: u64,
     fees: BTreeMap<Asset, Decimal>,
+    /// The same in the account currency, and how many could not be converted.
+    fees_in_account: (Decimal, u64),
+    buy_and_hold: BuyAndHold,
+    currency_decimals: u32,
     /// Those that were open when last looked at.
     open_plans: BTreeSet<PlanId>,
     legs: BTreeMap<String, u64>,
@@ -292,9 +314,12 @@ pub struct Ending {
 }
 
 impl Tally {
-    /// Begins to count at `now` in the state `durable` is in.
-    pub fn begin(durable: &Durable, now: Timestamp) -> Self {
+    /// Begins to count at `now` in the state `core` is in.
+    pub fn begin(core: &Coordinator, now: Timestamp) -> Self {
+        let durable = core.durable();
         Self {
+            buy_and_hold: BuyAndHold::of(core.config()),
+            currency_decimals: core.decimals(),
             state: Some((durable.control.state, now)),
             last_decision: durable.last_decision,
             results_before: durable.account.results().clone(),
@@ -313,6 +338,9 @@ impl Tally {
                 Err(TaskFailure::Panicked(_)) => "panicked",
             };
             self.run_ended(*run, outcome);
+        }
+        if let Input::Candle(candle) = input {
+            self.buy_and_hold.candle(candle);
         }
         if let Input::Resolved { resolved, .. } = input {
             self.models_called(resolved);
@@ -424,6 +452,7 @@ impl Tally {
                 let fee = &posting.fill.fee;
                 let paid = self.fees.entry(fee.currency.clone()).or_default();
                 *paid = checked_add(*paid, fee.amount).unwrap_or(Decimal::MAX);
+                self.count_fee(posting);
             }
             RecordKind::Alarm(AlarmTransition::Raised { class, .. }) => {
                 *self.alarms_raised.entry(class.to_string()).or_default() += 1;
@@ -433,6 +462,7 @@ impl Tally {
             }
             RecordKind::Mark { equity } => {
                 self.equity.get_or_insert_with(|| Equity::begin(*equity)).mark(*equity);
+                self.buy_and_hold.mark(at, *equity);
             }
             RecordKind::State(_)
             | RecordKind::RunStarted { .. }
@@ -459,6 +489,17 @@ impl Tally {
         }
         if let RecordKind::CommandEnded { command, outcome, .. } = kind {
             self.script.ended(at, command, outcome);
+        }
+    }
+
+    /// A fee in the quote asset is worth what that was when it was paid.
+    fn count_fee(&mut self, posting: &Posting) {
+        let fee = &posting.fill.fee;
+        let rate = posting.quote_rate.filter(|_| fee.currency == *posting.fill.symbol.quote());
+        let (sum, unpriced) = &mut self.fees_in_account;
+        match rate.map(|rate| checked_mul(fee.amount, rate).and_then(|paid| checked_add(*sum, paid))) {
+            Some(Ok(total)) => *sum = total,
+            Some(Err(_)) | None => *unpriced += 1,
         }
     }
 
@@ -510,11 +551,19 @@ impl Tally {
             count(&mut alarms, &alarm.class, &state);
             alarms_listed.push(ListedAlarm { class: alarm.class.to_string(), state, headline });
         }
+        let decimals = self.currency_decimals;
+        let shown = |amount| shown_amount(amount, decimals);
+        let (fees, unpriced) = self.fees_in_account;
+        let costs = Costs {
+            fees: shown(fees),
+            pct_of_start: self.equity.and_then(|equity| pct_of(fees, equity.first).ok()).map(percent),
+            unpriced,
+        };
         let (before, results) = (&self.results_before, durable.account.results());
         let results = RunResults {
             won: results.won - before.won,
             lost: results.lost - before.lost,
-            realised: cents(checked_sub(results.realised, before.realised).unwrap_or_default()),
+            realised: shown(checked_sub(results.realised, before.realised).unwrap_or_default()),
             unpriced: results.unpriced - before.unpriced,
         };
         let control = &durable.control;
@@ -562,9 +611,11 @@ impl Tally {
                 by: control.by.to_string(),
                 reason: control.reason.to_string(),
             },
-            equity_start: self.equity.map(|equity| cents(equity.first)),
-            equity_end: self.equity.map(|equity| cents(equity.last)),
-            drawdown_max_pct: cents(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
+            equity_start: self.equity.map(|equity| shown(equity.first)),
+            equity_end: self.equity.map(|equity| shown(equity.last)),
+            buy_and_hold: self.buy_and_hold.end(ended_at, decimals),
+            costs,
+            drawdown_max_pct: percent(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
             results,
             currency: durable.account.currency().to_string(),
             script: ending.script.map(|left| {
@@ -594,15 +645,10 @@ fn leg_text(plan: &Plan, leg: &Leg) -> String {
     format!("{} {} {} {}{why}", plan.leg_id(leg), leg.symbol, leg.side, leg.amount)
 }
 
-/// Always two decimals, so that equal amounts look equal.
-fn cents(amount: Decimal) -> Decimal {
-    let mut rounded = amount.round_dp(2);
-    rounded.rescale(2);
-    rounded
+/// A percentage as the summary says it.
+fn percent(value: Decimal) -> Decimal {
+    shown_amount(value, 2)
 }
-
-/// Decimals of fees in the text.
-const FEE_DECIMALS: u32 = 8;
 
 const fn state_word(state: AlarmState) -> &'static str {
     match state {
@@ -652,6 +698,17 @@ impl Summary {
                 self.drawdown_max_pct
             ),
         );
+        if let Some(Held { since, end, .. }) = &self.buy_and_hold {
+            line(
+                "buy and hold",
+                format!("{end} {}, the targets bought at {since} without fees", self.currency),
+            );
+        }
+        let Costs { fees, pct_of_start, unpriced } = &self.costs;
+        let share = pct_of_start.map(|pct| format!(", {pct} % of the start")).unwrap_or_default();
+        let missing =
+            if *unpriced > 0 { format!(", {unpriced} fees without a price left out") } else { String::new() };
+        line("costs", format!("{fees} {} of fees{share}{missing}", self.currency));
         let RunResults { won, lost, realised, unpriced } = &self.results;
         let missing = if *unpriced > 0 {
             format!(", {unpriced} sales without a price left out")
@@ -681,7 +738,7 @@ impl Summary {
         let fees = self
             .fees
             .iter()
-            .map(|(asset, paid)| format!("{} {asset}", paid.round_dp(FEE_DECIMALS).normalize()));
+            .map(|(asset, paid)| format!("{} {asset}", paid.round_dp(DECIMALS_MAX).normalize()));
         line("fees", fees.collect::<Vec<_>>().join(", "));
         line("legs", list(&self.legs));
         for leg in &self.legs_waiting {

@@ -154,7 +154,7 @@ impl VirtualDriver {
             core, world, feed, journal, checkpoints, script, started, begins_at, dir, lock, ..
         } = assembly;
         let mut driver = Self {
-            tally: Tally::begin(core.durable(), begins_at),
+            tally: Tally::begin(&core, begins_at),
             commands: core.durable().last_command,
             core,
             world,

@@ -139,7 +139,7 @@ fn pairs_that_the_account_currency_cannot_price_are_refused_and_run_in_another_c
     let output = place.andon(&[&replay[..], &["--set", account]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&summary["currency"], &summary["equity_start"]), (&"BTC".into(), &"1.00".into()));
+    assert_eq!((&summary["currency"], &summary["equity_start"]), (&"BTC".into(), &"1.00000000".into()));
 }
 
 #[test]

@@ -128,7 +128,9 @@ fn legs_and_fees_are_those_of_the_whole_run() {
     let config = config(&[
         "portfolio.rebalancing.every_min=1h",
         "portfolio.rebalancing.threshold_pct=0.2",
-        "portfolio.dca.at_once_below=1",
+        "portfolio.rebalancing.gain_per_cost_min=0",
+        "risk.stop.target_costs_min=0",
+        "portfolio.dca.at_once_below=1 USDT",
         "portfolio.dca.spacing=5m",
     ]);
     let options =
@@ -180,6 +182,10 @@ fn the_text_summary_is_for_a_person() {
         "market       SIM 2024-01-08T00:00:00.000Z to ",
         "time in      RUNNING 6.0 h\n",
         "equity       10000.00 to ",
+        "buy and hold ",
+        " USDT, the targets bought at 2024-01-08T00:",
+        "costs        ",
+        " USDT of fees, ",
     ] {
         assert!(said.contains(line), "{line:?} is not in:\n{said}");
     }

@@ -48,7 +48,7 @@ fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
     let (result, role) = position.result.map_or_else(
         || ("–".to_owned(), Role::Stale),
         |result| {
-            let said = text::result(result);
+            let said = text::result(result, cx.facts.snapshot.portfolio.decimals);
             let fits = text::width(&said) <= cells.2;
             (if fits { said } else { text::fitted(result, cells.2, true) }, result_role(result))
         },
@@ -116,11 +116,10 @@ fn asset_line(cx: &Cx<'_>, view: &PortfolioView, row: &AllocationRow, width: usi
         return line.text(said, Role::Stale).text(target, Role::Dim);
     };
     let share = row.share_pct.map_or_else(|| "?%".to_owned(), |pct| format!("{}%", text::percent(pct)));
-    let line = line.right(text::amount(value), 11, Role::Plain).right(share, 7, Role::Plain).left(
-        format!(" of {}%", text::percent(row.target_pct)),
-        10,
-        Role::Dim,
-    );
+    let line = line
+        .right(text::amount_within(value, view.decimals, 11), 11, Role::Plain)
+        .right(share, 7, Role::Plain)
+        .left(format!(" of {}%", text::percent(row.target_pct)), 10, Role::Dim);
     let cells = width.saturating_sub(line.used()).min(40);
     match row.share_pct {
         Some(share) => line.text(equity_chart::bar(share, row.target_pct, cells), Role::Dim),
@@ -180,7 +179,7 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     }
     let (equity, role) = view.equity.map_or_else(
         || ("unknown, no price".to_owned(), Role::Stale),
-        |equity| (format!("{} {}", text::amount(equity), view.currency), Role::Plain),
+        |equity| (format!("{} {}", text::amount(equity, view.decimals), view.currency), Role::Plain),
     );
     let line = cx.line().text("equity ", Role::Dim).text(equity, role);
     let line = of_limit(line.gap(2), "exposure", view.exposure_pct);
@@ -203,7 +202,9 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     for row in cash_last(view) {
         rows.push(Row::new(format!("asset {}", row.asset), asset_line(cx, view, row, width)));
     }
-    rows.push(Row::below(cx.note(format!("realised since the start {}", text::result(view.realised)))));
+    rows.push(Row::below(
+        cx.note(format!("realised since the start {}", text::result(view.realised, view.decimals))),
+    ));
     Content { title, rows, ..Content::default() }
 }
 

@@ -280,7 +280,7 @@ fn buy() -> Signal {
 
 /// Collar 98 to 102.
 fn limits() -> EntryLimits {
-    EntryLimits { last_trade: Some(number("100")), collar: Pct::new(number("2")).unwrap() }
+    EntryLimits { last_trade: Some(number("100")), collar: Pct::new(number("2")).unwrap(), decimals: 8 }
 }
 
 fn wanting(leverage: Option<&str>, size: Option<&str>, entry: Option<&str>) -> Modifications {

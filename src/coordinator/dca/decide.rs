@@ -25,7 +25,7 @@ impl Plans {
         &self,
         trades: &[RebalanceTrade],
         now: Timestamp,
-        terms: PlanTerms<'_>,
+        terms: &PlanTerms,
     ) -> Result<PlanTransition, DcaRefusal> {
         if let Some(id) = self.open.keys().next() {
             return Err(DcaRefusal::PlanOpen(*id));

@@ -9,6 +9,8 @@ use crate::domain::{Asset, SafeText, Symbol, Timestamp};
 pub struct PortfolioView {
     /// Which.
     pub currency: Asset,
+    /// Decimal places of its amounts.
+    pub decimals: u32,
     /// Everything at the last prices; none when a price is missing.
     pub equity: Option<Decimal>,
     /// Change since 00:00 UTC, percent, none while it is unknown as in the three below; and its breaker's limit.

@@ -580,6 +580,7 @@ impl Desk {
 
 fn setup(config: &Config, candle_interval: Duration) -> Setup {
     Setup {
+        decimals: 2,
         market: "SIM".to_owned(),
         venue: "PAPER".to_owned(),
         speed: Some(60),

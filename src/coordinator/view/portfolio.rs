@@ -30,6 +30,7 @@ impl Coordinator {
         });
         PortfolioView {
             currency: account.currency().clone(),
+            decimals: self.setup.decimals,
             equity,
             day_pct: (self.change_pct(BreakerName::DailyLoss, equity), limits.daily_loss_pct.value()),
             week_pct: (self.change_pct(BreakerName::WeeklyLoss, equity), limits.weekly_loss_pct.value()),
