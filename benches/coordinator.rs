@@ -151,6 +151,7 @@ impl Desk {
             venue: "PAPER".to_owned(),
             speed: None,
             symbols: symbols.clone(),
+            listed_at: BTreeMap::new(),
             candle_interval: MINUTE,
             run_all_on_start: true,
             has_sentiment: true,
@@ -264,6 +265,7 @@ impl Desk {
                 low: price,
                 close: price,
                 volume: Decimal::ONE,
+                synthetic: false,
             };
             for told in self.world.candle(self.now.market, candle) {
                 self.tell(told);

@@ -217,6 +217,7 @@ mod tests {
             low: close,
             close,
             volume: Decimal::ONE,
+            synthetic: false,
         }
     }
 

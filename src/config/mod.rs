@@ -34,8 +34,8 @@ pub use key_press::{KeyError, KeyPress};
 pub use load::{Loaded, load};
 pub use orchestration::{
     ConflictDefaults, Conflicts, Consensus, Control, Degradation, Emergency, EmergencyAction, EmergencyVerb,
-    FreshFor, Health, Llm, MessageBus, ModificationBounds, Orchestration, Provider, Restart, Schedules,
-    Signals, Store, Task, TaskName,
+    FreshFor, Health, Llm, Market, MessageBus, ModificationBounds, Orchestration, Provider, Restart,
+    Schedules, Signals, Store, Task, TaskName,
 };
 pub use portfolio::{Dca, Portfolio, Rebalancing};
 pub use price_path::price_path;

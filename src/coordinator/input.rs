@@ -29,6 +29,11 @@ pub enum Input {
     },
     /// The feed has come to its end.
     FeedEnded,
+    /// The feed has failed for good: why.
+    FeedFailed {
+        /// In words.
+        why: SafeText,
+    },
     /// A task run ended.
     TaskFinished {
         /// Which.
@@ -220,6 +225,8 @@ pub struct Started {
     pub torn: Option<SafeText>,
     /// The checkpoint was damaged or is lost, in words.
     pub checkpoint_rebuilt: Option<SafeText>,
+    /// The files of a replay go on behind what the last run has read of them: in words.
+    pub market_grown: Option<SafeText>,
     /// Keep RUNNING over the restart (simulated and replayed markets only).
     pub keep_running: bool,
 }

@@ -98,6 +98,9 @@ impl Coordinator {
             let key = AlarmKey::of(AlarmSource::UncleanEnd);
             self.raise_moment(cx, key, &cause, "the last run left no end record");
         }
+        if let Some(grown) = &started.market_grown {
+            self.announce(cx, SystemEventKind::Started, Priority::High, grown.to_string());
+        }
         if self.live.config_changed {
             let said = "configuration changed since the last run";
             self.announce(cx, SystemEventKind::Started, Priority::High, said);

@@ -76,6 +76,7 @@ pub fn candle(minute: i64, [open, high, low, close]: [i64; 4]) -> Candle {
         low: low.into(),
         close: close.into(),
         volume: Decimal::ONE,
+        synthetic: false,
     };
     candle.validated().unwrap()
 }

@@ -59,6 +59,7 @@ pub(super) fn started(run: u16) -> Started {
         notes_fault: None,
         torn: None,
         checkpoint_rebuilt: None,
+        market_grown: None,
         keep_running: false,
     }
 }
@@ -368,6 +369,7 @@ impl Desk {
                 low: price,
                 close: price,
                 volume: Decimal::ONE,
+                synthetic: false,
             }));
         }
     }
@@ -583,6 +585,7 @@ fn setup(config: &Config, candle_interval: Duration) -> Setup {
         venue: "PAPER".to_owned(),
         speed: Some(60),
         symbols: config.orchestration.symbols.clone(),
+        listed_at: BTreeMap::new(),
         candle_interval,
         run_all_on_start: false,
         has_sentiment: true,
