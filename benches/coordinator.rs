@@ -152,6 +152,7 @@ impl Desk {
             speed: None,
             symbols: symbols.clone(),
             decimals: 2,
+            listed_at: BTreeMap::new(),
             candle_interval: MINUTE,
             run_all_on_start: true,
             has_sentiment: true,
@@ -266,6 +267,7 @@ impl Desk {
                 low: price,
                 close: price,
                 volume: Decimal::ONE,
+                synthetic: false,
             };
             for told in self.world.candle(self.now.market, candle) {
                 self.tell(told);

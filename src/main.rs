@@ -13,6 +13,7 @@ use andon::config::{self, ConfigError, Loaded, Overrides};
 use andon::console::keymap::{self, Keymap};
 use andon::console::{self, ConsoleEnd};
 use andon::domain::{SafeText, Untrusted};
+use andon::market::ReplayFeed;
 use andon::runtime::front::{Front, Left, Seat};
 use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions, Speed};
 use andon::runtime::{self, RunError, StartError};
@@ -146,7 +147,10 @@ fn front(options: &RunOptions) -> Result<Option<Front>, Failure> {
 
 fn run_options(args: &RunArgs) -> Result<RunOptions, Failure> {
     if let MarketChoice::Replay(files) = &args.market {
-        files.iter().try_for_each(|spec| readable(replay_file(spec), "--market replay"))?;
+        for spec in files {
+            let file = ReplayFeed::file_of(&spec.to_string_lossy()).to_owned();
+            readable(Path::new(&file), "--market replay")?;
+        }
     }
     let symbols = args.market.symbols().map_err(|error| Failure::Usage(error.to_string()))?;
     let Loaded { config, .. } = load(&Overrides { symbols, ..args.config.overrides() })?;
@@ -188,11 +192,6 @@ fn load(overrides: &Overrides) -> Result<Loaded, Failure> {
         complain(&format!("warning: {warning}"));
     }
     Ok(loaded)
-}
-
-/// A replay is named by its file, or by `SYMBOL=FILE`.
-fn replay_file(spec: &Path) -> &Path {
-    spec.to_str().and_then(|spec| spec.split_once('=')).map_or(spec, |(_, file)| Path::new(file))
 }
 
 fn readable(file: &Path, option: &str) -> Result<(), Failure> {

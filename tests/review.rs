@@ -744,6 +744,7 @@ fn noise(symbol: andon::domain::Symbol, at: Timestamp) -> Candle {
         low: price,
         close: price,
         volume,
+        synthetic: false,
     }
 }
 

@@ -232,6 +232,7 @@ mod tests {
             low: close,
             close,
             volume: Decimal::ONE,
+            synthetic: false,
         }
     }
 

@@ -228,7 +228,17 @@ fn prices(marks: &[(&str, &str)]) -> Prices {
         let (open_time, interval_secs, volume) = (Timestamp::EPOCH, 60, Decimal::ONE);
         let symbol = symbol(pair);
         let (open, high, low) = (close, close, close);
-        prices.update(&Candle { symbol, open_time, interval_secs, open, high, low, close, volume });
+        prices.update(&Candle {
+            symbol,
+            open_time,
+            interval_secs,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            synthetic: false,
+        });
     }
     prices
 }

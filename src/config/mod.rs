@@ -38,8 +38,8 @@ pub use load::{Loaded, load};
 pub use minimum::Minimum;
 pub use orchestration::{
     ConflictDefaults, Conflicts, Consensus, Control, Degradation, Emergency, EmergencyAction, EmergencyVerb,
-    FreshFor, Health, Llm, MessageBus, ModificationBounds, Orchestration, Provider, Restart, Schedules,
-    Signals, Store, Task, TaskName,
+    FreshFor, Health, Llm, Market, MessageBus, ModificationBounds, Orchestration, Provider, Restart,
+    Schedules, Signals, Store, Task, TaskName,
 };
 pub use portfolio::{Dca, Portfolio, Rebalancing};
 pub use price_path::{converts, price_path};

@@ -26,6 +26,8 @@ pub struct Orchestration {
     pub consensus: Consensus,
     /// How old things may be.
     pub signals: Signals,
+    /// What a market without trades means.
+    pub market: Market,
     /// What speaks against a signal, and what then.
     pub conflicts: Conflicts,
     /// The tasks.
@@ -188,6 +190,18 @@ pub struct Signals {
     pub feed_stale_after: Duration,
     /// The same in candle intervals; the longer one rules.
     pub feed_stale_candles: u32,
+}
+
+/// Section `market`, market time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Market {
+    /// Two rows of a replay at most this far apart, or two candles, are a quiet market; longer is a gap.
+    #[serde(with = "humantime_serde")]
+    pub quiet_max: Duration,
+    /// Longest gap that a replay is played over.
+    #[serde(with = "humantime_serde")]
+    pub gap_max: Duration,
 }
 
 /// Section `conflicts`.

@@ -251,6 +251,7 @@ pub fn longest_price() -> Arc<Message> {
         low: price,
         close: price,
         volume: Decimal::ONE,
+        synthetic: false,
     };
     message(9, "sim", Priority::Low, 2, Payload::Candle(candle))
 }
@@ -712,6 +713,7 @@ pub fn messages(count: usize) -> Vec<Arc<Message>> {
         low: price,
         close: price,
         volume: Decimal::ONE,
+        synthetic: false,
     };
     (0_u64..).take(count).map(|n| message(n, "sim", Priority::Low, 2, Payload::Candle(candle()))).collect()
 }

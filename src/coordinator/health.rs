@@ -220,13 +220,11 @@ impl Coordinator {
 
     /// Stale prices are one alarm, however many symbols they concern.
     fn check_feed(&mut self, cx: &mut Cx<'_>) -> Finding {
-        let stale: Vec<Symbol> = self
-            .setup
-            .symbols
-            .iter()
-            .filter(|symbol| self.symbol_feed_stale(symbol, cx.now))
-            .cloned()
-            .collect();
+        let symbols = self.setup.symbols.iter();
+        let listed: Vec<&Symbol> = symbols.filter(|symbol| self.is_listed(symbol, cx.now)).collect();
+        let stale = listed.iter().filter(|symbol| self.symbol_feed_stale(symbol, cx.now));
+        let stale: Vec<Symbol> = stale.copied().cloned().collect();
+        let listed = listed.len();
         // A feed whose first candle is not due yet is waited for, not stale.
         let is_waiting =
             self.live.feed_at.is_none() && cx.now.market.since(self.live.begun_at) < self.price_max_age();
@@ -235,7 +233,7 @@ impl Coordinator {
         let detail = format!("no fresh price: {first}{}", more(stale.len()));
         self.raise_while(cx, is_stale, AlarmKey::of(AlarmSource::FeedStale), "feed stale", &detail);
         // As with a task: the feed fails when at least half of its symbols do; else those alone are blocked.
-        let event = if is_stale && stale.len() * 2 >= self.setup.symbols.len() {
+        let event = if is_stale && stale.len() * 2 >= listed {
             DegradationEvent::Failed(Component::Feed)
         } else {
             DegradationEvent::Succeeded(Component::Feed)

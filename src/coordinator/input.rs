@@ -29,6 +29,11 @@ pub enum Input {
     },
     /// The feed has come to its end.
     FeedEnded,
+    /// The feed has failed for good: why.
+    FeedFailed {
+        /// In words.
+        why: SafeText,
+    },
     /// A task run ended.
     TaskFinished {
         /// Which.
@@ -222,6 +227,8 @@ pub struct Started {
     pub checkpoint_rebuilt: Option<SafeText>,
     /// Space that could not be kept back for recording a halt on a full disk: which, and why.
     pub unreserved: Vec<SafeText>,
+    /// The files of a replay go on behind what the last run has read of them: in words.
+    pub market_grown: Option<SafeText>,
     /// Keep RUNNING over the restart (simulated and replayed markets only).
     pub keep_running: bool,
 }

@@ -10,8 +10,8 @@ use crate::account::FreshPrices;
 use crate::alarm::{AlarmKey, AlarmSource};
 use crate::config::Minimum;
 use crate::domain::{
-    Candle, Money, Now, Payload, PortfolioUpdate, Priority, Symbol, SystemEventKind, Timestamp, days_hms,
-    shown_amount,
+    Actor, Candle, Money, Now, Payload, PortfolioUpdate, Priority, SafeText, Symbol, SystemEventKind, Timestamp,
+    days_hms, shown_amount,
 };
 
 /// How long a candle's message is of use.
@@ -48,6 +48,12 @@ impl Coordinator {
 
     pub(super) fn symbol_feed_stale(&self, symbol: &Symbol, now: Now) -> bool {
         self.prices(now).price(symbol).is_err()
+    }
+
+    /// Whether the first candle of a symbol is due. Before, nobody waits for it, and its silence is no failure.
+    pub(super) fn is_listed(&self, symbol: &Symbol, now: Now) -> bool {
+        let opens = self.setup.listed_at.get(symbol);
+        opens.is_none_or(|opens| opens.plus(self.setup.candle_interval) <= now.market)
     }
 
     /// A candle of the history before the run: its close is a price, and nothing else follows from it.
@@ -133,9 +139,19 @@ impl Coordinator {
 
     /// A replay is over: nothing more will come, so nothing more is traded.
     pub(super) fn feed_ended(&mut self, cx: &mut Cx<'_>) {
-        self.live.feed_ended = true;
-        self.pause(cx, crate::domain::Actor::Runtime, crate::domain::SafeText::ours("feed ended"));
+        self.no_more_candles(cx, SafeText::ours("feed ended"));
         self.clear(cx, AlarmKey::of(AlarmSource::FeedStale));
-        self.announce(cx, SystemEventKind::Feed, Priority::High, "feed ended");
+    }
+
+    /// The feed is broken, and nothing more will come: the same, but somebody has to know.
+    pub(super) fn feed_failed(&mut self, cx: &mut Cx<'_>, why: &SafeText) {
+        self.no_more_candles(cx, SafeText::ours(format!("feed failed: {why}")));
+        self.raise_moment(cx, AlarmKey::of(AlarmSource::FeedStale), "feed failed", why.to_string());
+    }
+
+    fn no_more_candles(&mut self, cx: &mut Cx<'_>, said: SafeText) {
+        self.live.feed_ended = true;
+        self.announce(cx, SystemEventKind::Feed, Priority::High, said.to_string());
+        self.pause(cx, Actor::Runtime, said);
     }
 }

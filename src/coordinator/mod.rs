@@ -57,6 +57,7 @@ mod tasks;
 mod tests;
 mod view;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,6 +89,8 @@ pub struct Setup {
     pub symbols: Vec<Symbol>,
     /// Decimal places of the account currency.
     pub decimals: u32,
+    /// When the first candle of a symbol opens, where the feed knows; until then the symbol is not listed yet.
+    pub listed_at: BTreeMap<Symbol, Timestamp>,
     /// Length of the feed's candles.
     pub candle_interval: Duration,
     /// Run every task once at start, in dependency order.
@@ -165,6 +168,7 @@ impl Coordinator {
             Input::Candle(candle) => self.candle(cx, candle),
             Input::FeedGap { symbol, from, until } => self.feed_gap(cx, &symbol, from, until),
             Input::FeedEnded => self.feed_ended(cx),
+            Input::FeedFailed { why } => self.feed_failed(cx, &why),
             Input::TaskFinished { run, result } => self.task_finished(cx, run, result),
             Input::Resolved { decision, resolved } => self.resolved(cx, decision, &resolved),
             Input::ProviderProbed { provider, result } => self.provider_probed(cx, &provider, &result),

@@ -103,6 +103,9 @@ impl Coordinator {
             let key = AlarmKey::of(AlarmSource::ReserveMissing);
             self.raise(cx, key, "no space is kept back for recording a halt", missing);
         }
+        if let Some(grown) = &started.market_grown {
+            self.announce(cx, SystemEventKind::Started, Priority::High, grown.to_string());
+        }
         if self.live.config_changed {
             let said = "configuration changed since the last run";
             self.announce(cx, SystemEventKind::Started, Priority::High, said);

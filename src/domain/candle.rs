@@ -53,9 +53,27 @@ pub struct Candle {
     pub close: Decimal,
     /// Traded amount, base units. Zero: nobody traded.
     pub volume: Decimal,
+    /// Nobody traded: the source has no such bar, and all four prices are the last close before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub synthetic: bool,
 }
 
 impl Candle {
+    /// The bar of an interval in which nobody traded: flat at the last close, without volume.
+    pub fn quiet(symbol: Symbol, open_time: Timestamp, interval_secs: u32, last_close: Decimal) -> Self {
+        Self {
+            symbol,
+            open_time,
+            interval_secs,
+            open: last_close,
+            high: last_close,
+            low: last_close,
+            close: last_close,
+            volume: Decimal::ZERO,
+            synthetic: true,
+        }
+    }
+
     /// Checks that the bar can be one.
     pub fn validated(self) -> Result<Self, CandleError> {
         if self.interval_secs == 0 {
@@ -95,5 +113,30 @@ impl Candle {
     /// one, it would keep every honest candle out until its time has come.
     pub fn is_ahead_of(&self, now: Timestamp) -> bool {
         self.close_time().since(now) > self.interval()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a candle was written before there were synthetic ones.
+    const OLD: &str = r#"{"symbol":"BTC/USDT","open_time":"2022-01-01T00:00:00.000Z","interval_secs":60,"open":"1","high":"2","low":"1","close":"2","volume":"3"}"#;
+
+    #[test]
+    fn a_candle_written_by_an_older_version_reads_as_traded_and_is_written_the_same() {
+        let candle: Candle = serde_json::from_str(OLD).unwrap();
+        assert!(!candle.synthetic);
+        assert_eq!(serde_json::to_string(&candle).unwrap(), OLD);
+    }
+
+    #[test]
+    fn a_quiet_candle_is_valid_and_says_what_it_is() {
+        let symbol = Symbol::new("BTC/USDT").unwrap();
+        let quiet = Candle::quiet(symbol, Timestamp::EPOCH, 60, Decimal::TWO).validated().unwrap();
+        assert_eq!((quiet.low, quiet.high, quiet.volume), (Decimal::TWO, Decimal::TWO, Decimal::ZERO));
+        let text = serde_json::to_string(&quiet).unwrap();
+        assert!(text.contains(r#""synthetic":true"#), "{text}");
+        assert_eq!(serde_json::from_str::<Candle>(&text).unwrap(), quiet);
     }
 }

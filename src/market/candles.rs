@@ -171,6 +171,7 @@ mod tests {
             low: price - Decimal::ONE,
             close: price,
             volume: Decimal::ONE,
+            synthetic: false,
         }
     }
 

@@ -1,12 +1,14 @@
 //! Where candles come from.
 //!
 //! A feed is pulled: it says when its next event is due and hands it out when asked, so that the same feed serves the
-//! scaled live clock and the virtual one. It reads no clock and invents nothing: a hole in the data is an event.
+//! scaled live clock and the virtual one. It reads no clock and invents no price: an interval without a trade is a flat
+//! candle that says so, a longer hole is an event.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Asset, Candle, Confidence, DECIMALS_MAX, SentimentBias, Symbol, Timestamp};
+use super::{FileExtent, ReplayError, Since};
+use crate::domain::{Asset, Candle, Confidence, DECIMALS_MAX, SafeText, SentimentBias, Symbol, Timestamp};
 
 /// What a feed reports.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,8 @@ pub enum FeedEvent {
     },
     /// There is nothing more; comes once, last.
     Ended,
+    /// The source failed, and there will be nothing more; comes once, last, instead of the end.
+    Failed(SafeText),
 }
 
 /// A source of closed candles for a fixed list of symbols.
@@ -48,8 +52,27 @@ pub trait Feed: Send {
     /// Names the data itself; a data directory is bound to it.
     fn identity(&self) -> String;
 
+    /// The files behind it as they were read now; none where there are no files.
+    fn extents(&self) -> Vec<FileExtent> {
+        Vec::new()
+    }
+
+    /// What has become of its files since they went so far. Reads that much of each again.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    fn since(&self, _before: &[FileExtent]) -> Result<Since, ReplayError> {
+        Ok(Since::Others)
+    }
+
     /// Market time at which a fresh run begins. Nothing is due at or before it.
     fn start_at(&self) -> Timestamp;
+
+    /// When the first candle of a symbol opens, if the feed knows. Until then the symbol is not listed yet: nobody waits
+    /// for it, and it counts as no failure.
+    fn listed_at(&self, _symbol: &Symbol) -> Option<Timestamp> {
+        None
+    }
 
     /// Closed candles before the next event, in order: they fill the candle store and are never traded. Ask once,
     /// after [`Feed::skip_until`] if that is used. May be empty: then indicators warm up as candles come.
@@ -58,10 +81,10 @@ pub trait Feed: Send {
     /// Drops everything due at or before `at`: a restarted run continues after its last record.
     fn skip_until(&mut self, at: Timestamp);
 
-    /// When the next event is due; none after [`FeedEvent::Ended`].
+    /// When the next event is due; none after the last event.
     fn next_at(&self) -> Option<Timestamp>;
 
-    /// Hands out the next event; none after [`FeedEvent::Ended`].
+    /// Hands out the next event; none after the last event.
     fn pop(&mut self) -> Option<FeedEvent>;
 
     /// The mood that belongs to this market, if it has one of its own. Only a simulated market has.

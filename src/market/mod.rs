@@ -5,12 +5,14 @@
 //! or replayed says so in its label.
 
 mod candles;
+mod extent;
 mod feed;
 pub mod indicators;
 mod replay;
 mod simulated;
 
 pub use candles::{CANDLES_MAX, CandleStore};
+pub use extent::{FileExtent, Since};
 pub use feed::{Feed, FeedEvent, SentimentSource};
 pub use indicators::IndicatorValues;
 pub use replay::{ReplayError, ReplayFeed, RowProblem};

@@ -685,6 +685,7 @@ impl LiveDriver {
         let ended_at = self.clock.now().market;
         let ending = Ending {
             market: self.feed.label().to_owned(),
+            symbols: self.feed.symbols().to_vec(),
             span: (self.began_at, ended_at),
             wall,
             dropped: self.world.bus.stats().counts.dropped,

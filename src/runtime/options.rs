@@ -85,11 +85,33 @@ impl FromStr for MarketChoice {
             None if text == "simulated" => Ok(Self::Simulated),
             None if text == "kraken" => Err(MarketChoiceError::NotInThisVersion),
             None if text == "replay" => Err(MarketChoiceError::NoFile),
-            Some(("replay", files)) if files.split(',').any(str::is_empty) => Err(MarketChoiceError::NoFile),
-            Some(("replay", files)) => Ok(Self::Replay(files.split(',').map(PathBuf::from).collect())),
+            Some(("replay", files)) => {
+                let files = split_files(files);
+                let is_missing = files.iter().any(String::is_empty);
+                let files = files.into_iter().map(PathBuf::from).collect();
+                if is_missing { Err(MarketChoiceError::NoFile) } else { Ok(Self::Replay(files)) }
+            }
             None | Some(_) => Err(MarketChoiceError::Unknown(text.to_owned())),
         }
     }
+}
+
+/// Commas separate the files; one behind a backslash is part of a path.
+fn split_files(text: &str) -> Vec<String> {
+    let mut files = vec![String::new()];
+    let mut rest = text;
+    while let Some(at) = rest.find(',') {
+        let before = &rest[..at];
+        let path = before.strip_suffix('\\');
+        files.last_mut().into_iter().for_each(|file| file.push_str(path.unwrap_or(before)));
+        match path {
+            Some(_) => files.last_mut().into_iter().for_each(|file| file.push(',')),
+            None => files.push(String::new()),
+        }
+        rest = &rest[at + 1..];
+    }
+    files.last_mut().into_iter().for_each(|file| file.push_str(rest));
+    files
 }
 
 impl fmt::Display for MarketChoice {
@@ -97,7 +119,8 @@ impl fmt::Display for MarketChoice {
         match self {
             Self::Simulated => f.write_str("simulated"),
             Self::Replay(files) => {
-                let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+                let names: Vec<_> =
+                    files.iter().map(|file| file.display().to_string().replace(',', "\\,")).collect();
                 write!(f, "replay:{}", names.join(","))
             }
         }
@@ -276,9 +299,18 @@ mod tests {
 
     #[test]
     fn markets_read_back_as_written() {
-        for text in ["simulated", "replay:a.csv", "replay:a.csv,dir/b.csv"] {
+        for text in ["simulated", "replay:a.csv", "replay:a.csv,dir/b.csv", r"replay:a\,b/c.csv,d.csv,\,"] {
             assert_eq!(text.parse::<MarketChoice>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_comma_in_a_path_is_written_with_a_backslash() {
+        let market = r"replay:1\,2/BTCUSDT_1.csv,XRPUSDT_1.csv".parse();
+        assert_eq!(
+            market,
+            Ok(MarketChoice::Replay(vec!["1,2/BTCUSDT_1.csv".into(), "XRPUSDT_1.csv".into()]))
+        );
     }
 
     #[test]

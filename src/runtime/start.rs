@@ -25,10 +25,10 @@ use crate::domain::{
 };
 use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
-use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed};
+use crate::market::{CandleStore, Feed, ReplayError, ReplayFeed, SimulatedFeed, Since};
 use crate::store::{
-    Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock, Latch,
-    LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread, Writer, recover,
+    Bound, Checkpoint, CheckpointStore, DataDir, DataDirError, Holder, Identity, IdentityError, InstanceLock,
+    Latch, LockError, Noted, OrderNotes, RecoverError, Recovered, SyncMode, Trouble, Unread, Writer, recover,
 };
 use crate::venue::{LogError, PaperBook, PaperTerms, PaperVenue};
 
@@ -67,6 +67,18 @@ pub enum StartError {
     /// The data directory belongs to something else.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A file of a replay is not any more what it was when the directory was begun with it.
+    #[error(
+        "{dir} was begun with the candles of {} as they were then, but the files do not begin with them any more: rows \
+         were changed or left out; put the old files back, or name another directory with --data-dir",
+        list(.symbols), dir = dir.display()
+    )]
+    Rewritten {
+        /// The data directory.
+        dir: PathBuf,
+        /// Of the files.
+        symbols: Vec<Symbol>,
+    },
     /// The journal or checkpoint cannot be read.
     #[error(transparent)]
     Recover(#[from] RecoverError),
@@ -192,8 +204,7 @@ impl Assembly {
             currency: config.execution.account.currency.clone(),
             seed: matches!(options.market, MarketChoice::Simulated).then_some(options.seed),
         };
-        // Derived, so that runs repeat; a market with real money wants one of chance.
-        let bound = dir.belongs_to(&identity, InstallId::derived(&identity.to_string()))?;
+        let Owned { bound, market_grown } = belongs_to(&dir, &identity, feed.as_ref())?;
         let (mut latch, latched) = WatchedLatch::look(Latch::new(dir.root()));
         let beside_latch = OrderNotes::new(dir.root());
         let unreserved = keep_back(&dir, latched.is_none().then_some(&latch), &beside_latch);
@@ -251,6 +262,7 @@ impl Assembly {
             torn: faults.torn,
             checkpoint_rebuilt: faults.checkpoint,
             unreserved,
+            market_grown,
             keep_running,
         };
         let agents = agents::rules(&config, &candles, feed.sentiment());
@@ -312,6 +324,42 @@ fn read_notes(notes: &OrderNotes) -> (Vec<Order>, Option<SafeText>) {
     }
 }
 
+/// To whom the directory belongs.
+struct Owned {
+    bound: Bound,
+    market_grown: Option<SafeText>,
+}
+
+/// The directory is this run's, or it belongs to the same files when they were shorter: what they were is still their
+/// beginning, so that the run goes on where the last one ended.
+fn belongs_to(dir: &DataDir, identity: &Identity, feed: &dyn Feed) -> Result<Owned, StartError> {
+    // Derived, so that runs repeat; a market with real money wants one of chance.
+    let install = InstallId::derived(&identity.to_string());
+    let files = feed.extents();
+    let refused = match dir.belongs_to(identity, install) {
+        Ok(bound) => return Ok(Owned { bound: Bound { files, ..bound }, market_grown: None }),
+        Err(refused) => refused,
+    };
+    let same_but_market = |bound: &Identity| Identity { market: identity.market.clone(), ..bound.clone() };
+    let Some(before) = dir.bound()?.filter(|bound| same_but_market(&bound.identity) == *identity) else {
+        return Err(refused.into());
+    };
+    match feed.since(&before.files)? {
+        Since::Grown => {
+            let grown = files.iter().zip(&before.files).filter(|(now, then)| now.bytes > then.bytes);
+            let names: Vec<_> = grown.map(|(now, _)| now.symbol.to_string()).collect();
+            let said = format!("the files have grown since the last run ({}); it goes on", names.join(", "));
+            let bound = Bound { identity: identity.clone(), install: before.install, files };
+            Ok(Owned { bound, market_grown: Some(SafeText::ours(said)) })
+        }
+        Since::Rewritten => {
+            let (dir, symbols) = (dir.root().to_owned(), feed.symbols().to_vec());
+            Err(StartError::Rewritten { dir, symbols })
+        }
+        Since::Others => Err(refused.into()),
+    }
+}
+
 /// The gate may be stricter than the core, never looser.
 fn first_gate(durable: &Durable, may_run: bool, halted: bool) -> TradingState {
     match durable.control.state {
@@ -332,6 +380,11 @@ fn setup_of(options: &RunOptions, feed: &dyn Feed, config: &Config) -> Setup {
         },
         symbols: feed.symbols().to_vec(),
         decimals: feed.decimals(&config.execution.account.currency),
+        listed_at: feed
+            .symbols()
+            .iter()
+            .filter_map(|symbol| Some((symbol.clone(), feed.listed_at(symbol)?)))
+            .collect(),
         candle_interval: feed.interval().max(Duration::from_secs(1)),
         run_all_on_start: matches!(options.market, MarketChoice::Simulated),
         has_sentiment: feed.sentiment().is_some(),
@@ -346,7 +399,7 @@ fn open_feed(options: &RunOptions) -> Result<Box<dyn Feed>, StartError> {
     match &options.market {
         MarketChoice::Simulated => Ok(Box::new(SimulatedFeed::new(options.seed, configured))),
         MarketChoice::Replay(files) => {
-            let feed = ReplayFeed::open(&file_names(files))?;
+            let feed = ReplayFeed::open(&file_names(files), &options.config.orchestration.market)?;
             if feed.symbols() != configured {
                 return Err(StartError::Symbols {
                     market: feed.symbols().to_vec(),

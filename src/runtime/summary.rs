@@ -23,8 +23,8 @@ use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
     Actor, Asset, CommandOutcome, DECIMALS_MAX, DecisionId, FillRole, OrderStatus, Outcome, PlanId,
-    ReasonCode, Rule, RunId, Timestamp, Topic, TradingState, checked_add, checked_mul, checked_sub, pct_of,
-    shown_amount,
+    ReasonCode, Rule, RunId, Symbol, Timestamp, Topic, TradingState, checked_add, checked_mul, checked_sub,
+    pct_of, shown_amount,
 };
 
 /// Orders by how they stand.
@@ -167,6 +167,10 @@ pub struct Summary {
     pub version: &'static str,
     /// `SIM`, `REPLAY`.
     pub market: String,
+    /// The pairs it was run with.
+    pub symbols: Vec<String>,
+    /// Candles without a trade that the feed filled in.
+    pub synthetic_candles: u64,
     /// Market time at the start.
     pub started_at: Timestamp,
     /// Market time at the end.
@@ -244,6 +248,7 @@ pub struct Summary {
 /// Counts while a run goes on.
 #[derive(Debug, Default)]
 pub struct Tally {
+    synthetic_candles: u64,
     messages: BTreeMap<Topic, u64>,
     runs: BTreeMap<RunId, TaskName>,
     task_runs: BTreeMap<TaskName, BTreeMap<&'static str, u64>>,
@@ -301,6 +306,8 @@ impl Equity {
 pub struct Ending {
     /// `SIM`, `REPLAY`.
     pub market: String,
+    /// The pairs of the feed.
+    pub symbols: Vec<Symbol>,
     /// Market time at the start and at the end.
     pub span: (Timestamp, Timestamp),
     /// Real time that passed.
@@ -330,6 +337,9 @@ impl Tally {
 
     /// Counts an input.
     pub fn input(&mut self, input: &Input) {
+        if let Input::Candle(candle) = input {
+            self.synthetic_candles += u64::from(candle.synthetic);
+        }
         if let Input::TaskFinished { run, result } = input {
             let outcome = match result {
                 Ok(_) => "succeeded",
@@ -572,6 +582,8 @@ impl Tally {
         Summary {
             version: env!("CARGO_PKG_VERSION"),
             market: ending.market,
+            symbols: ending.symbols.iter().map(ToString::to_string).collect(),
+            synthetic_candles: self.synthetic_candles,
             started_at,
             ended_at,
             virtual_seconds: ended_at.since(started_at).as_secs(),
@@ -679,6 +691,10 @@ impl Summary {
             }
         };
         line("market", format!("{} {} to {}", self.market, self.started_at, self.ended_at));
+        line("symbols", self.symbols.join(", "));
+        if self.synthetic_candles > 0 {
+            line("no trades", format!("in {} candles, filled in flat", self.synthetic_candles));
+        }
         line("wall", format!("{:.2} s", self.wall_seconds));
         let StateNow { state, since, by, reason } = &self.state;
         let because = |reason: &str| if reason.is_empty() { String::new() } else { format!(": {reason}") };

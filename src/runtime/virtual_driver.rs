@@ -212,6 +212,7 @@ impl VirtualDriver {
         self.checkpoints.write(&Checkpoint { anchor, state, hints }).map_err(|error| in_words(&error))?;
         let ending = Ending {
             market: self.feed.label().to_owned(),
+            symbols: self.feed.symbols().to_vec(),
             span: (self.began_at, self.now),
             wall,
             dropped: self.world.bus.stats().counts.dropped,

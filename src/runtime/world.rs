@@ -144,6 +144,10 @@ impl World {
             FeedEvent::Candle(candle) => self.candle(now, candle),
             FeedEvent::Gap { symbol, from, until } => vec![Input::FeedGap { symbol, from, until }],
             FeedEvent::Ended => vec![Input::FeedEnded],
+            FeedEvent::Failed(why) => {
+                tracing::error!(%why, "the feed has failed");
+                vec![Input::FeedFailed { why }]
+            }
         }
     }
 

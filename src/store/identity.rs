@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::data_dir::DataDir;
 use super::durable_file;
 use crate::domain::{Asset, InstallId};
+use crate::market::FileExtent;
 
 /// To what a data directory is bound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,9 @@ pub struct Bound {
     pub identity: Identity,
     /// Its name for ever; order ids derive from it.
     pub install: InstallId,
+    /// The files of a replay as they were when it was last run with them. Older versions did not note them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileExtent>,
 }
 
 impl DataDir {
@@ -93,7 +97,7 @@ impl DataDir {
     /// See [`IdentityError`].
     pub fn belongs_to(&self, identity: &Identity, install: InstallId) -> Result<Bound, IdentityError> {
         match self.bound()? {
-            None => Ok(Bound { identity: identity.clone(), install }),
+            None => Ok(Bound { identity: identity.clone(), install, files: Vec::new() }),
             Some(bound) if bound.identity == *identity => Ok(bound),
             Some(bound) => {
                 let (path, wanted) = (self.root().to_owned(), Box::new(identity.clone()));
@@ -102,7 +106,7 @@ impl DataDir {
         }
     }
 
-    /// Binds the directory at its first run. `recorded` is the name in its journal, if it has one; it must be the same.
+    /// Binds the directory at its first run, or to files that have grown. `recorded` is the name in its journal, if it has one; it must be the same.
     ///
     /// # Errors
     /// See [`IdentityError`]; then nothing is written.
@@ -111,7 +115,7 @@ impl DataDir {
         if recorded.is_some_and(|recorded| recorded != bound.install) {
             return Err(IdentityError::Lost { path, wanted: Box::new(bound.identity.clone()) });
         }
-        if path.exists() {
+        if self.bound()?.as_ref() == Some(bound) {
             return Ok(());
         }
         let text = serde_json::to_vec_pretty(bound)
@@ -187,6 +191,24 @@ mod tests {
         assert_eq!(again.install, first);
         assert!(other.contains("belongs to simulated/USDT/7, but this run is kraken/USDT"), "{other}");
         assert!(other.contains("--data-dir"), "{other}");
+    }
+
+    #[test]
+    fn an_identity_of_an_older_version_is_read_and_takes_the_files_of_its_next_run() {
+        let (_parent, dir) = data_dir();
+        let install = InstallId::derived("first");
+        let old = Bound { identity: identity("replay:abc", None), install, files: Vec::new() };
+        let text = serde_json::to_string(&old).unwrap();
+        assert!(!text.contains("files"), "{text}");
+        std::fs::write(dir.identity_path(), text).unwrap();
+        assert_eq!(dir.bound().unwrap(), Some(old.clone()));
+
+        let symbol = crate::domain::Symbol::new("BTC/USDT").unwrap();
+        let files = vec![FileExtent { symbol, bytes: 7, hash: "h".to_owned() }];
+        let new = Bound { files, ..old };
+        dir.bind(&new, Some(install)).unwrap();
+
+        assert_eq!(dir.bound().unwrap(), Some(new));
     }
 
     #[test]

@@ -197,8 +197,17 @@ impl House {
     pub fn candle(&mut self, symbol: Symbol, price: Decimal) {
         let open_time = self.now.market.minus(secs(60));
         let [open, high, low, close] = [price; 4];
-        let candle =
-            Candle { symbol, open_time, interval_secs: 60, open, high, low, close, volume: Decimal::ONE };
+        let candle = Candle {
+            symbol,
+            open_time,
+            interval_secs: 60,
+            open,
+            high,
+            low,
+            close,
+            volume: Decimal::ONE,
+            synthetic: false,
+        };
         for told in self.world.candle(self.now.market, candle) {
             self.tell(told);
         }

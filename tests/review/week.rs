@@ -119,7 +119,9 @@ impl FaultyFeed {
             let Some(event) = self.inner.pop() else { return };
             self.next = match event {
                 FeedEvent::Candle(candle) => self.candle(at, candle),
-                event @ (FeedEvent::Gap { .. } | FeedEvent::Ended) => Some((at, event)),
+                event @ (FeedEvent::Gap { .. } | FeedEvent::Ended | FeedEvent::Failed(_)) => {
+                    Some((at, event))
+                }
             };
         }
     }

@@ -47,6 +47,7 @@ fn climbing(minutes: i64) -> CandleStore {
             low: price - Decimal::ONE,
             close: price,
             volume: Decimal::ONE,
+            synthetic: false,
         });
     }
     store
@@ -221,7 +222,7 @@ proptest! {
                 high: price + wide,
                 low: price - wide,
                 close: price,
-                volume: Decimal::ONE,
+                volume: Decimal::ONE, synthetic: false,
             };
             store.on_candle(&candle);
         }

@@ -78,6 +78,7 @@ fn said_by_agents(text: &str) -> Vec<Payload> {
             low: long,
             close: long,
             volume: long,
+            synthetic: false,
         }),
         Payload::Ta(TaSignal {
             symbol: symbol.clone(),

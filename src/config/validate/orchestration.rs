@@ -79,6 +79,10 @@ fn spans_and_sizes(file: &Orchestration, check: &mut Check) {
     check.range("signals.feed_stale_after", file.signals.feed_stale_after, SECOND, DAY);
     check.range("signals.feed_stale_candles", file.signals.feed_stale_candles, 1, CANDLES_MAX);
 
+    check.range("market.quiet_max", file.market.quiet_max, MINUTE, 31 * DAY);
+    check.range("market.gap_max", file.market.gap_max, DAY, 3_660 * DAY);
+    check.not_above(("market.quiet_max", file.market.quiet_max), ("market.gap_max", file.market.gap_max));
+
     check.range("health.every", file.health.every, SECOND, HOUR);
     check.range("health.disk_free_min_mib", file.health.disk_free_min_mib, 1, 1_048_576);
     check.range("health.clock_drift_max", file.health.clock_drift_max, 100 * MILLISECOND, HOUR);

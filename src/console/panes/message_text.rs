@@ -6,6 +6,7 @@ use crate::domain::{ExecutionEvent, Payload, Severity};
 /// One line of words for the Topics pane and its filter. Foreign words in it are sanitized.
 pub fn in_words(payload: &Payload) -> String {
     match payload {
+        Payload::Candle(candle) if candle.synthetic => format!("{} ·", text::number(candle.close)),
         Payload::Candle(candle) => text::number(candle.close),
         Payload::Ta(ta) => format!("{} {} {}", ta.bias, ta.confidence, ta.reasoning.sanitize(80)),
         Payload::Regime(update) => {

@@ -60,6 +60,7 @@ pub(super) fn started(run: u16) -> Started {
         torn: None,
         checkpoint_rebuilt: None,
         unreserved: Vec::new(),
+        market_grown: None,
         keep_running: false,
     }
 }
@@ -369,6 +370,7 @@ impl Desk {
                 low: price,
                 close: price,
                 volume: Decimal::ONE,
+                synthetic: false,
             }));
         }
     }
@@ -585,6 +587,7 @@ fn setup(config: &Config, candle_interval: Duration) -> Setup {
         venue: "PAPER".to_owned(),
         speed: Some(60),
         symbols: config.orchestration.symbols.clone(),
+        listed_at: BTreeMap::new(),
         candle_interval,
         run_all_on_start: false,
         has_sentiment: true,

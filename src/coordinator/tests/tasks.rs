@@ -38,6 +38,7 @@ fn a_candle_from_the_future_keeps_no_honest_one_out() {
         low: dec("90000"),
         close: dec("90000"),
         volume: Decimal::ONE,
+        synthetic: false,
     };
     desk.tell(Input::Candle(ahead));
     assert!(desk.core.entries(&btc(), desk.now).is_empty(), "the last price is still the last");

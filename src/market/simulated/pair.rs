@@ -65,6 +65,7 @@ impl Pair {
             low: ticks(low, self.decimals),
             close: ticks(close, self.decimals),
             volume: self.volume((high - low) / close, base_price),
+            synthetic: false,
         }
     }
 

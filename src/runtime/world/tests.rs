@@ -104,6 +104,7 @@ fn candle_at(minute: i64) -> Candle {
         low,
         close,
         volume: Decimal::ONE,
+        synthetic: false,
     }
 }
 
