@@ -13,7 +13,7 @@ use crate::config::TaskName;
 use crate::coordinator::conflict::{CallFailure, Resolved};
 use crate::coordinator::dca::{Leg, LegState, Plan, PlanTransition, Plans};
 use crate::coordinator::degradation::DegradationTransition;
-use crate::coordinator::durable::Durable;
+use crate::coordinator::durable::{Durable, Uncertain};
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
@@ -164,6 +164,8 @@ pub struct Summary {
     pub equity_end: Option<Decimal>,
     /// Deepest fall of the marks below the highest one before, percent; a mark is every five minutes.
     pub drawdown_max_pct: Decimal,
+    /// Held assets without a fresh price at the end: since when and by how much the equity is uncertain.
+    pub uncertain: Vec<Uncertain>,
     /// What sales out of lots have brought in this run.
     pub results: RunResults,
     /// Account currency.
@@ -368,7 +370,7 @@ impl Tally {
             RecordKind::Plan(PlanTransition::Created { plan }) => {
                 self.open_plans.insert(plan.id);
             }
-            RecordKind::Mark { equity } => {
+            RecordKind::Mark { equity, .. } => {
                 self.equity.get_or_insert_with(|| Equity::begin(*equity)).mark(*equity);
             }
             RecordKind::State(_)
@@ -492,6 +494,7 @@ impl Tally {
             equity_start: self.equity.map(|equity| cents(equity.first)),
             equity_end: self.equity.map(|equity| cents(equity.last)),
             drawdown_max_pct: cents(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
+            uncertain: durable.uncertain(),
             results,
             currency: durable.account.currency().to_string(),
             dropped: ending.dropped,
@@ -575,6 +578,9 @@ impl Summary {
                 self.drawdown_max_pct
             ),
         );
+        for uncertain in &self.uncertain {
+            line("  uncertain", uncertain.to_string());
+        }
         let RunResults { won, lost, realised, unpriced } = &self.results;
         let missing = if *unpriced > 0 {
             format!(", {unpriced} sales without a price left out")

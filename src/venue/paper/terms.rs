@@ -6,7 +6,9 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use crate::config::Paper;
-use crate::domain::{MoneyError, Pct, Side, Symbol, Timestamp, checked_add, checked_mul, checked_sub};
+use crate::domain::{
+    CandleSpan, MoneyError, Pct, Side, Symbol, Timestamp, checked_add, checked_mul, checked_sub,
+};
 
 /// The conditions of the paper venue. They may change between two runs; what was executed keeps its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +24,13 @@ pub struct PaperTerms {
 }
 
 impl PaperTerms {
-    /// The configured conditions for the configured symbols.
-    pub fn new(config: &Paper, symbols: impl IntoIterator<Item = Symbol>) -> Self {
+    /// The configured conditions for the configured symbols, whose prices come with candles of this length.
+    pub fn new(config: &Paper, symbols: impl IntoIterator<Item = Symbol>, candle: CandleSpan) -> Self {
         Self {
             symbols: symbols.into_iter().collect(),
             fee_pct: config.fee_pct,
             slippage_pct: config.slippage_pct,
-            price_fresh_for: config.price_fresh_for,
+            price_fresh_for: candle.age_of(config.price_fresh_for, config.price_fresh_candles),
         }
     }
 
