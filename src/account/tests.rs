@@ -276,9 +276,12 @@ fn an_old_price_still_values_and_sizes_nothing() {
 #[test]
 fn what_never_had_a_price_is_left_out_by_name_and_unknown_only_if_nothing_has() {
     let nothing = Prices::default();
-    let valuation = account().valuation(&nothing.at(Timestamp::EPOCH, MAX_AGE)).unwrap();
-    assert_eq!((valuation.worth, valuation.is_known), (dec("10000"), false));
+    let nothing = nothing.at(Timestamp::EPOCH, MAX_AGE);
+    let valuation = account().valuation(&nothing).unwrap();
+    assert_eq!((valuation.worth, valuation.is_known), (dec("10000"), true));
     assert_eq!(valuation.unpriced[0].asset.as_str(), "BTC");
+    let without_cash = Account::new(asset("USDT"), BTreeMap::from([(asset("BTC"), dec("1"))]));
+    assert!(!without_cash.valuation(&nothing).unwrap().is_known);
 
     let (mut account, mut venue) = (account(), Venue::new());
     book(&mut account, &venue.entry(1, "XRP/USDT", "4000", "0.5", "0"));

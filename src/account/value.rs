@@ -34,7 +34,7 @@ pub struct Valuation {
     pub stale: Vec<StaleAsset>,
     /// Owned, and left out because it never had a price; and why.
     pub unpriced: Vec<LeftOut>,
-    /// Something besides the account currency is owned and has a price, or nothing else is owned.
+    /// Something that is owned has ever had a price (the account currency needs none), or nothing is owned.
     pub is_known: bool,
 }
 
@@ -100,7 +100,7 @@ impl Account {
                         let (asset, quantity, since) = (asset.clone(), *quantity, value.at);
                         stale.push(StaleAsset { asset, quantity, worth: value.amount, since });
                     }
-                    priced += usize::from(*asset != self.currency);
+                    priced += 1;
                 }
                 Err(PriceError::Arithmetic { error, .. }) => return Err(error),
                 Err(why) => unpriced.push(LeftOut { asset: asset.clone(), why }),

@@ -110,6 +110,7 @@ impl Panel {
     }
 
     fn restart(&mut self) -> usize {
+        self.said_until = self.now;
         self.feed(&AlarmEvent::Restart).unwrap()
     }
 

@@ -10,6 +10,9 @@ use crate::domain::CandleSpan;
 /// How long a candle's message is of use where candles are short.
 const CANDLE_TTL: Duration = Duration::from_secs(3_600);
 
+/// Longest distance of the health checks in virtual time: a level that has risen ends within a day.
+const HEALTH_VIRTUAL_MAX: Duration = Duration::from_secs(3_600);
+
 /// The spans in force. All market time but `health_every`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ages {
@@ -58,7 +61,10 @@ impl Ages {
             candle_message: candle.age(CANDLE_TTL),
             mark_message: candle.age(MARK_EVERY * 2),
             // Where both clocks are virtual nothing that is checked changes between two candles.
-            health_every: if setup.speed.is_none() { candle.pace(health_every) } else { health_every },
+            health_every: match setup.speed {
+                Some(_) => health_every,
+                None => candle.pace(health_every).min(HEALTH_VIRTUAL_MAX.max(health_every)),
+            },
         }
     }
 }
