@@ -25,8 +25,9 @@ use andon::coordinator::input::{Confirmation, Input, OldRecords, Started};
 use andon::coordinator::task::{RebalanceProposal, TaskInput, TaskOutput, TaskRun};
 use andon::coordinator::{Coordinator, Setup};
 use andon::domain::{
-    Action, Actor, Bias, Candle, Command, CommandId, Confidence, InstallId, Now, Pct, Regime, RegimeUpdate,
-    SentimentBias, SentimentUpdate, Signal, Symbol, TaSignal, Timestamp, TradingState, Untrusted,
+    Action, Actor, Bias, Candle, CandleSpan, Command, CommandId, Confidence, InstallId, Now, Pct, Regime,
+    RegimeUpdate, SentimentBias, SentimentUpdate, Signal, Symbol, TaSignal, Timestamp, TradingState,
+    Untrusted,
 };
 use andon::gate::Gate;
 use andon::llm::{Models, Providers};
@@ -160,7 +161,7 @@ impl Desk {
             stamps_wall: false,
         };
         let durable = Durable::fresh(InstallId::derived("bench"), &config, now);
-        let terms = PaperTerms::new(&config.execution.paper, symbols.clone());
+        let terms = PaperTerms::new(&config.execution.paper, symbols.clone(), CandleSpan::new(MINUTE));
         let world = World {
             gate: Gate::new(1, TradingState::Running),
             venue: Box::new(PaperVenue::in_memory(terms)),

@@ -68,9 +68,11 @@ pub struct Paper {
     pub volume_share_max_pct: Pct,
     /// The venue's own leverage limit; always 1, it trades spot.
     pub leverage_max: Decimal,
-    /// A price older than this is not fresh for the venue (market time).
+    /// A price older than this, or `price_fresh_candles`, is not fresh for the venue (market time).
     #[serde(with = "humantime_serde")]
     pub price_fresh_for: Duration,
+    /// The same in candle intervals; the longer one rules.
+    pub price_fresh_candles: u32,
 }
 
 impl Paper {

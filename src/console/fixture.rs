@@ -158,6 +158,7 @@ pub fn empty() -> Snapshot {
         decisions: Arc::default(),
         portfolio: Arc::new(PortfolioView {
             equity: None,
+            stale_since: None,
             day_pct: (None, decimal("5")),
             week_pct: (None, decimal("10")),
             drawdown_pct: (None, decimal("20")),
@@ -616,6 +617,7 @@ pub fn portfolio() -> PortfolioView {
         symbol: symbol(name),
         quantity: decimal(quantity),
         entry: decimal(price),
+        stale_since: None,
         price: Some(decimal(price)),
         result: Some(decimal(result)),
         stop_pct: Some(decimal(stop)),
@@ -624,6 +626,7 @@ pub fn portfolio() -> PortfolioView {
         asset: Asset::new(code).unwrap(),
         quantity: decimal("1"),
         value: Some(decimal(value)),
+        stale_since: None,
         share_pct: Some(decimal(share)),
         target_pct: decimal(target),
     };
@@ -632,6 +635,7 @@ pub fn portfolio() -> PortfolioView {
         currency: Asset::new("USDT").unwrap(),
         decimals: 2,
         equity: Some(decimal("9412.40")),
+        stale_since: None,
         day_pct: (Some(decimal("-5.1")), decimal("5")),
         week_pct: (Some(decimal("-2.2")), decimal("10")),
         drawdown_pct: (Some(decimal("5.6")), decimal("20")),

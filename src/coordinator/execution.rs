@@ -241,6 +241,7 @@ impl Coordinator {
         } else if self.durable.account.balances().values().all(|balance| !balance.is_sign_negative()) {
             self.clear(cx, key);
         }
+        self.live.schedule.account_changed(cx.now.market);
         self.watch_equity(cx);
     }
 

@@ -18,6 +18,7 @@
 //! - HALTED has a reason for each halt; the level in force is that of counters and forced level; the lots of an asset
 //!   never exceed its balance.
 
+mod ages;
 mod alarms;
 mod announce;
 mod answers;
@@ -247,7 +248,7 @@ impl Coordinator {
         let thinking = self.next_thinking();
         due.market(thinking.market);
         due.operator(thinking.operator);
-        due.market(Some(self.live.next_mark));
+        due.market(self.live.mark_due);
         due.operator(Some(self.live.health.next_check));
         due.operator(self.next_alarm());
         let forced = self.next_forced_level();

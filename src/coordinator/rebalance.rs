@@ -66,10 +66,13 @@ impl Coordinator {
         match self.durable.plans.propose(&proposal.trades, cx.now.market, &terms) {
             Ok(created) => {
                 self.plan_step(cx, Actor::Coordinator, created);
+                let left_out = self.holdings(cx.now).left_out;
+                let left_out: Vec<_> = left_out.iter().map(|left| format!("; {}", left.why)).collect();
                 let detail = format!(
-                    "plan made: {} trades, deviation {} points",
+                    "plan made: {} trades, deviation {} points{}",
                     proposal.trades.len(),
-                    proposal.deviation_pct.round_dp(1)
+                    proposal.deviation_pct.round_dp(1),
+                    left_out.concat()
                 );
                 self.announce(cx, SystemEventKind::Plan, Priority::High, detail);
             }
@@ -180,7 +183,7 @@ impl Coordinator {
         let steps = self
             .durable
             .plans
-            .due(cx.now.market, &self.config.portfolio.dca, |leg| self.leg_hindrance(cx.now, leg));
+            .due(cx.now.market, self.live.ages.lateness, |leg| self.leg_hindrance(cx.now, leg));
         self.plan_steps(cx, &Actor::Coordinator, steps);
         for id in self.durable.plans.ready().map(|(id, _)| id).collect::<Vec<_>>() {
             self.send_leg(cx, id);
@@ -191,7 +194,7 @@ impl Coordinator {
     pub(super) fn next_leg(&self) -> Option<Timestamp> {
         let plans = &self.durable.plans;
         let deferred = plans.count(LegState::Deferred) + plans.count(LegState::Due) > 0;
-        let offered_again = |at: Timestamp| at.plus(self.config.portfolio.dca.offer_again_after);
+        let offered_again = |at: Timestamp| at.plus(self.live.ages.offer_again);
         let again = deferred.then(|| self.live.legs_offered_at.map_or(Timestamp::EPOCH, offered_again));
         [plans.next_due(), again].into_iter().flatten().min()
     }
@@ -241,7 +244,7 @@ impl Coordinator {
         Ok(IntentTerms {
             quantity,
             price_bound,
-            deadline: now.market.plus(self.config.portfolio.dca.intent_valid_for),
+            deadline: now.market.plus(self.live.ages.intent),
             epoch: self.live.epoch,
         })
     }
@@ -346,7 +349,7 @@ impl Coordinator {
         let hour = now.market.plus(Duration::from_secs(3_600));
         let plans = &self.durable.plans;
         // As the next offer takes them, when the trading state does not hold them back any more.
-        let steps = plans.due(now.market, &self.config.portfolio.dca, |leg| {
+        let steps = plans.due(now.market, self.live.ages.lateness, |leg| {
             let block = self.entries(&leg.symbol, now).into_iter().find(|block| !block.ends_with_a_resume());
             block.map(|block| block.code).or_else(|| self.leg_terms(now, leg).err())
         });

@@ -87,7 +87,7 @@ impl Coordinator {
                 );
                 // A signal that was too old to be decided is too old to be handed over; an exit always goes out.
                 let is_entry = matches!(order.purpose, Purpose::Entry { .. });
-                let deadline = is_entry.then(|| decision.signal.at.plus(self.signal_max_age()));
+                let deadline = is_entry.then(|| decision.signal.at.plus(self.live.ages.signal));
                 self.record_own(cx, RecordKind::Decision(Box::new(decision)));
                 self.submit(cx, order, deadline);
             }
@@ -121,7 +121,7 @@ impl Coordinator {
     pub(super) fn tally(&self, symbol: &Symbol, action: Action, now: Now) -> Tally {
         self.live
             .voices
-            .fresh(symbol, now.market, &self.live.freshness)
+            .fresh(symbol, now.market, &self.live.ages.voices)
             .tally(action, &self.config.orchestration.consensus)
     }
 
@@ -157,8 +157,8 @@ impl Coordinator {
     pub(super) fn barred(&self, now: Now, decision: &mut Decision, too_old: Outcome) -> Option<Way> {
         let signal = &decision.signal;
         let age = now.market.since(signal.at);
-        if age > self.signal_max_age() {
-            let detail = format!("{} s old > {} s", age.as_secs(), self.signal_max_age().as_secs());
+        if age > self.live.ages.signal {
+            let detail = format!("{} s old > {} s", age.as_secs(), self.live.ages.signal.as_secs());
             return Some(Way::ends(too_old, ReasonCode::SignalTooOld, detail));
         }
         let is_entry = signal.action == Action::Buy;
@@ -174,20 +174,14 @@ impl Coordinator {
         })
     }
 
-    /// How old a signal may be (market time).
-    pub(super) fn signal_max_age(&self) -> Duration {
-        let config = &self.config.orchestration.signals;
-        config.max_age.max(self.setup.candle_interval * config.max_age_candles)
-    }
-
     /// The first instant at which a signal of `at` is too old.
     pub(super) fn too_old_at(&self, at: Timestamp) -> Timestamp {
-        at.plus(self.signal_max_age() + Duration::from_millis(1))
+        at.plus(self.live.ages.signal + Duration::from_millis(1))
     }
 
     /// What speaks against the signal now.
     pub(super) fn conflicts(&self, now: Now, signal: &Signal) -> Vec<Conflict> {
-        let voices = self.live.voices.fresh(&signal.symbol, now.market, &self.live.freshness);
+        let voices = self.live.voices.fresh(&signal.symbol, now.market, &self.live.ages.voices);
         let (alerts, config) = (&self.durable.alerts, &self.config.orchestration.conflicts);
         conflict::detect(&signal.symbol, signal.action, &voices, alerts, now.market, config)
     }
@@ -215,7 +209,7 @@ impl Coordinator {
             return Way::ends(Outcome::Rejected, ReasonCode::InvalidOrder, "entry, stop or target missing");
         };
         let purpose = Purpose::Entry { decision: decision.id };
-        let valid_until = Some(now.market.plus(self.config.execution.execution.entry_valid_for));
+        let valid_until = Some(now.market.plus(self.live.ages.entry));
         let order = Order {
             client_id: ClientOrderId::derive(self.durable.install, &purpose.intent()),
             symbol: proposal.symbol,
@@ -233,14 +227,14 @@ impl Coordinator {
 
     fn check_entry(&self, now: Now, proposal: &EntryProposal) -> EntryVerdict {
         let prices = self.prices(now);
-        let equity = self.equity(now);
+        let worth = self.equity(now);
         let symbol = &proposal.symbol;
-        let voices = self.live.voices.fresh(symbol, now.market, &self.live.freshness);
+        let voices = self.live.voices.fresh(symbol, now.market, &self.live.ages.voices);
         let locked = self.locked_symbols();
         let view = RiskView {
             now: now.market,
-            equity,
-            drawdown_pct: equity.map_or(Decimal::ZERO, |equity| self.durable.breakers.drawdown_pct(equity)),
+            equity: self.equity_for_sizes(now),
+            drawdown_pct: worth.map_or(Decimal::ZERO, |worth| self.durable.breakers.drawdown_pct(worth)),
             exposure: &self.exposure_with_orders(now),
             margin_used: Decimal::ZERO,
             regime: voices.regime.map_or(Regime::Unknown, |heard| heard.said.regime),
@@ -270,7 +264,7 @@ impl Coordinator {
     /// Worth of the lots of each symbol and of what working entries would still buy, account currency.
     fn exposure_with_orders(&self, now: Now) -> std::collections::BTreeMap<Symbol, Decimal> {
         let prices = self.prices(now);
-        // Unknown only where equity is, and without equity nothing passes.
+        // Unknown only for a lot that never had a price: then the equity without it is all that may be sized from.
         let mut exposure = self.durable.account.exposure_by_symbol(&prices).unwrap_or_default();
         for tracked in self.durable.open_orders() {
             let (Purpose::Entry { .. }, OrderKind::Limit { price, .. }) =
@@ -398,7 +392,8 @@ impl Coordinator {
 
     /// Base units worth the signal's size in percent of equity, at the last price.
     fn quantity_of(&self, now: Now, signal: &Signal) -> Result<Decimal, ReasonCode> {
-        let equity = self.equity(now).filter(|equity| *equity > Decimal::ZERO).ok_or(ReasonCode::NoEquity)?;
+        let equity = self.equity_for_sizes(now);
+        let equity = equity.filter(|equity| *equity > Decimal::ZERO).ok_or(ReasonCode::NoEquity)?;
         let rate = self.prices(now).rate(signal.symbol.base(), self.durable.account.currency());
         let rate = rate.map_err(|_| ReasonCode::FeedStale)?;
         let worth = signal.size_pct.of(equity).map_err(|_| ReasonCode::InvalidOrder)?;

@@ -10,7 +10,7 @@ use super::effect::Effect;
 use super::schedule::{Conditions, Finished};
 use super::task::{Allocation, AssetShare, DecisionInput, TaskFailure, TaskInput, TaskOutput, TaskRun};
 use super::{Coordinator, Cx};
-use crate::account::Holdings;
+use crate::account::{Holdings, PriceError};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
@@ -63,7 +63,7 @@ impl Coordinator {
     }
 
     fn decision_input(&self, cx: &Cx<'_>, symbol: &Symbol, run: RunId) -> DecisionInput {
-        let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.freshness);
+        let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.ages.voices);
         let stop = &self.config.risk.stop;
         DecisionInput {
             signal_id: self.signal_id(run),
@@ -78,11 +78,20 @@ impl Coordinator {
     /// What is owned outside lots, valued where there is a fresh price.
     pub(super) fn holdings(&self, now: Now) -> Holdings {
         let targets = self.config.portfolio.targets(self.durable.account.currency());
-        self.durable.account.holdings(targets.keys(), &self.prices(now)).unwrap_or_else(|error| {
+        let valued = self.durable.account.holdings(targets.keys(), &self.prices(now));
+        let mut holdings = valued.unwrap_or_else(|error| {
             tracing::error!(%error, "holdings cannot be valued");
             let currency = self.durable.account.currency().clone();
             Holdings { currency, total: Decimal::ZERO, shares: Vec::new(), left_out: Vec::new() }
-        })
+        });
+        for left in &mut holdings.left_out {
+            if let PriceError::Missing(symbol) = &left.why
+                && self.is_not_listed(symbol, now)
+            {
+                left.why = PriceError::NotListed(symbol.clone());
+            }
+        }
+        holdings
     }
 
     /// The target of each asset, percent of all holdings. Those that no symbol prices at all have none, and the others are
@@ -178,7 +187,7 @@ impl Coordinator {
 
     /// Takes what a run returned: published under the task's name, then heard or decided.
     fn task_output(&mut self, cx: &mut Cx<'_>, task: TaskName, output: TaskOutput) {
-        let (ttl, source) = (self.live.freshness, self.live.sources.task(task));
+        let (ttl, source) = (self.live.ages.voices, self.live.sources.task(task));
         let (normal, high) = (Priority::Normal, Priority::High);
         match output {
             TaskOutput::Ta(ta) => {
@@ -201,7 +210,7 @@ impl Coordinator {
                     signal = %signal.id, symbol = %signal.symbol, action = %signal.action,
                     confidence = %signal.confidence, "signal published"
                 );
-                self.publish(cx, source, high, Some(self.signal_max_age()), Payload::Signal(signal.clone()));
+                self.publish(cx, source, high, Some(self.live.ages.signal), Payload::Signal(signal.clone()));
                 self.signal(cx, signal);
             }
             TaskOutput::Rebalance(proposal) => self.rebalance(cx, &proposal),

@@ -19,7 +19,7 @@ mod untrusted;
 mod voice;
 
 pub use actor::Actor;
-pub use candle::{Candle, CandleError};
+pub use candle::{AGE_CANDLES_MIN, Candle, CandleError, CandleSpan, PriceJump};
 pub use command::{
     AlarmTarget, Command, CommandParseError, LegTarget, Outcome as CommandOutcome, PlanTarget, Tier,
 };

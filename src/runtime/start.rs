@@ -21,7 +21,7 @@ use crate::coordinator::input::{OldRecords, Started};
 use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
 use crate::domain::{
-    ClientOrderId, InstallId, Now, Order, SafeText, Seq, Symbol, Timestamp, TradeId, TradingState,
+    CandleSpan, ClientOrderId, InstallId, Now, Order, SafeText, Seq, Symbol, Timestamp, TradeId, TradingState,
 };
 use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
@@ -229,7 +229,9 @@ impl Assembly {
         let durable_writes = !is_virtual || options.durable;
         let sync = if durable_writes { SyncMode::Data } else { SyncMode::None };
         let journal = Writer::new(Box::new(dir.journal_disk(durable_writes)), sync, resume);
-        let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec());
+        let setup = setup_of(options, feed.as_ref(), &config);
+        let candle = CandleSpan::new(setup.candle_interval);
+        let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec(), candle);
         let log = dir.root().join("venue.log");
         let venue = PaperVenue::open(terms, &log, durable_writes)?;
         faults.compare(venue.book(), log, &past.durable, &noted)?;
@@ -244,7 +246,6 @@ impl Assembly {
             first_gate(&past.durable, first || keep_running, latched.is_some() || faults.halts),
         );
         let now = at_once(begins_at);
-        let setup = setup_of(options, feed.as_ref(), &config);
         let started = Started {
             run,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -16,7 +16,7 @@ use crate::coordinator::Coordinator;
 use crate::coordinator::conflict::{CallFailure, Resolved};
 use crate::coordinator::dca::{Leg, LegState, Plan, PlanTransition, Plans};
 use crate::coordinator::degradation::DegradationTransition;
-use crate::coordinator::durable::Durable;
+use crate::coordinator::durable::{Durable, Uncertain};
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
@@ -230,6 +230,8 @@ pub struct Summary {
     pub buy_and_hold: Option<Held>,
     /// What was paid to trade.
     pub costs: Costs,
+    /// Held assets without a fresh price at the end: since when and by how much the equity is uncertain.
+    pub uncertain: Vec<Uncertain>,
     /// What sales out of lots have brought in this run.
     pub results: RunResults,
     /// Account currency.
@@ -470,7 +472,7 @@ impl Tally {
             RecordKind::Plan(PlanTransition::Created { plan }) => {
                 self.open_plans.insert(plan.id);
             }
-            RecordKind::Mark { equity } => {
+            RecordKind::Mark { equity, .. } => {
                 self.equity.get_or_insert_with(|| Equity::begin(*equity)).mark(*equity);
                 self.buy_and_hold.mark(at, *equity);
             }
@@ -628,6 +630,7 @@ impl Tally {
             buy_and_hold: self.buy_and_hold.end(ended_at, decimals),
             costs,
             drawdown_max_pct: percent(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
+            uncertain: durable.uncertain(),
             results,
             currency: durable.account.currency().to_string(),
             script: ending.script.map(|left| {
@@ -725,6 +728,9 @@ impl Summary {
         let missing =
             if *unpriced > 0 { format!(", {unpriced} fees without a price left out") } else { String::new() };
         line("costs", format!("{fees} {} of fees{share}{missing}", self.currency));
+        for uncertain in &self.uncertain {
+            line("  uncertain", uncertain.to_string());
+        }
         let RunResults { won, lost, realised, unpriced } = &self.results;
         let missing = if *unpriced > 0 {
             format!(", {unpriced} sales without a price left out")

@@ -157,7 +157,7 @@ fn legs_and_fees_are_those_of_the_whole_run() {
     assert_eq!((summary.stops, summary.fees), (stops, fees));
     let (mut highest, mut deepest) = (Decimal::ZERO, Decimal::ZERO);
     for mark in place.data().records().into_iter().filter_map(|record| match record.kind {
-        RecordKind::Mark { equity } => Some(equity),
+        RecordKind::Mark { equity, .. } => Some(equity),
         _ => None,
     }) {
         highest = highest.max(mark);

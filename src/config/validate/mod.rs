@@ -27,6 +27,9 @@ pub struct Report {
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Older than this many candles is old, whatever the feed.
+const CANDLES_MAX: u32 = 100;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Highest leverage that any key may hold; far above what any venue gives, low enough to catch a slip of the pen.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::check::{Check, Shown};
-use super::{DAY, HOUR, MINUTE, SECOND};
+use super::{CANDLES_MAX, DAY, HOUR, MINUTE, SECOND};
 use crate::config::key_path::KeyPath;
 use crate::config::{Config, Minimum, converts, price_path};
-use crate::domain::{Asset, Money, Pct, Symbol, checked_add, checked_sub};
+use crate::domain::{AGE_CANDLES_MIN, Asset, Money, Pct, Symbol, checked_add, checked_sub};
 
 /// The largest amount any key may hold, in the account currency; above it is a slip of the pen.
 const AMOUNT_MAX: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
@@ -171,6 +171,8 @@ pub(super) fn check_execution(config: &Config, check: &mut Check) {
         check.problem(KeyPath::of("paper.leverage_max"), text);
     }
     check.range("paper.price_fresh_for", file.paper.price_fresh_for, SECOND, DAY);
+    let candles = file.paper.price_fresh_candles;
+    check.range("paper.price_fresh_candles", candles, AGE_CANDLES_MIN, CANDLES_MAX);
 }
 
 fn start(config: &Config, check: &mut Check) {

@@ -70,7 +70,8 @@ impl Scene {
 
     fn kinds_at(&self, action: Action, secs: i64) -> Vec<ConflictKind> {
         let orchestration = Config::defaults().unwrap().orchestration;
-        let freshness = Freshness::new(&orchestration.consensus, Duration::from_secs(60));
+        let freshness =
+            Freshness::new(&orchestration.consensus, crate::domain::CandleSpan::new(Duration::from_secs(60)));
         let pair = symbol(BTC);
         let voices = self.voices.fresh(&pair, at(secs), &freshness);
         detect(&pair, action, &voices, &self.alerts, at(secs), &orchestration.conflicts)

@@ -11,8 +11,10 @@ pub struct PortfolioView {
     pub currency: Asset,
     /// Decimal places of its amounts.
     pub decimals: u32,
-    /// Everything at the last prices; none when a price is missing.
+    /// Everything at the last known prices; none when nothing that is held has ever had one.
     pub equity: Option<Decimal>,
+    /// The oldest price in it that is not fresh any more; none when all are.
+    pub stale_since: Option<Timestamp>,
     /// Change since 00:00 UTC, percent, none while it is unknown as in the three below; and its breaker's limit.
     pub day_pct: (Option<Decimal>, Decimal),
     /// Change since Monday 00:00 UTC, percent, and its breaker's limit.
@@ -50,6 +52,8 @@ pub struct PositionView {
     pub entry: Decimal,
     /// Last price, quote units.
     pub price: Option<Decimal>,
+    /// From when it is, if it is not fresh any more.
+    pub stale_since: Option<Timestamp>,
     /// Unrealised result, account currency.
     pub result: Option<Decimal>,
     /// Distance of the nearest stop from the last price, percent (negative: below).
@@ -76,8 +80,10 @@ pub struct AllocationRow {
     pub asset: Asset,
     /// What is owned of it outside lots, in its own units.
     pub quantity: Decimal,
-    /// Worth, account currency; none without a fresh price.
+    /// Worth at the last known price, account currency; none if there never was one.
     pub value: Option<Decimal>,
+    /// From when that price is, if it is not fresh any more.
+    pub stale_since: Option<Timestamp>,
     /// Share of all holdings, percent; none while the worth of any of them is unknown.
     pub share_pct: Option<Decimal>,
     /// Target, percent.

@@ -15,9 +15,9 @@ use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{
-    Actor, Candle, ClientOrderId, CommandId, DecisionId, Fill, InstallId, Message, MessageId, Order,
-    OrderKind, Payload, PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol, SystemEvent,
-    SystemEventKind, Timestamp, Topic, TradeId, TradingState, VenueEvent,
+    Actor, Candle, CandleSpan, ClientOrderId, CommandId, DecisionId, Fill, InstallId, Message, MessageId,
+    Order, OrderKind, Payload, PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol,
+    SystemEvent, SystemEventKind, Timestamp, Topic, TradeId, TradingState, VenueEvent,
 };
 use crate::gate::AnyPermit;
 use crate::market::CandleStore;
@@ -144,7 +144,11 @@ fn beside_a_full_disk(place: &Path) -> (World, Vec<Input>) {
     use crate::venue::{PaperTerms, PaperVenue};
 
     let mut world = Assembly::new(&options(Speed::Max), place).unwrap().world;
-    let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [candle_at(0).symbol]);
+    let terms = PaperTerms::new(
+        &Config::defaults().unwrap().execution.paper,
+        [candle_at(0).symbol],
+        CandleSpan::new(candle_at(0).interval()),
+    );
     world.venue = Box::new(PaperVenue::on_a_full_disk(terms).unwrap());
     world.candle(candle_at(1).close_time(), candle_at(1));
     let submit = Effect::Submit {

@@ -71,7 +71,7 @@ fn what(kind: &RecordKind) -> String {
         RecordKind::TaskEnabled { task, enabled } => {
             format!("{task} {}", if *enabled { "enabled" } else { "disabled" })
         }
-        RecordKind::Mark { equity } => format!("equity {equity}"),
+        RecordKind::Mark { equity, .. } => format!("equity {equity}"),
         RecordKind::Note { text } => text.to_string(),
         RecordKind::Degradation(transition) => degraded(transition),
         RecordKind::Breaker(transition) => breaker(transition),

@@ -164,13 +164,16 @@ impl Venue for PaperVenue {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::Config;
-    use crate::domain::{InstallId, OrderKind, PlanId, Purpose, Side, TradingState};
+    use crate::domain::{CandleSpan, InstallId, OrderKind, PlanId, Purpose, Side, TradingState};
     use crate::gate::Gate;
 
     fn terms() -> PaperTerms {
-        PaperTerms::new(&Config::defaults().unwrap().execution.paper, [order().symbol])
+        let minute = CandleSpan::new(Duration::from_secs(60));
+        PaperTerms::new(&Config::defaults().unwrap().execution.paper, [order().symbol], minute)
     }
 
     fn order() -> Order {

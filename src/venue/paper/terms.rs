@@ -7,7 +7,8 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::config::Paper;
 use crate::domain::{
-    Candle, MoneyError, Pct, Side, Symbol, Timestamp, checked_add, checked_mul, checked_sub, round_quantity,
+    Candle, CandleSpan, MoneyError, Pct, Side, Symbol, Timestamp, checked_add, checked_mul, checked_sub,
+    round_quantity,
 };
 
 /// The conditions of the paper venue. They may change between two runs; what was executed keeps its price.
@@ -29,14 +30,14 @@ pub struct PaperTerms {
 }
 
 impl PaperTerms {
-    /// The configured conditions for the configured symbols.
-    pub fn new(config: &Paper, symbols: impl IntoIterator<Item = Symbol>) -> Self {
+    /// The configured conditions for the configured symbols, whose prices come with candles of this length.
+    pub fn new(config: &Paper, symbols: impl IntoIterator<Item = Symbol>, candle: CandleSpan) -> Self {
         Self {
             symbols: symbols.into_iter().collect(),
             fee_pct: config.fee_pct,
             slippage_pct: config.slippage_pct,
             volume_share_max_pct: config.volume_share_max_pct,
-            price_fresh_for: config.price_fresh_for,
+            price_fresh_for: candle.age_of(config.price_fresh_for, config.price_fresh_candles),
             limit_at_once_for: config.price_fresh_for,
         }
     }

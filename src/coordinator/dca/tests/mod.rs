@@ -95,7 +95,7 @@ impl Bench {
     }
 
     fn due(&mut self, now: Timestamp, blocked: impl Fn(&Leg) -> Option<ReasonCode>) {
-        let steps = self.plans.due(now, &dca(), blocked);
+        let steps = self.plans.due(now, dca().max_lateness, blocked);
         self.take(steps);
     }
 

@@ -53,9 +53,9 @@ proptest! {
             let steps = match what {
                 0 | 1 => {
                     now = now.plus(Duration::from_secs(if coin { 1_200 } else { 14_400 }));
-                    bench.plans.due(now, &dca(), open)
+                    bench.plans.due(now, dca().max_lateness, open)
                 }
-                2 => bench.plans.due(now, &dca(), paused),
+                2 => bench.plans.due(now, dca().max_lateness, paused),
                 3 => bench.plans.intend(id, intent_terms("50000")).ok().flatten().into_iter().collect(),
                 4 => {
                     // After its deadline nothing is handed over.
