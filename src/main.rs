@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use andon::config::{self, ConfigError, Loaded, Overrides};
 use andon::console::keymap::{self, Keymap};
-use andon::console::{self, ConsoleEnd};
+use andon::console::{self, ConsoleEnd, looks};
 use andon::domain::{SafeText, Untrusted};
 use andon::market::ReplayFeed;
 use andon::runtime::front::{Front, Left, Seat};
-use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions, Speed};
+use andon::runtime::options::{self, MarketChoice, RunOptions, Speed};
 use andon::runtime::{self, RunError, StartError};
 use andon::store::DataDirError;
 use clap::Parser as _;
@@ -131,11 +131,7 @@ fn front(options: &RunOptions) -> Result<Option<Front>, Failure> {
     }
     let config = options.config.clone();
     console::check(&config.console).map_err(|error| Failure::Usage(error.to_string()))?;
-    let look = console::Options {
-        read_only: options.read_only,
-        ascii: options.ascii,
-        mono: options.color == ColorChoice::Never,
-    };
+    let look = looks::options(options.read_only, options.color, options.ascii, &looks::environment);
     Ok(Some(Box::new(move |seat: Seat| {
         let Seat { handle, traffic, log, shutdown } = seat;
         match console::run(&handle, traffic, &log, look, &config, shutdown) {
