@@ -168,6 +168,7 @@ impl Desk {
             venue_failed: false,
             bus: MessageBus::new(&config.orchestration.message_bus),
             candles: CandleStore::new(config.agents.indicators),
+            mood: None,
             agents: BTreeMap::new(),
             models: Providers::of(&config.orchestration.llm, &Models::new()).unwrap(),
             latch: None,

@@ -1,8 +1,8 @@
-//! Agents: they read the market and propose. None decides, none publishes, none keeps state between runs.
+//! Agents: they propose. None decides, none publishes, none keeps state between runs.
 //!
-//! An agent gets one run and returns one output or says why it cannot; the core publishes and judges it. The agents
-//! here follow fixed rules and say so. They invent nothing: without data they return an error, and sentiment exists
-//! only where the market brings its own.
+//! An agent is pure and synchronous: a run carries everything that it may use, and it returns one output or says why it
+//! cannot; the core publishes and judges it. The agents here follow fixed rules and say so. They invent nothing: without
+//! data they return an error, and sentiment exists only where the market brings its own.
 
 mod rebalance;
 mod regime;
@@ -12,10 +12,6 @@ mod trading;
 
 #[cfg(test)]
 mod tests;
-
-use std::future::{Future, ready};
-use std::pin::Pin;
-use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -28,7 +24,6 @@ pub use trading::TradingAgent;
 use crate::config::{Config, TaskName};
 use crate::coordinator::task::{TaskOutput, TaskRun};
 use crate::domain::{MoneyError, Symbol};
-use crate::market::{CandleStore, SentimentSource};
 
 /// Why an agent returns nothing. The text goes to the operator as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,9 +48,6 @@ pub enum AgentError {
     Money(#[from] MoneyError),
 }
 
-/// The result of a run, when it comes.
-pub type AgentFuture<'a> = Pin<Box<dyn Future<Output = Result<TaskOutput, AgentError>> + Send + 'a>>;
-
 /// Something that carries out the runs of one task.
 pub trait Agent: Send + Sync {
     /// Which task.
@@ -66,28 +58,20 @@ pub trait Agent: Send + Sync {
         true
     }
 
-    /// Carries out one run. Dropping the future cancels it.
-    fn run(&self, run: TaskRun) -> AgentFuture<'_>;
+    /// Carries out one run.
+    fn run(&self, run: &TaskRun) -> Result<TaskOutput, AgentError>;
 }
 
-/// The rule-based agents, one per task, in the order of the tasks.
-pub fn rules(
-    config: &Config,
-    candles: &CandleStore,
-    sentiment: Option<Arc<dyn SentimentSource>>,
-) -> Vec<Box<dyn Agent>> {
+/// The rule-based agents, one per task, in the order of the tasks. `has_mood`: the market has a mood of its own.
+pub fn rules(config: &Config, has_mood: bool) -> Vec<Box<dyn Agent>> {
+    let agents = &config.agents;
     vec![
-        Box::new(TechnicalAgent::new(config.agents.technical_analysis.clone(), candles.clone())),
-        Box::new(RegimeAgent::new(config.agents.regime_detection.clone(), candles.clone())),
-        Box::new(SentimentAgent::new(sentiment)),
-        Box::new(TradingAgent::new(config.agents.trading_decision.clone(), candles.clone())),
+        Box::new(TechnicalAgent::new(agents.technical_analysis.clone())),
+        Box::new(RegimeAgent::new(agents.regime_detection.clone(), agents.indicators.ema_trend)),
+        Box::new(SentimentAgent::new(has_mood)),
+        Box::new(TradingAgent::new(agents.trading_decision.clone())),
         Box::new(RebalanceAgent),
     ]
-}
-
-/// The future of an agent that never waits.
-fn at_once<'a>(result: Result<TaskOutput, AgentError>) -> AgentFuture<'a> {
-    Box::pin(ready(result))
 }
 
 /// The symbol of a run that must have one.

@@ -5,7 +5,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Agent, AgentError, AgentFuture, at_once};
+use super::{Agent, AgentError};
 use crate::config::TaskName;
 use crate::coordinator::task::{
     Allocation, AssetShare, RebalanceProposal, RebalanceTrade, TaskInput, TaskOutput, TaskRun,
@@ -62,14 +62,13 @@ impl Agent for RebalanceAgent {
         TaskName::PortfolioRebalance
     }
 
-    fn run(&self, run: TaskRun) -> AgentFuture<'_> {
-        let result = match &run.input {
+    fn run(&self, run: &TaskRun) -> Result<TaskOutput, AgentError> {
+        match &run.input {
             TaskInput::Rebalance(allocation) if !allocation.unpriced.is_empty() => {
                 Ok(TaskOutput::RebalanceWaits(allocation.unpriced.clone()))
             }
             TaskInput::Rebalance(allocation) => Self::propose(allocation).map(TaskOutput::Rebalance),
             TaskInput::Analysis | TaskInput::Decision(_) => Err(AgentError::WrongInput(run.task)),
-        };
-        at_once(result)
+        }
     }
 }

@@ -3,11 +3,10 @@
 //! The first rule that holds names the regime: volatile, trending, choppy, about to break out, else
 //! ranging. Choppy comes before breakout because it is the stricter of two readings of a sideways market.
 
-use super::{Agent, AgentError, AgentFuture, at_once, symbol_of};
+use super::{Agent, AgentError, symbol_of};
 use crate::config::{RegimeDetection, TaskName};
 use crate::coordinator::task::{TaskOutput, TaskRun};
-use crate::domain::{Confidence, Regime, RegimeUpdate, Symbol, Untrusted};
-use crate::market::{CandleStore, IndicatorValues};
+use crate::domain::{Confidence, IndicatorValues, Regime, RegimeUpdate, Untrusted};
 
 /// Confidence of a regime whose threshold is only just reached; twice the threshold earns [`CONFIDENCE_MOST`].
 const CONFIDENCE_LEAST: f64 = 0.50;
@@ -21,7 +20,8 @@ const CONFIDENCE_TORN: f64 = 0.30;
 #[derive(Debug)]
 pub struct RegimeAgent {
     config: RegimeDetection,
-    candles: CandleStore,
+    /// Bars in the long average, for its name in the reasoning.
+    trend_bars: u16,
 }
 
 /// The indicators that the rules look at.
@@ -53,13 +53,14 @@ impl Facts {
 }
 
 impl RegimeAgent {
-    /// Reads from `candles`.
-    pub const fn new(config: RegimeDetection, candles: CandleStore) -> Self {
-        Self { config, candles }
+    /// Under these rules; the long average is over `trend_bars` bars.
+    pub const fn new(config: RegimeDetection, trend_bars: u16) -> Self {
+        Self { config, trend_bars }
     }
 
-    fn detect(&self, symbol: &Symbol) -> Result<RegimeUpdate, AgentError> {
-        let values = self.candles.indicators(symbol).ok_or_else(|| AgentError::NoCandle(symbol.clone()))?;
+    fn detect(&self, run: &TaskRun) -> Result<RegimeUpdate, AgentError> {
+        let symbol = symbol_of(run)?;
+        let values = run.market.indicators.ok_or_else(|| AgentError::NoCandle(symbol.clone()))?;
         let (regime, confidence, reasoning) = match Facts::of(&values) {
             Some(facts) => {
                 let (regime, confidence) = self.judge(&facts);
@@ -68,7 +69,7 @@ impl RegimeAgent {
                 let reasoning = format!(
                     "ADX {adx:.0}, choppiness {choppiness:.0}, ATR x{atr_ratio:.1}, \
                      bands x{width_ratio:.1}, {side} EMA {}",
-                    self.candles.periods().ema_trend
+                    self.trend_bars
                 );
                 (regime, confidence, reasoning)
             }
@@ -122,7 +123,7 @@ impl Agent for RegimeAgent {
         TaskName::RegimeDetection
     }
 
-    fn run(&self, run: TaskRun) -> AgentFuture<'_> {
-        at_once(symbol_of(&run).and_then(|symbol| self.detect(symbol)).map(TaskOutput::Regime))
+    fn run(&self, run: &TaskRun) -> Result<TaskOutput, AgentError> {
+        self.detect(run).map(TaskOutput::Regime)
     }
 }

@@ -1,10 +1,9 @@
 //! Technical analysis by rules: indicators of one symbol to a bias with confidence and the nearest levels.
 
-use super::{Agent, AgentError, AgentFuture, at_once, symbol_of};
+use super::{Agent, AgentError, symbol_of};
 use crate::config::{TaskName, Technical};
 use crate::coordinator::task::{TaskOutput, TaskRun};
-use crate::domain::{Bias, Confidence, Symbol, TaSignal, Untrusted};
-use crate::market::{CandleStore, IndicatorValues};
+use crate::domain::{Bias, Confidence, IndicatorValues, TaSignal, Untrusted};
 
 /// Weights of the parts of the score; they sum to 1.
 const WEIGHT_AVERAGES: f64 = 0.40;
@@ -23,14 +22,10 @@ const CONFIDENCE_COLD: f64 = 0.10;
 const RSI_HIGH: f64 = 80.0;
 const RSI_LOW: f64 = 20.0;
 
-/// Candles over which the highest high and lowest low count as levels.
-const LEVEL_CANDLES: usize = 60;
-
 /// Indicators to a bias.
 #[derive(Debug)]
 pub struct TechnicalAgent {
     config: Technical,
-    candles: CandleStore,
 }
 
 /// What speaks for up (towards 1) and for down (towards -1).
@@ -89,13 +84,14 @@ fn sign(value: f64) -> f64 {
 }
 
 impl TechnicalAgent {
-    /// Reads from `candles`.
-    pub const fn new(config: Technical, candles: CandleStore) -> Self {
-        Self { config, candles }
+    /// Under these rules.
+    pub const fn new(config: Technical) -> Self {
+        Self { config }
     }
 
-    fn analyse(&self, symbol: &Symbol) -> Result<TaSignal, AgentError> {
-        let values = self.candles.indicators(symbol).ok_or_else(|| AgentError::NoCandle(symbol.clone()))?;
+    fn analyse(&self, run: &TaskRun) -> Result<TaSignal, AgentError> {
+        let symbol = symbol_of(run)?;
+        let values = run.market.indicators.ok_or_else(|| AgentError::NoCandle(symbol.clone()))?;
         let (bias, confidence, reasoning) = match Score::of(&values) {
             Some(score) => self.judge(&score),
             None => (
@@ -104,7 +100,7 @@ impl TechnicalAgent {
                 format!("warming up: {} candles, not every average is there, no bias yet", values.candles),
             ),
         };
-        let (support, resistance) = self.levels(symbol, &values);
+        let (support, resistance) = levels(&values);
         Ok(TaSignal {
             symbol: symbol.clone(),
             bias,
@@ -135,24 +131,22 @@ impl TechnicalAgent {
         );
         (bias, confidence, reasoning)
     }
+}
 
-    /// The nearest level below and above the last close, out of averages, bands and recent extremes.
-    fn levels(&self, symbol: &Symbol, values: &IndicatorValues) -> (Option<f64>, Option<f64>) {
-        let extremes = self.candles.extremes(symbol, LEVEL_CANDLES);
-        let levels = [
-            values.ema_slow,
-            values.ema_trend,
-            values.bollinger.map(|bands| bands.lower),
-            values.bollinger.map(|bands| bands.upper),
-            extremes.map(|(low, _)| low),
-            extremes.map(|(_, high)| high),
-        ];
-        let close = values.close;
-        let known = || levels.into_iter().flatten();
-        let support = known().filter(|level| *level < close).reduce(f64::max);
-        let resistance = known().filter(|level| *level > close).reduce(f64::min);
-        (support, resistance)
-    }
+/// The nearest level below and above the last close, out of averages, bands and recent extremes.
+fn levels(values: &IndicatorValues) -> (Option<f64>, Option<f64>) {
+    let levels = [
+        values.ema_slow,
+        values.ema_trend,
+        values.bollinger.map(|bands| bands.lower),
+        values.bollinger.map(|bands| bands.upper),
+        values.lowest,
+        values.highest,
+    ];
+    let known = || levels.into_iter().flatten();
+    let support = known().filter(|level| *level < values.close).reduce(f64::max);
+    let resistance = known().filter(|level| *level > values.close).reduce(f64::min);
+    (support, resistance)
 }
 
 impl Agent for TechnicalAgent {
@@ -160,7 +154,7 @@ impl Agent for TechnicalAgent {
         TaskName::TechnicalAnalysis
     }
 
-    fn run(&self, run: TaskRun) -> AgentFuture<'_> {
-        at_once(symbol_of(&run).and_then(|symbol| self.analyse(symbol)).map(TaskOutput::Ta))
+    fn run(&self, run: &TaskRun) -> Result<TaskOutput, AgentError> {
+        self.analyse(run).map(TaskOutput::Ta)
     }
 }

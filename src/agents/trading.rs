@@ -6,14 +6,13 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Agent, AgentError, AgentFuture, at_once, symbol_of};
+use super::{Agent, AgentError, symbol_of};
 use crate::config::{TaskName, TradingDecision};
-use crate::coordinator::task::{DecisionInput, TaskInput, TaskOutput, TaskRun};
+use crate::coordinator::task::{DecisionInput, MarketView, TaskInput, TaskOutput, TaskRun};
 use crate::domain::{
-    Action, Bias, Candle, Confidence, Pct, PriceRounding, Regime, SentimentBias, Signal, Symbol, Timestamp,
-    Untrusted, price_from_f64,
+    Action, Bias, Candle, Confidence, Pct, PriceRounding, Regime, SentimentBias, Signal, Untrusted,
+    price_from_f64,
 };
-use crate::market::CandleStore;
 
 /// How much each voice counts; an absent one does not.
 const WEIGHT_TECHNICAL: f64 = 0.5;
@@ -27,7 +26,6 @@ const CLOSE_TIMES: f64 = 1.4;
 #[derive(Debug)]
 pub struct TradingAgent {
     config: TradingDecision,
-    candles: CandleStore,
 }
 
 /// Entry, stop and target of a purchase.
@@ -39,13 +37,14 @@ struct Levels {
 }
 
 impl TradingAgent {
-    /// Reads prices from `candles`.
-    pub const fn new(config: TradingDecision, candles: CandleStore) -> Self {
-        Self { config, candles }
+    /// Under these rules.
+    pub const fn new(config: TradingDecision) -> Self {
+        Self { config }
     }
 
-    fn decide(&self, symbol: &Symbol, at: Timestamp, input: &DecisionInput) -> Result<Signal, AgentError> {
-        let last = self.candles.last(symbol).ok_or_else(|| AgentError::NoCandle(symbol.clone()))?;
+    fn decide(&self, run: &TaskRun, input: &DecisionInput) -> Result<Signal, AgentError> {
+        let symbol = symbol_of(run)?;
+        let last = run.market.last.as_ref().ok_or_else(|| AgentError::NoCandle(symbol.clone()))?;
         let hold = |sure: f64, why: String| Signal {
             id: input.signal_id,
             symbol: symbol.clone(),
@@ -56,7 +55,7 @@ impl TradingAgent {
             take_profit: None,
             size_pct: Pct::ZERO,
             leverage: Decimal::ONE,
-            at,
+            at: run.at,
             source: TaskName::TradingDecision.name().to_owned(),
             reasoning: Untrusted::new(why),
         };
@@ -67,7 +66,7 @@ impl TradingAgent {
         let enough = self.config.confidence_min.value();
         let unsure = (1.0 - score.abs()).max(0.0);
         if score > 0.0 && score >= enough {
-            return Ok(match self.levels(symbol, &last, input.stop_distance_pct)? {
+            return Ok(match self.levels(&run.market, last, input.stop_distance_pct)? {
                 Some(levels) => Signal {
                     action: Action::Buy,
                     entry: Some(levels.entry),
@@ -103,18 +102,18 @@ impl TradingAgent {
     /// None while there is no hourly ATR.
     fn levels(
         &self,
-        symbol: &Symbol,
+        market: &MarketView,
         last: &Candle,
         bounds: (Pct, Pct),
     ) -> Result<Option<Levels>, AgentError> {
-        let values = self.candles.indicators(symbol);
-        let (Some(atr), Some(entry)) = (values.and_then(|v| v.hourly_atr), last.close.to_f64()) else {
+        let (Some(atr), Some(entry)) = (market.indicators.and_then(|v| v.hourly_atr), last.close.to_f64())
+        else {
             return Ok(None);
         };
         let [nearest, farthest] = [bounds.0, bounds.1].map(|pct| pct.as_f64() / 100.0 * entry);
         // `max` before `min`: should the bounds contradict each other, the nearer one wins.
         let distance = (self.config.stop_atr * atr).max(nearest).min(farthest);
-        let decimals = self.candles.price_decimals(symbol).unwrap_or_else(|| last.close.scale());
+        let decimals = market.price_decimals.unwrap_or_else(|| last.close.scale());
 
         // Rounding goes to the inside of the bounds: nearer at the far one, else farther.
         let below = |rounding| price_from_f64(entry - distance, decimals, rounding);
@@ -183,11 +182,10 @@ impl Agent for TradingAgent {
         TaskName::TradingDecision
     }
 
-    fn run(&self, run: TaskRun) -> AgentFuture<'_> {
-        let result = symbol_of(&run).and_then(|symbol| match &run.input {
-            TaskInput::Decision(input) => self.decide(symbol, run.at, input),
+    fn run(&self, run: &TaskRun) -> Result<TaskOutput, AgentError> {
+        match &run.input {
+            TaskInput::Decision(input) => self.decide(run, input).map(TaskOutput::Signal),
             TaskInput::Analysis | TaskInput::Rebalance(_) => Err(AgentError::WrongInput(run.task)),
-        });
-        at_once(result.map(TaskOutput::Signal))
+        }
     }
 }

@@ -47,6 +47,8 @@ pub struct IndicatorPeriods {
     pub choppiness: u16,
     /// The averages to which ATR and width of the bands are compared.
     pub average: u16,
+    /// Highest high and lowest low: levels of support and resistance.
+    pub levels: u16,
 }
 
 /// Section `indicators.macd`.

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::TaskName;
 use crate::domain::{
-    Asset, MoneyError, Pct, RegimeUpdate, RunId, SentimentUpdate, Side, Signal, SignalId, Symbol, TaSignal,
-    Timestamp, Untrusted, checked_sub, pct_of,
+    Asset, Candle, Confidence, IndicatorValues, MoneyError, Pct, RegimeUpdate, RunId, SentimentBias,
+    SentimentUpdate, Side, Signal, SignalId, Symbol, TaSignal, Timestamp, Untrusted, checked_sub, pct_of,
 };
 
-/// One run of a task for one symbol (or for the portfolio), with all it needs to know of the core.
-#[derive(Debug, Clone, PartialEq)]
+/// One run of a task for one symbol (or for the portfolio), with everything that its agent may use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskRun {
     /// Never used twice.
     pub id: RunId,
@@ -22,10 +22,25 @@ pub struct TaskRun {
     pub at: Timestamp,
     /// What the core gives it.
     pub input: TaskInput,
+    /// What the engine adds when it starts the run; empty until then.
+    pub market: MarketView,
 }
 
-/// What the core gives a run. Candles and indicators the agent reads from the candle store itself.
-#[derive(Debug, Clone, PartialEq)]
+/// The market of a run's symbol at the instant at which the run was started.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MarketView {
+    /// Indicators at the last closed candle; none before the first.
+    pub indicators: Option<IndicatorValues>,
+    /// The last closed candle.
+    pub last: Option<Candle>,
+    /// Decimal places of the price tick: the most that any candle has shown.
+    pub price_decimals: Option<u32>,
+    /// The mood of a market that has one of its own (a simulated one).
+    pub mood: Option<(SentimentBias, Confidence)>,
+}
+
+/// What the core gives a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum TaskInput {
     /// Technical, regime, sentiment: nothing but the symbol.
     Analysis,
@@ -36,7 +51,7 @@ pub enum TaskInput {
 }
 
 /// The fresh voices of one symbol; absent or stale ones are none.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionInput {
     /// The id that the signal of this run must carry.
     pub signal_id: SignalId,

@@ -8,7 +8,9 @@ use super::consensus::Word;
 use super::degradation::RunResult;
 use super::effect::Effect;
 use super::schedule::{Conditions, Finished};
-use super::task::{Allocation, AssetShare, DecisionInput, TaskFailure, TaskInput, TaskOutput, TaskRun};
+use super::task::{
+    Allocation, AssetShare, DecisionInput, MarketView, TaskFailure, TaskInput, TaskOutput, TaskRun,
+};
 use super::{Coordinator, Cx};
 use crate::account::{Holdings, PriceError};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
@@ -40,8 +42,14 @@ impl Coordinator {
         for start in starts {
             self.live.revision += 1;
             let input = self.task_input(cx, start.task, start.symbol.as_ref(), start.run);
-            let run =
-                TaskRun { id: start.run, task: start.task, symbol: start.symbol, at: cx.now.market, input };
+            let run = TaskRun {
+                id: start.run,
+                task: start.task,
+                symbol: start.symbol,
+                at: cx.now.market,
+                input,
+                market: MarketView::default(),
+            };
             cx.effects.push(Effect::RunTask(Box::new(run)));
         }
     }

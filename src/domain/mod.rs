@@ -9,6 +9,7 @@ mod command;
 mod control;
 mod decision;
 mod ids;
+mod indicators;
 mod message;
 mod money;
 mod order;
@@ -32,6 +33,7 @@ pub use ids::{
     AlarmId, ClientOrderId, CommandId, DecisionId, InstallId, MessageId, PlanId, RunId, Seq, SignalId,
     TradeId,
 };
+pub use indicators::{AdxValue, BollingerValue, IndicatorValues, MacdValue};
 pub use message::{
     ExecutionEvent, MESSAGE_BYTES_MAX, Message, MessageError, Payload, PortfolioUpdate, Priority, RiskAlert,
     Severity, SystemEvent, SystemEventKind, Topic,

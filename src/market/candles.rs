@@ -1,126 +1,97 @@
-//! The candle store: what agents read of the market.
+//! The candle store: what the engine shows agents of the market.
 //!
-//! Per symbol a bounded ring of closed candles, the indicators on the feed's own interval, and one-hour bars for the
-//! hourly ATR. Cheap to clone; each call takes a short lock and never waits. It decides nothing and forgets
-//! everything at exit: history comes back from the feed.
+//! Per symbol the last closed candle, the indicators on the feed's own interval, and one-hour bars for the hourly ATR.
+//! It decides nothing and forgets everything at exit: history comes back from the feed.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::indicators::{Atr, Bar, IndicatorValues, Indicators};
+use super::indicators::{Atr, Bar, Indicators};
 use crate::config::IndicatorPeriods;
-use crate::domain::{Candle, Symbol, Timestamp};
+use crate::domain::{Candle, IndicatorValues, Symbol, Timestamp};
 
-/// Candles kept per symbol: a day of one-minute bars and an hour.
+/// Candles of history that a feed gives per symbol before a run: a day of one-minute bars and an hour.
 pub const CANDLES_MAX: usize = 1_500;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Closed candles and indicators of all symbols, shared between the driver that writes and the agents that read.
-#[derive(Debug, Clone)]
+/// Last candles and indicators of all symbols.
+#[derive(Debug)]
 pub struct CandleStore {
     periods: IndicatorPeriods,
-    series: Arc<Mutex<BTreeMap<Symbol, Series>>>,
+    series: BTreeMap<Symbol, Series>,
 }
 
 impl CandleStore {
     /// An empty store, with indicators of these lengths.
-    pub fn new(periods: IndicatorPeriods) -> Self {
-        Self { periods, series: Arc::default() }
-    }
-
-    /// The lengths of the indicators.
-    pub const fn periods(&self) -> &IndicatorPeriods {
-        &self.periods
+    pub const fn new(periods: IndicatorPeriods) -> Self {
+        Self { periods, series: BTreeMap::new() }
     }
 
     /// Adds a closed candle. One that is not newer than the last of its symbol is not taken: returns whether it was.
-    pub fn on_candle(&self, candle: &Candle) -> bool {
-        let mut series = self.lock();
-        if let Some(known) = series.get_mut(&candle.symbol) {
+    pub fn on_candle(&mut self, candle: &Candle) -> bool {
+        if let Some(known) = self.series.get_mut(&candle.symbol) {
             return known.push(candle);
         }
-        series.entry(candle.symbol.clone()).or_insert(Series::new(&self.periods)).push(candle)
+        self.series.insert(candle.symbol.clone(), Series::new(&self.periods, candle));
+        true
     }
 
     /// The indicators at the last closed candle; none before the first.
     pub fn indicators(&self, symbol: &Symbol) -> Option<IndicatorValues> {
-        self.lock().get(symbol).map(Series::values)
+        self.series.get(symbol).map(Series::values)
     }
 
     /// The last closed candle.
-    pub fn last(&self, symbol: &Symbol) -> Option<Candle> {
-        self.lock().get(symbol)?.ring.back().cloned()
-    }
-
-    /// The last `count` closed candles (at most [`CANDLES_MAX`]), oldest first.
-    pub fn recent(&self, symbol: &Symbol, count: usize) -> Vec<Candle> {
-        self.lock().get(symbol).map_or_else(Vec::new, |series| series.tail(count).cloned().collect())
-    }
-
-    /// Lowest low and highest high of the last `count` closed candles.
-    pub fn extremes(&self, symbol: &Symbol, count: usize) -> Option<(f64, f64)> {
-        let series = self.lock();
-        series
-            .get(symbol)?
-            .tail(count)
-            .map(Bar::from)
-            .map(|bar| (bar.low, bar.high))
-            .reduce(|(low, high), (next_low, next_high)| (low.min(next_low), high.max(next_high)))
+    pub fn last(&self, symbol: &Symbol) -> Option<&Candle> {
+        self.series.get(symbol).map(|series| &series.last)
     }
 
     /// Decimal places of the symbol's price tick: the most that any of its candles has shown.
     pub fn price_decimals(&self, symbol: &Symbol) -> Option<u32> {
-        self.lock().get(symbol).map(|series| series.decimals)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Symbol, Series>> {
-        // Every update is whole before the next can panic, so a poisoned lock still guards valid data.
-        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+        self.series.get(symbol).map(|series| series.decimals)
     }
 }
 
 /// What is kept of one symbol.
 #[derive(Debug)]
 struct Series {
-    ring: VecDeque<Candle>,
+    last: Candle,
     decimals: u32,
     indicators: Indicators,
     hours: Hours,
 }
 
 impl Series {
-    fn new(periods: &IndicatorPeriods) -> Self {
-        Self {
-            ring: VecDeque::new(),
+    fn new(periods: &IndicatorPeriods, first: &Candle) -> Self {
+        let mut series = Self {
+            last: first.clone(),
             decimals: 0,
             indicators: Indicators::new(periods),
             hours: Hours { open: None, atr: Atr::new(periods.hourly_atr) },
-        }
+        };
+        series.take(first);
+        series
     }
 
     fn push(&mut self, candle: &Candle) -> bool {
-        if self.ring.back().is_some_and(|last| candle.open_time < last.close_time()) {
+        if candle.open_time < self.last.close_time() {
             return false;
         }
-        if self.ring.len() == CANDLES_MAX {
-            self.ring.pop_front();
-        }
+        self.take(candle);
+        self.last.clone_from(candle);
+        true
+    }
+
+    fn take(&mut self, candle: &Candle) {
         self.decimals = self.decimals.max(candle.price_decimals());
         let bar = Bar::from(candle);
         self.indicators.push(bar);
         self.hours.push(candle, bar);
-        self.ring.push_back(candle.clone());
-        true
     }
 
     fn values(&self) -> IndicatorValues {
         IndicatorValues { hourly_atr: self.hours.atr.value(), ..self.indicators.values() }
-    }
-
-    fn tail(&self, count: usize) -> impl Iterator<Item = &Candle> {
-        self.ring.range(self.ring.len().saturating_sub(count)..)
     }
 }
 
@@ -186,7 +157,7 @@ mod tests {
     #[test]
     fn indicators_are_as_long_as_they_are_configured() {
         let usual = Config::defaults().unwrap().agents.indicators;
-        let store = CandleStore::new(IndicatorPeriods { ema_trend: 3, ..usual });
+        let mut store = CandleStore::new(IndicatorPeriods { ema_trend: 3, ..usual });
         for minute in 0..3 {
             assert_eq!(store.indicators(&symbol()).and_then(|values| values.ema_trend), None);
             store.on_candle(&candle(minute, 1_000 + 10 * minute));
@@ -196,22 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn the_ring_keeps_the_newest_candles_only() {
-        let store = store();
+    fn the_last_candle_and_the_finest_tick_are_kept() {
+        let mut store = store();
         for minute in 0..2_000 {
             assert!(store.on_candle(&candle(minute, 1_000 + minute)));
         }
-        let kept = store.recent(&symbol(), usize::MAX);
-        assert_eq!(kept.len(), CANDLES_MAX);
-        assert_eq!(kept.last().map(|c| c.open_time), Some(Timestamp::from_secs(1_999 * 60)));
-        assert_eq!(store.recent(&symbol(), 2).len(), 2);
+        assert_eq!(store.last(&symbol()).unwrap().open_time, Timestamp::from_secs(1_999 * 60));
         assert_eq!(store.indicators(&symbol()).unwrap().candles, 2_000);
         assert_eq!(store.price_decimals(&symbol()), Some(1));
     }
 
     #[test]
     fn a_candle_that_came_before_is_not_counted_twice() {
-        let store = store();
+        let mut store = store();
         assert!(store.on_candle(&candle(5, 1_000)));
         assert!(!store.on_candle(&candle(5, 9_000)));
         assert!(!store.on_candle(&candle(4, 9_000)));
@@ -221,16 +189,16 @@ mod tests {
 
     #[test]
     fn another_symbol_has_no_data() {
-        let store = store();
+        let mut store = store();
         store.on_candle(&candle(0, 1_000));
         let other = Symbol::new("XRP/USDT").unwrap();
         assert!(store.indicators(&other).is_none() && store.last(&other).is_none());
-        assert!(store.recent(&other, 5).is_empty() && store.extremes(&other, 5).is_none());
+        assert!(store.price_decimals(&other).is_none());
     }
 
     #[test]
     fn the_hourly_range_is_that_of_whole_hours() {
-        let store = store();
+        let mut store = store();
         // Within each hour the close climbs by 59 tenths, and starts again: high - low is 5.9 + 2.
         for minute in 0..15 * 60 {
             store.on_candle(&candle(minute, 1_000 + minute % 60));
@@ -243,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_gap_closes_the_hour_that_it_cut() {
-        let store = store();
+        let mut store = store();
         for hour in 0..16 {
             // Only the first half of each hour arrives.
             for minute in 0..30 {
@@ -252,14 +220,5 @@ mod tests {
         }
         let atr = store.indicators(&symbol()).unwrap().hourly_atr.unwrap();
         assert!((atr - 4.9).abs() < 1e-9, "{atr}");
-    }
-
-    #[test]
-    fn extremes_cover_the_asked_window() {
-        let store = store();
-        for (minute, close) in [(0, 5_000), (1, 1_000), (2, 1_200)] {
-            store.on_candle(&candle(minute, close));
-        }
-        assert_eq!(store.extremes(&symbol(), 2), Some((99.0, 121.0)));
     }
 }

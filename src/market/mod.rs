@@ -14,6 +14,5 @@ mod simulated;
 pub use candles::{CANDLES_MAX, CandleStore};
 pub use extent::{FileExtent, Since};
 pub use feed::{Feed, FeedEvent, SentimentSource};
-pub use indicators::IndicatorValues;
 pub use replay::{ReplayError, ReplayFeed, RowProblem};
 pub use simulated::{SimulatedFeed, SimulatedSentiment};

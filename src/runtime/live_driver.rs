@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures_util::future::AbortHandle;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -32,7 +31,7 @@ use crate::coordinator::input::{BusLosses, Confirmation, Input, Probe};
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::snapshot::Snapshot;
 use crate::coordinator::task::{TaskFailure, TaskRun};
-use crate::domain::{Actor, CommandId, CommandOutcome, RunId, SafeText, Seq, Timestamp, Untrusted};
+use crate::domain::{Actor, CommandId, CommandOutcome, SafeText, Seq, Timestamp};
 use crate::llm::Exchange;
 use crate::market::Feed;
 use crate::store::{
@@ -99,7 +98,6 @@ pub struct LiveDriver {
     requests: mpsc::Receiver<Request>,
     replies: BTreeMap<CommandId, oneshot::Sender<CommandOutcome>>,
     agent_threads: AgentThreads,
-    running: BTreeMap<RunId, AbortHandle>,
     /// Questions and probes on their way.
     model_calls: JoinSet<()>,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -189,7 +187,6 @@ impl LiveDriver {
             requests,
             replies: BTreeMap::new(),
             agent_threads: AgentThreads::new()?,
-            running: BTreeMap::new(),
             model_calls: JoinSet::new(),
             snapshots,
             shown: (0, durable, Timestamp::EPOCH),
@@ -341,9 +338,6 @@ impl LiveDriver {
         if let Input::StoreReopened { result, .. } = &input {
             self.store_reopened(result.is_ok());
         }
-        if let Input::TaskFinished { run, .. } = &input {
-            self.running.remove(run);
-        }
         let mut effects = std::mem::take(&mut self.effects);
         self.core.step(now, input, &mut effects);
         self.heartbeat.beat(now.operator);
@@ -370,11 +364,8 @@ impl LiveDriver {
             }
             Effect::ReopenStore { command } => self.reopen_store(command),
             Effect::RunTask(run) => self.run_task(*run),
-            Effect::AbandonTask(run) => {
-                if let Some(task) = self.running.remove(&run) {
-                    task.abort();
-                }
-            }
+            // A run that nobody waits for any more goes on to its end: the core recognises its answer as late.
+            Effect::AbandonTask(_) => {}
             Effect::Resolve(question) => self.ask_models(question),
             Effect::ProbeProvider { provider } => self.probe_provider(provider),
             Effect::AbandonModelCalls => self.model_calls.abort_all(),
@@ -439,18 +430,17 @@ impl LiveDriver {
         drop(self.inputs_in.send(input));
     }
 
-    fn run_task(&mut self, run: TaskRun) {
+    fn run_task(&self, run: TaskRun) {
         let id = run.id;
-        let inputs = self.inputs_in.clone();
-        let Some(agent) = self.world.agents.get(&run.task).cloned() else {
-            let failure = TaskFailure::Failed(Untrusted::new("nobody runs this task"));
-            return self.hear(Input::TaskFinished { run: id, result: Err(failure) });
+        let (agent, run) = match self.world.begin(run) {
+            Ok(begun) => begun,
+            Err(failure) => return self.hear(Input::TaskFinished { run: id, result: Err(failure) }),
         };
-        let (abandon, ended) = self.agent_threads.start(agent, run);
-        self.running.insert(id, abandon);
+        let ended = self.agent_threads.start(agent, run);
+        let inputs = self.inputs_in.clone();
         tokio::spawn(async move {
-            // A run that was abandoned and has ended is not abandoned any more.
-            let result = ended.await.ok().and_then(Result::ok).unwrap_or(Err(TaskFailure::TimedOut));
+            // Panics are caught inside: only a thread that was never given fails to answer.
+            let result = ended.await.unwrap_or(Err(TaskFailure::TimedOut));
             // Only a process that ends does not listen.
             drop(inputs.send(Input::TaskFinished { run: id, result }));
         });
@@ -675,9 +665,6 @@ impl LiveDriver {
 
     /// Ends in order: no new runs, the end record, everything on disk, the last checkpoint.
     fn finish(mut self, reason: SafeText, wall: Duration) -> Result<Summary, LiveError> {
-        for task in self.running.values() {
-            task.abort();
-        }
         self.model_calls.abort_all();
         self.old_records = None;
         self.input(Input::Stop { reason });

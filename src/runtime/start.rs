@@ -266,13 +266,15 @@ impl Assembly {
             market_grown,
             keep_running,
         };
-        let agents = agents::rules(&config, &candles, feed.sentiment());
+        let mood = feed.sentiment();
+        let agents = agents::rules(&config, mood.is_some());
         let mut world = World {
             gate,
             venue: accidents::venue(venue),
             venue_failed: false,
             bus: MessageBus::new(&config.orchestration.message_bus),
             candles,
+            mood,
             agents: agents.into_iter().map(|agent| (agent.task(), Arc::from(agent))).collect(),
             models,
             latch: Some(latch),

@@ -3,10 +3,8 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -20,8 +18,8 @@ use crate::coordinator::conflict::Question;
 use crate::coordinator::effect::{Effect, Effects};
 use crate::coordinator::input::{Confirmation, Input};
 use crate::coordinator::record::RecordKind;
-use crate::coordinator::task::{TaskFailure, TaskRun};
-use crate::domain::{Actor, CommandId, Now, SafeText, Timestamp, Untrusted};
+use crate::coordinator::task::TaskRun;
+use crate::domain::{Actor, CommandId, Now, SafeText, Timestamp};
 use crate::llm::Exchange;
 use crate::market::Feed;
 use crate::store::{
@@ -228,7 +226,7 @@ impl VirtualDriver {
         assembly: Assembly,
         seed: u64,
         span: Option<Duration>,
-    ) -> Result<(Snapshot, Reading, Vec<Arc<Message>>), VirtualError> {
+    ) -> Result<(Snapshot, Reading, Vec<std::sync::Arc<Message>>), VirtualError> {
         let mut driver = Self::begin(assembly, seed, Box::new(move |run| Some(latency(seed, run.id.0))));
         driver.go(span)?;
         driver.input(Input::Tick);
@@ -390,12 +388,8 @@ impl VirtualDriver {
         let Some(latency) = (self.latency)(&run) else {
             return;
         };
-        let result = match self.world.agents.get(&run.task) {
-            Some(agent) => run_agent(Arc::clone(agent), run).now_or_never().unwrap_or_else(|| {
-                Err(TaskFailure::Failed(Untrusted::new("an agent that waits cannot run in virtual time")))
-            }),
-            None => Err(TaskFailure::Failed(Untrusted::new("nobody runs this task"))),
-        };
+        let begun = self.world.begin(run);
+        let result = begun.and_then(|(agent, run)| run_agent(agent.as_ref(), &run));
         self.answer(latency, Input::TaskFinished { run: id, result });
     }
 

@@ -6,22 +6,20 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-
 use super::accidents;
 use crate::agents::Agent;
 use crate::bus::{ClosedMailbox, MessageBus};
 use crate::config::TaskName;
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
-use crate::coordinator::task::{TaskFailure, TaskOutput, TaskRun};
+use crate::coordinator::task::{MarketView, TaskFailure, TaskOutput, TaskRun};
 use crate::domain::{
     Actor, Candle, ClientOrderId, Epoch, Message, Order, Purpose, ReasonCode, SafeText, Timestamp, TradeId,
     TradingState, Untrusted, VenueEvent,
 };
 use crate::gate::{AnyPermit, FlattenOrder, Gate, Recorded, Refused};
 use crate::llm::Providers;
-use crate::market::{CandleStore, FeedEvent};
+use crate::market::{CandleStore, FeedEvent, SentimentSource};
 use crate::store::{Hash, Latch, LatchState, OrderNotes};
 use crate::venue::{Answer, CancelScope, OrderReport, Venue, VenueError};
 
@@ -125,8 +123,10 @@ pub struct World {
     pub venue_failed: bool,
     /// Who listens.
     pub bus: MessageBus,
-    /// What the agents read.
+    /// What the agents are shown of the market.
     pub candles: CandleStore,
+    /// The mood of a market that has one of its own.
+    pub mood: Option<Arc<dyn SentimentSource>>,
     /// Who proposes.
     pub agents: BTreeMap<TaskName, Arc<dyn Agent>>,
     /// Who may be asked about conflicts.
@@ -169,6 +169,24 @@ impl World {
     pub fn history(&mut self, candle: &Candle) {
         self.candles.on_candle(candle);
         self.venue.see_price(candle);
+    }
+
+    /// The agent of a run, and the run with the market as it is now.
+    ///
+    /// # Errors
+    /// Nobody runs this task.
+    pub fn begin(&self, mut run: TaskRun) -> Result<(Arc<dyn Agent>, TaskRun), TaskFailure> {
+        let agent = self.agents.get(&run.task).cloned();
+        let agent = agent.ok_or_else(|| TaskFailure::Failed(Untrusted::new("nobody runs this task")))?;
+        if let Some(symbol) = &run.symbol {
+            run.market = MarketView {
+                indicators: self.candles.indicators(symbol),
+                last: self.candles.last(symbol).cloned(),
+                price_decimals: self.candles.price_decimals(symbol),
+                mood: self.mood.as_ref().and_then(|mood| mood.sentiment(symbol, run.at)),
+            };
+        }
+        Ok((agent, run))
     }
 
     /// Time has come to the venue: orders may have run out.
@@ -440,8 +458,8 @@ fn permit<'gate>(
 }
 
 /// Runs an agent to its end; a panic only fails the run.
-pub async fn run_agent(agent: Arc<dyn Agent>, run: TaskRun) -> Result<TaskOutput, TaskFailure> {
-    match AssertUnwindSafe(async { agent.run(run).await }).catch_unwind().await {
+pub fn run_agent(agent: &dyn Agent, run: &TaskRun) -> Result<TaskOutput, TaskFailure> {
+    match std::panic::catch_unwind(AssertUnwindSafe(|| agent.run(run))) {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(error)) => Err(TaskFailure::Failed(Untrusted::new(error.to_string()))),
         Err(panic) => Err(TaskFailure::Panicked(Untrusted::new(panic_text(panic.as_ref())))),

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use andon::agents::{Agent, AgentError, AgentFuture};
+use andon::agents::{Agent, AgentError};
 use andon::config::Config;
 use andon::coordinator::dca::LegState;
 use andon::coordinator::degradation::Policy;
 use andon::coordinator::record::{Record, RecordKind};
-use andon::coordinator::task::TaskRun;
+use andon::coordinator::task::{TaskOutput, TaskRun};
 use andon::domain::{
     Asset, Candle, CandleSpan, ClientOrderId, Fill, Level, Order, OrderStatus, Purpose, Side, Symbol,
     Timestamp, TradeId, Untrusted, VenueEvent, VenueReject,
@@ -72,21 +72,19 @@ impl Agent for FaultyAgent {
         self.inner.has_source()
     }
 
-    fn run(&self, mut run: TaskRun) -> AgentFuture<'_> {
+    fn run(&self, run: &TaskRun) -> Result<TaskOutput, AgentError> {
         let mut chance = Chance::of(self.seed, run.id.0);
         if run.at >= self.until {
             return self.inner.run(run);
         }
         match chance.below(100) {
-            0..5 => {
-                let error = Err(AgentError::NothingHeld);
-                Box::pin(std::future::ready(error))
-            }
+            0..5 => Err(AgentError::NothingHeld),
             5..10 => {
-                if let Some(symbol) = &mut run.symbol {
+                let mut astray = run.clone();
+                if let Some(symbol) = &mut astray.symbol {
                     symbol.clone_from(self.symbols.iter().find(|other| *other != symbol).unwrap());
                 }
-                self.inner.run(run)
+                self.inner.run(&astray)
             }
             _ => self.inner.run(run),
         }

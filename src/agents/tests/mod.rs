@@ -1,16 +1,16 @@
 mod month;
 
-use futures_util::FutureExt;
 use proptest::prelude::*;
 use rstest::rstest;
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::coordinator::task::{Allocation, AssetShare, DecisionInput, TaskInput};
+use crate::coordinator::task::{Allocation, AssetShare, DecisionInput, MarketView, TaskInput};
 use crate::domain::{
     Action, Asset, Bias, Candle, Confidence, InstallId, Pct, Regime, RegimeUpdate, RunId, SentimentBias,
     SentimentUpdate, Signal, SignalId, TaSignal, Timestamp, Untrusted,
 };
+use crate::market::CandleStore;
 
 fn symbol() -> Symbol {
     Symbol::new("BTC/USDT").unwrap()
@@ -21,21 +21,26 @@ fn config() -> Config {
 }
 
 fn run(task: TaskName, symbol: Option<&Symbol>, at: Timestamp, input: TaskInput) -> TaskRun {
-    TaskRun { id: RunId(1), task, symbol: symbol.cloned(), at, input }
+    TaskRun { id: RunId(1), task, symbol: symbol.cloned(), at, input, market: MarketView::default() }
+}
+
+/// What the engine shows of the only symbol of a store.
+fn view(store: &CandleStore) -> MarketView {
+    MarketView {
+        indicators: store.indicators(&symbol()),
+        last: store.last(&symbol()).cloned(),
+        price_decimals: store.price_decimals(&symbol()),
+        mood: None,
+    }
 }
 
 fn agent_for(agents: &[Box<dyn Agent>], task: TaskName) -> &dyn Agent {
     agents.iter().find(|agent| agent.task() == task).unwrap().as_ref()
 }
 
-/// Rule-based agents never wait.
-fn answer(agent: &dyn Agent, run: TaskRun) -> Result<TaskOutput, AgentError> {
-    agent.run(run).now_or_never().expect("a rule-based agent answers at once")
-}
-
 /// A store with `minutes` candles that climb by one a minute from 40,000, two wide.
 fn climbing(minutes: i64) -> CandleStore {
-    let store = CandleStore::new(config().agents.indicators);
+    let mut store = CandleStore::new(config().agents.indicators);
     for minute in 0..minutes {
         let price = Decimal::new(400_000 + 10 * minute, 1);
         store.on_candle(&Candle {
@@ -75,50 +80,52 @@ fn voices(bias: Bias, regime: Regime, mood: SentimentBias, confidence: f64) -> D
 }
 
 fn decided(store: &CandleStore, input: DecisionInput) -> Signal {
-    let agent = TradingAgent::new(config().agents.trading_decision, store.clone());
+    let agent = TradingAgent::new(config().agents.trading_decision);
     let input = TaskInput::Decision(Box::new(input));
-    let run = run(TaskName::TradingDecision, Some(&symbol()), Timestamp::from_secs(9), input);
-    match answer(&agent, run) {
+    let mut run = run(TaskName::TradingDecision, Some(&symbol()), Timestamp::from_secs(9), input);
+    run.market = view(store);
+    match agent.run(&run) {
         Ok(TaskOutput::Signal(signal)) => signal,
         other => panic!("{other:?}"),
     }
 }
 
 fn analysed(store: &CandleStore, task: TaskName) -> TaskOutput {
-    let agents = rules(&config(), store, None);
-    answer(agent_for(&agents, task), run(task, Some(&symbol()), Timestamp::EPOCH, TaskInput::Analysis))
-        .unwrap()
+    let agents = rules(&config(), false);
+    let mut run = run(task, Some(&symbol()), Timestamp::EPOCH, TaskInput::Analysis);
+    run.market = view(store);
+    agent_for(&agents, task).run(&run).unwrap()
 }
 
 #[rstest]
 #[case(TaskName::TechnicalAnalysis)]
 #[case(TaskName::RegimeDetection)]
 fn without_a_candle_analysis_says_so(#[case] task: TaskName) {
-    let agents = rules(&config(), &CandleStore::new(config().agents.indicators), None);
+    let agents = rules(&config(), false);
     let run = run(task, Some(&symbol()), Timestamp::EPOCH, TaskInput::Analysis);
-    let error = answer(agent_for(&agents, task), run).unwrap_err();
+    let error = agent_for(&agents, task).run(&run).unwrap_err();
     assert_eq!(error.to_string(), "no closed candle of BTC/USDT yet: wait for the feed");
 }
 
 #[test]
 fn an_agent_refuses_what_is_not_its_own_input() {
-    let agents = rules(&config(), &climbing(1), None);
+    let agents = rules(&config(), false);
     for task in [TaskName::TradingDecision, TaskName::PortfolioRebalance] {
         let wrong = run(task, Some(&symbol()), Timestamp::EPOCH, TaskInput::Analysis);
-        assert_eq!(answer(agent_for(&agents, task), wrong), Err(AgentError::WrongInput(task)));
+        assert_eq!(agent_for(&agents, task).run(&wrong), Err(AgentError::WrongInput(task)));
     }
     let task = TaskName::TechnicalAnalysis;
     let nameless = run(task, None, Timestamp::EPOCH, TaskInput::Analysis);
-    assert_eq!(answer(agent_for(&agents, task), nameless), Err(AgentError::NoSymbol(task)));
+    assert_eq!(agent_for(&agents, task).run(&nameless), Err(AgentError::NoSymbol(task)));
 }
 
 #[test]
 fn sentiment_without_a_source_is_absent_and_not_invented() {
-    let agents = rules(&config(), &climbing(300), None);
+    let agents = rules(&config(), false);
     let agent = agent_for(&agents, TaskName::SentimentAnalysis);
     assert!(!agent.has_source());
     let run = run(agent.task(), Some(&symbol()), Timestamp::EPOCH, TaskInput::Analysis);
-    assert_eq!(answer(agent, run), Err(AgentError::NoSource(symbol())));
+    assert_eq!(agent.run(&run), Err(AgentError::NoSource(symbol())));
 }
 
 #[test]
@@ -187,12 +194,13 @@ fn voices_down_sell_only_what_is_held(#[case] held: i64, #[case] confidence: f64
 fn neutral_voices_hold_even_if_no_confidence_is_asked_for() {
     let mut config = config().agents.trading_decision;
     config.confidence_min = Confidence::ZERO;
-    let agent = TradingAgent::new(config, climbing(1_000));
+    let agent = TradingAgent::new(config);
     let mut input = voices(Bias::Neutral, Regime::Ranging, SentimentBias::Neutral, 0.9);
     input.held = Decimal::ONE;
     let input = TaskInput::Decision(Box::new(input));
-    let run = run(TaskName::TradingDecision, Some(&symbol()), Timestamp::EPOCH, input);
-    let Ok(TaskOutput::Signal(signal)) = answer(&agent, run) else { panic!("a decision always comes") };
+    let mut run = run(TaskName::TradingDecision, Some(&symbol()), Timestamp::EPOCH, input);
+    run.market = view(&climbing(1_000));
+    let Ok(TaskOutput::Signal(signal)) = agent.run(&run) else { panic!("a decision always comes") };
     assert_eq!(signal.action, Action::Hold);
 }
 
@@ -209,7 +217,7 @@ fn voices_that_disagree_or_are_absent_hold() {
 proptest! {
     #[test]
     fn a_stop_is_always_within_its_bounds(start in 1_i64..5_000_000, swing in 0_i64..400, decimals in 2_u32..9) {
-        let store = CandleStore::new(config().agents.indicators);
+        let mut store = CandleStore::new(config().agents.indicators);
         let start = start + 10_000;
         for minute in 0..15 * 60 {
             let wide = Decimal::new(start * swing / 10_000, decimals);
@@ -251,7 +259,7 @@ fn rebalanced(assets: Vec<AssetShare>) -> Result<(String, Vec<String>), AgentErr
         Allocation { currency: Asset::new("USDT").unwrap(), decimals: 2, total, assets, unpriced: vec![] };
     let agent = RebalanceAgent;
     let input = TaskInput::Rebalance(Box::new(allocation));
-    match answer(&agent, run(TaskName::PortfolioRebalance, None, Timestamp::EPOCH, input))? {
+    match agent.run(&run(TaskName::PortfolioRebalance, None, Timestamp::EPOCH, input))? {
         TaskOutput::Rebalance(proposal) => {
             let words =
                 proposal.trades.iter().map(|t| format!("{} {} {}", t.side, t.amount.normalize(), t.symbol));
@@ -299,7 +307,7 @@ fn a_rebalance_without_all_prices_waits_and_proposes_nothing() {
     let allocation = Allocation { currency, decimals: 2, total, assets, unpriced: unpriced.clone() };
     let agent = RebalanceAgent;
     let input = TaskInput::Rebalance(Box::new(allocation));
-    let output = answer(&agent, run(TaskName::PortfolioRebalance, None, Timestamp::EPOCH, input));
+    let output = agent.run(&run(TaskName::PortfolioRebalance, None, Timestamp::EPOCH, input));
     assert_eq!(output, Ok(TaskOutput::RebalanceWaits(unpriced)));
 }
 

@@ -1,12 +1,13 @@
 //! The agents in a simulated month: is the market one in which everything happens?
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::prelude::ToPrimitive;
 
 use super::*;
-use crate::market::{Feed, FeedEvent, SimulatedFeed};
+use crate::market::{Feed, FeedEvent, SentimentSource, SimulatedFeed};
 
 /// What a month of one symbol came to.
 #[derive(Debug, Default)]
@@ -47,14 +48,23 @@ impl Tally {
     }
 }
 
-/// The rule-based agents over one store.
+/// The rule-based agents, and what they are shown.
 struct Desk {
     agents: Vec<Box<dyn Agent>>,
+    store: CandleStore,
+    mood: Arc<dyn SentimentSource>,
 }
 
 impl Desk {
     fn ask(&self, task: TaskName, symbol: &Symbol, at: Timestamp, input: TaskInput) -> TaskOutput {
-        answer(agent_for(&self.agents, task), run(task, Some(symbol), at, input)).unwrap()
+        let mut run = run(task, Some(symbol), at, input);
+        run.market = MarketView {
+            indicators: self.store.indicators(symbol),
+            last: self.store.last(symbol).cloned(),
+            price_decimals: self.store.price_decimals(symbol),
+            mood: self.mood.sentiment(symbol, at),
+        };
+        agent_for(&self.agents, task).run(&run).unwrap()
     }
 
     fn regime(&self, symbol: &Symbol, at: Timestamp) -> RegimeUpdate {
@@ -88,11 +98,12 @@ impl Desk {
 fn month(seed: u64) -> BTreeMap<Symbol, Tally> {
     let config = config();
     let mut feed = SimulatedFeed::new(seed, &config.orchestration.symbols);
-    let store = CandleStore::new(config.agents.indicators);
+    let mut store = CandleStore::new(config.agents.indicators);
     for candle in feed.warm_up() {
         assert!(store.on_candle(&candle));
     }
-    let desk = Desk { agents: rules(&config, &store, feed.sentiment()) };
+    let mood = feed.sentiment().unwrap();
+    let mut desk = Desk { agents: rules(&config, true), store, mood };
     let end = feed.start_at().plus(Duration::from_secs(30 * 86_400));
     let mut tallies = BTreeMap::<Symbol, Tally>::new();
 
@@ -100,7 +111,7 @@ fn month(seed: u64) -> BTreeMap<Symbol, Tally> {
         let Some(FeedEvent::Candle(candle)) = feed.pop() else {
             panic!("a simulated market has candles only")
         };
-        store.on_candle(&candle);
+        desk.store.on_candle(&candle);
         let tally = tallies.entry(candle.symbol.clone()).or_default();
         tally.on_candle(&candle);
         let is_multiple_of = |secs| at == at.floor_to(Duration::from_secs(secs));

@@ -121,6 +121,7 @@ fn check_indicators(indicators: &IndicatorPeriods, check: &mut Check) {
         ("indicators.bollinger.period", bollinger.period),
         ("indicators.choppiness", indicators.choppiness),
         ("indicators.average", indicators.average),
+        ("indicators.levels", indicators.levels),
     ] {
         check.range(key, period, 2, PERIOD_MAX);
     }

@@ -13,11 +13,11 @@ mod tests;
 use rust_decimal::prelude::ToPrimitive;
 
 pub use average::{Ema, Wilder, Window};
-pub use momentum::{Macd, MacdValue, Rsi};
-pub use range::{Adx, AdxValue, Atr, Bollinger, BollingerValue, Choppiness, true_range};
+pub use momentum::{Macd, Rsi};
+pub use range::{Adx, Atr, Bollinger, Choppiness, Extremes, true_range};
 
 use crate::config::IndicatorPeriods;
-use crate::domain::Candle;
+use crate::domain::{Candle, IndicatorValues};
 
 /// The prices of one candle as `f64`: what indicators compute with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,62 +38,6 @@ impl From<&Candle> for Bar {
     }
 }
 
-/// All indicators of one symbol at its last closed candle. Prices are in quote units.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct IndicatorValues {
-    /// Candles seen.
-    pub candles: u64,
-    /// Last close.
-    pub close: f64,
-    /// Exponential averages of the close, each over more of them.
-    pub ema_fast: Option<f64>,
-    /// See `ema_fast`.
-    pub ema_medium: Option<f64>,
-    /// See `ema_fast`.
-    pub ema_slow: Option<f64>,
-    /// The longest: the trend.
-    pub ema_trend: Option<f64>,
-    /// Relative strength, 0 to 100.
-    pub rsi: Option<f64>,
-    /// Convergence and divergence of averages.
-    pub macd: Option<MacdValue>,
-    /// Trend strength and direction.
-    pub adx: Option<AdxValue>,
-    /// Average true range of the feed's own interval.
-    pub atr: Option<f64>,
-    /// That, averaged over many bars.
-    pub atr_average: Option<f64>,
-    /// Bands around the mean.
-    pub bollinger: Option<BollingerValue>,
-    /// Width of the bands, averaged over many bars.
-    pub width_average: Option<f64>,
-    /// Choppiness, 0 to 100.
-    pub choppiness: Option<f64>,
-    /// Average true range of one-hour bars.
-    pub hourly_atr: Option<f64>,
-}
-
-impl IndicatorValues {
-    /// ATR over its own long average; absent until both are there or while the average is zero.
-    pub fn atr_ratio(&self) -> Option<f64> {
-        ratio(self.atr?, self.atr_average?)
-    }
-
-    /// Bollinger width over its own long average; absent until both are there or while the average is zero.
-    pub fn width_ratio(&self) -> Option<f64> {
-        ratio(self.bollinger?.width(), self.width_average?)
-    }
-
-    /// Hourly ATR in percent of the last close.
-    pub fn hourly_atr_pct(&self) -> Option<f64> {
-        ratio(100.0 * self.hourly_atr?, self.close)
-    }
-}
-
-fn ratio(value: f64, base: f64) -> Option<f64> {
-    (base > 0.0).then(|| value / base)
-}
-
 /// The indicators of one symbol on the feed's own interval.
 #[derive(Debug, Clone)]
 pub struct Indicators {
@@ -110,6 +54,7 @@ pub struct Indicators {
     bollinger: Bollinger,
     width_average: Ema,
     choppiness: Choppiness,
+    extremes: Extremes,
 }
 
 impl Indicators {
@@ -130,6 +75,7 @@ impl Indicators {
             bollinger: Bollinger::new(usize::from(bollinger.period), bollinger.deviations),
             width_average: Ema::new(average),
             choppiness: Choppiness::new(periods.choppiness),
+            extremes: Extremes::new(periods.levels),
         }
     }
 
@@ -138,6 +84,7 @@ impl Indicators {
         let close = bar.close;
         let atr = self.atr.push(bar);
         let bollinger = self.bollinger.push(close);
+        let (lowest, highest) = self.extremes.push(bar);
         self.values = IndicatorValues {
             candles: self.values.candles + 1,
             close,
@@ -154,6 +101,8 @@ impl Indicators {
             width_average: bollinger.and_then(|bands| self.width_average.push(bands.width())),
             choppiness: self.choppiness.push(bar),
             hourly_atr: None,
+            lowest: Some(lowest),
+            highest: Some(highest),
         };
     }
 

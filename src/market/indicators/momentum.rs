@@ -1,6 +1,7 @@
 //! Oscillators on the close: relative strength index and moving average convergence/divergence.
 
 use super::average::{Ema, Wilder};
+use crate::domain::MacdValue;
 
 /// Relative strength index (Wilder 1978): `100 - 100 / (1 + average gain / average loss)`, both averages Wilder's.
 /// Without any loss it is 100; without any movement 50.
@@ -25,22 +26,6 @@ impl Rsi {
         let (gain, loss) = (gain?, loss?);
         let all = gain + loss;
         Some(if all == 0.0 { 50.0 } else { 100.0 * gain / all })
-    }
-}
-
-/// One value of [`Macd`], in quote units.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MacdValue {
-    /// Fast average minus slow average.
-    pub line: f64,
-    /// Average of the line.
-    pub signal: f64,
-}
-
-impl MacdValue {
-    /// Line minus signal: positive while momentum grows.
-    pub fn histogram(self) -> f64 {
-        self.line - self.signal
     }
 }
 

@@ -1,7 +1,10 @@
-//! Indicators on the whole bar: average true range, directional movement, Bollinger bands, choppiness.
+//! Indicators on the whole bar: average true range, directional movement, Bollinger bands, choppiness, extremes.
+
+use std::collections::VecDeque;
 
 use super::Bar;
 use super::average::{Wilder, Window};
+use crate::domain::{AdxValue, BollingerValue};
 
 /// The greatest of: high to low, high to the previous close, previous close to low (Wilder 1978).
 pub fn true_range(bar: Bar, previous_close: f64) -> f64 {
@@ -31,17 +34,6 @@ impl Atr {
     pub fn value(&self) -> Option<f64> {
         self.average.value()
     }
-}
-
-/// One value of [`Adx`]; all three 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdxValue {
-    /// Strength of the trend, whichever way.
-    pub adx: f64,
-    /// Upward directional indicator, +DI.
-    pub plus: f64,
-    /// Downward directional indicator, -DI.
-    pub minus: f64,
 }
 
 /// Average directional index (Wilder 1978): `DX = 100 |+DI - -DI| / (+DI + -DI)`, averaged by Wilder's average.
@@ -76,24 +68,6 @@ impl Adx {
         let dx = if both > 0.0 { 100.0 * (plus - minus).abs() / both } else { 0.0 };
         let adx = self.index.push(dx)?;
         Some(AdxValue { adx, plus, minus })
-    }
-}
-
-/// One value of [`Bollinger`], in quote units.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BollingerValue {
-    /// Upper band.
-    pub upper: f64,
-    /// Simple moving average.
-    pub middle: f64,
-    /// Lower band.
-    pub lower: f64,
-}
-
-impl BollingerValue {
-    /// Distance of the bands over the middle (Bollinger calls it `BandWidth`).
-    pub fn width(self) -> f64 {
-        if self.middle == 0.0 { 0.0 } else { (self.upper - self.lower) / self.middle }
     }
 }
 
@@ -161,5 +135,45 @@ impl Choppiness {
         }
         let index = 100.0 * libm::log10(self.ranges.sum() / span) / libm::log10(self.period);
         Some(index.clamp(0.0, 100.0))
+    }
+}
+
+/// Lowest low and highest high of the last bars, in constant time per bar: each side keeps only the bars that no later
+/// bar has beaten (a monotonic queue).
+#[derive(Debug, Clone)]
+pub struct Extremes {
+    period: u64,
+    bars: u64,
+    /// Number of the bar and its low, rising from the front.
+    lows: VecDeque<(u64, f64)>,
+    /// Number of the bar and its high, falling from the front.
+    highs: VecDeque<(u64, f64)>,
+}
+
+impl Extremes {
+    /// Over `period` bars; before that over as many as there are.
+    pub fn new(period: u16) -> Self {
+        Self { period: period.into(), bars: 0, lows: VecDeque::new(), highs: VecDeque::new() }
+    }
+
+    /// Adds a bar and returns the lowest low and the highest high.
+    pub fn push(&mut self, bar: Bar) -> (f64, f64) {
+        self.bars += 1;
+        while self.lows.back().is_some_and(|(_, low)| *low >= bar.low) {
+            self.lows.pop_back();
+        }
+        while self.highs.back().is_some_and(|(_, high)| *high <= bar.high) {
+            self.highs.pop_back();
+        }
+        self.lows.push_back((self.bars, bar.low));
+        self.highs.push_back((self.bars, bar.high));
+        for side in [&mut self.lows, &mut self.highs] {
+            while side.front().is_some_and(|(bar, _)| bar + self.period <= self.bars) {
+                side.pop_front();
+            }
+        }
+        // The bar just pushed is always among them.
+        let front = |side: &VecDeque<(u64, f64)>, own: f64| side.front().map_or(own, |(_, price)| *price);
+        (front(&self.lows, bar.low), front(&self.highs, bar.high))
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Config;
+use crate::domain::{AdxValue, BollingerValue};
 
 fn usual() -> Indicators {
     Indicators::new(&Config::defaults().unwrap().agents.indicators)
@@ -274,6 +275,23 @@ proptest! {
             }
             let bands = values.bollinger;
             prop_assert!(bands.is_none_or(|b| b.lower <= b.middle && b.middle <= b.upper), "{:?}", bands);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn extremes_are_those_of_the_last_bars(
+        prices in prop::collection::vec((1.0..100.0_f64, 0.0..10.0_f64), 1..200), period in 2_u16..80,
+    ) {
+        let mut extremes = Extremes::new(period);
+        for (index, (low, height)) in prices.iter().enumerate() {
+            let (lowest, highest) = extremes.push(Bar { high: low + height, low: *low, close: *low });
+            let window = &prices[(index + 1).saturating_sub(usize::from(period))..=index];
+            let scanned = window.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), (low, height)| {
+                (least.min(*low), most.max(low + height))
+            });
+            prop_assert_eq!((lowest, highest), scanned);
         }
     }
 }

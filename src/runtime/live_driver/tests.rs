@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::agents::{Agent, AgentError, AgentFuture};
+use crate::agents::{Agent, AgentError};
 use crate::config::{Config, Overrides, Provider, TaskName, load};
+use crate::coordinator::task::TaskOutput;
 use crate::domain::{
     ClientOrderId, DecisionId, InstallId, Message, MessageId, Order, OrderKind, Payload, Priority, Purpose,
     Side, Symbol, SystemEvent, SystemEventKind, Topic, TradeId, TradingState,
@@ -108,11 +109,9 @@ impl Agent for Deaf {
         TaskName::TechnicalAnalysis
     }
 
-    fn run(&self, _: TaskRun) -> AgentFuture<'_> {
-        Box::pin(async {
-            let _let_go = self.0.lock().unwrap().recv_timeout(Duration::from_secs(90));
-            Err(AgentError::NothingHeld)
-        })
+    fn run(&self, _: &TaskRun) -> Result<TaskOutput, AgentError> {
+        let _let_go = self.0.lock().unwrap().recv_timeout(Duration::from_secs(90));
+        Err(AgentError::NothingHeld)
     }
 }
 

@@ -173,9 +173,6 @@ impl Run {
         while self.driver.checkpoints.is_under_way() {
             tokio::task::yield_now().await;
         }
-        for task in self.driver.running.values() {
-            task.abort();
-        }
     }
 }
 
