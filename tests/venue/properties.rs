@@ -150,7 +150,7 @@ impl Play {
                 let bar = thin(minute - 1, [*open, high, low, *close], *volume);
                 let protected = self.protected();
                 let events = self.venue.on_candle(&bar).unwrap();
-                self.market.check_bar(bar, &self.orders, &protected, &events, &self.venue);
+                self.market.check_bar(&bar, &self.orders, &protected, &events, &self.venue);
                 events
             }
             Step::Time => self.venue.on_time(at(minute * 60)).unwrap(),

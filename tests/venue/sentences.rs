@@ -40,6 +40,17 @@ fn slipped(side: Side, price: Decimal) -> Decimal {
     }
 }
 
+fn check_working(bar: &Candle, order: &Order, fill: &Fill) {
+    match order.kind {
+        OrderKind::Market { .. } => assert_eq!(fill.price, slipped(fill.side, bar.open)),
+        OrderKind::Limit { price: limit, .. } => {
+            let better_open = fill.price == bar.open && crosses(fill.side, bar.open, limit);
+            assert!(fill.price == limit || better_open, "neither limit nor better open: {fill:?}, {bar:?}");
+            assert!(bar.low <= fill.price && fill.price <= bar.high, "outside: {fill:?}, {bar:?}");
+        }
+    }
+}
+
 impl Market {
     /// What an order executes when it is accepted: at the last price, out of the last bar's volume.
     pub fn check_at_once(&mut self, order: &Order, events: &[VenueEvent]) {
@@ -70,7 +81,7 @@ impl Market {
     /// any stood before it.
     pub fn check_bar(
         &mut self,
-        bar: Candle,
+        bar: &Candle,
         orders: &[Order],
         protected: &BTreeSet<ClientOrderId>,
         events: &[VenueEvent],
@@ -82,9 +93,9 @@ impl Market {
         for fill in &executed {
             let order = orders.iter().find(|order| order.client_id == fill.client_id).unwrap();
             match fill.role {
-                FillRole::Order => self.check_working(&bar, order, fill),
-                FillRole::Stop => self.check_stop(&bar, order, fill, protected, &executed),
-                FillRole::Target => self.check_target(&bar, order, fill, protected, &executed),
+                FillRole::Order => check_working(bar, order, fill),
+                FillRole::Stop => self.check_stop(bar, order, fill, protected, &executed),
+                FillRole::Target => self.check_target(bar, order, fill, protected, &executed),
             }
             self.check_any(fill);
         }
@@ -99,7 +110,7 @@ impl Market {
             }
         }
         if bar.volume > Decimal::ZERO {
-            self.check_owed(&bar, orders, protected, &executed, venue);
+            self.check_owed(bar, orders, protected, &executed, venue);
         }
     }
 
@@ -116,20 +127,6 @@ impl Market {
         };
         *executed += fill.quantity;
         assert!(*executed * Decimal::TEN <= bar.volume, "more than a tenth of the volume: {fill:?}, {bar:?}");
-    }
-
-    fn check_working(&self, bar: &Candle, order: &Order, fill: &Fill) {
-        match order.kind {
-            OrderKind::Market { .. } => assert_eq!(fill.price, slipped(fill.side, bar.open)),
-            OrderKind::Limit { price: limit, .. } => {
-                let better_open = fill.price == bar.open && crosses(fill.side, bar.open, limit);
-                assert!(
-                    fill.price == limit || better_open,
-                    "neither limit nor better open: {fill:?}, {bar:?}"
-                );
-                assert!(bar.low <= fill.price && fill.price <= bar.high, "outside: {fill:?}, {bar:?}");
-            }
-        }
     }
 
     fn check_stop(

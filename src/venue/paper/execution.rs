@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::venue::CancelScope;
 
 /// An execution before it has its number and its fee.
+#[derive(Clone, Copy)]
 pub(super) struct Execution<'a> {
     pub(super) client_id: ClientOrderId,
     pub(super) role: FillRole,
