@@ -120,7 +120,10 @@ fn a_start_without_space_for_the_reserve_raises_an_alarm() {
 
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
-    assert!(said.contains("High, unacknowledged: No reserve for recording a halt"), "{said}");
+    assert!(
+        said.contains("High, unacknowledged: no space is kept back for recording a halt: reserve: "),
+        "{said}"
+    );
     let raised = data.records().into_iter().find_map(|record| match record.kind {
         RecordKind::Alarm(AlarmTransition::Raised { key, detail, .. })
             if key.source == AlarmSource::ReserveMissing =>
@@ -134,7 +137,7 @@ fn a_start_without_space_for_the_reserve_raises_an_alarm() {
     let with_space =
         place.andon(&["--no-console", "--speed", "max", "--for", "1h", "--data-dir", data.arg()]);
     assert!(
-        text(&with_space.stdout).contains("returned unacknowledged: No reserve"),
+        text(&with_space.stdout).contains("returned unacknowledged: no space is kept back"),
         "the reserve is there again"
     );
 }
