@@ -32,8 +32,6 @@ pub(super) struct Ages {
     pub lateness: Duration,
     /// Distance in which deferred legs are offered again.
     pub offer_again: Duration,
-    /// Rest of a closing that sold nothing.
-    pub closing_again: Duration,
     /// How long the message of a candle is of use.
     pub candle_message: Duration,
     /// How long the message of an equity mark is of use.
@@ -57,7 +55,6 @@ impl Ages {
             intent: candle.age(dca.intent_valid_for),
             lateness: candle.age(dca.max_lateness),
             offer_again: candle.pace(dca.offer_again_after),
-            closing_again: candle.pace(execution.closing_again_after),
             candle_message: candle.age(CANDLE_TTL),
             mark_message: candle.age(MARK_EVERY * 2),
             // Where both clocks are virtual nothing that is checked changes between two candles.

@@ -288,7 +288,7 @@ impl Coordinator {
         let failures = closing.failures.saturating_add(1);
         let config = &self.config.execution.execution;
         // Asked again at once, the venue would answer the same.
-        let rests_until = cx.now.market.plus(self.live.ages.closing_again);
+        let rests_until = cx.now.market.plus(config.closing_again_after);
         let tries_max = config.closing_tries_max;
         self.live.closings_rest.insert(symbol.clone(), rests_until);
         let left = closing.remaining;

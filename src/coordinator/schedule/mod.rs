@@ -136,10 +136,10 @@ impl Schedule {
             return Vec::new();
         }
         self.conditions = conditions;
-        self.recheck_at = None;
         if changed {
             self.follow_conditions(now.market);
         }
+        self.recheck_at = None;
         self.notice_due(now.market);
         let mut starts = Vec::new();
         while let Some(index) = self.queue.first(|task| self.has_slot(task)) {

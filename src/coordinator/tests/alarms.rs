@@ -126,7 +126,7 @@ fn what_a_snapshot_shows_ages_though_nothing_happens() {
         desk.core.snapshot(Now { market, ..begun }, Some(&first))
     };
     let no_prices = at(2);
-    assert_eq!(no_prices.portfolio.equity, None, "no candle has come for two hours");
+    assert_eq!(no_prices.portfolio.stale_since, Some(begun.market), "no candle has come for two hours");
     assert!(no_prices.schedule.iter().any(|row| row.late_cycles > 1), "nothing has run for two hours");
     assert!(!no_prices.decisions.today.is_empty());
     assert!(at(24).decisions.today.is_empty(), "today is another day");

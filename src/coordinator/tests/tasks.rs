@@ -215,9 +215,12 @@ fn what_is_held_stays_on_the_screen_with_its_target_while_nobody_prices_it() {
     let after = rows(&mut desk);
     let expected: Vec<_> = before
         .into_iter()
-        .map(|(asset, quantity, _, _, target)| (asset.clone(), quantity, asset != "BTC", false, target))
+        .map(|(asset, quantity, _, _, target)| (asset, quantity, true, true, target))
         .collect();
-    assert_eq!(after, expected);
+    assert_eq!(after, expected, "at the last known price");
+    let portfolio = desk.snapshot().portfolio.clone();
+    let stale = portfolio.allocation.iter().filter(|row| row.stale_since.is_some());
+    assert_eq!(stale.map(|row| row.asset.as_str()).collect::<Vec<_>>(), ["BTC"]);
 }
 
 #[test]
@@ -548,8 +551,9 @@ fn what_blocks_each_symbol_alike_blocks_entries_for_header_and_dialogs() {
 
     let mut config = Config::defaults().unwrap();
     config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
-    let mut desk = Desk::with(config);
+    let mut desk = Desk::before_start(config);
     desk.prices.retain(|symbol, _| *symbol == xrp());
+    desk.tell(Input::Started(Box::new(started(1))));
     desk.pass(secs(300));
     assert!(codes(&mut desk).contains(&ReasonCode::NoEquity), "nobody knows what the bitcoin is worth");
 }
