@@ -25,8 +25,9 @@ use andon::coordinator::input::{Confirmation, Input, OldRecords, Started};
 use andon::coordinator::task::{RebalanceProposal, TaskInput, TaskOutput, TaskRun};
 use andon::coordinator::{Coordinator, Setup};
 use andon::domain::{
-    Action, Actor, Bias, Candle, Command, CommandId, Confidence, InstallId, Now, Pct, Regime, RegimeUpdate,
-    SentimentBias, SentimentUpdate, Signal, Symbol, TaSignal, Timestamp, TradingState, Untrusted,
+    Action, Actor, Bias, Candle, CandleSpan, Command, CommandId, Confidence, InstallId, Now, Pct, Regime,
+    RegimeUpdate, SentimentBias, SentimentUpdate, Signal, Symbol, TaSignal, Timestamp, TradingState,
+    Untrusted,
 };
 use andon::gate::Gate;
 use andon::llm::{Models, Providers};
@@ -151,6 +152,7 @@ impl Desk {
             venue: "PAPER".to_owned(),
             speed: None,
             symbols: symbols.clone(),
+            decimals: 2,
             listed_at: BTreeMap::new(),
             candle_interval: MINUTE,
             run_all_on_start: true,
@@ -159,7 +161,7 @@ impl Desk {
             stamps_wall: false,
         };
         let durable = Durable::fresh(InstallId::derived("bench"), &config, now);
-        let terms = PaperTerms::new(&config.execution.paper, symbols.clone());
+        let terms = PaperTerms::new(&config.execution.paper, symbols.clone(), CandleSpan::new(MINUTE));
         let world = World {
             gate: Gate::new(1, TradingState::Running),
             venue: Box::new(PaperVenue::in_memory(terms)),
@@ -194,6 +196,7 @@ impl Desk {
             notes_fault: None,
             torn: None,
             checkpoint_rebuilt: None,
+            unreserved: Vec::new(),
             keep_running: false,
         })));
         desk.minute();

@@ -108,7 +108,7 @@ pub fn handover(since: Option<Since>, data_dir: Option<&Path>) -> Result<(), Fai
         Some(since) => since,
         None => HANDOVER_SINCE.parse().map_err(|e: audit::SinceError| Failure::Usage(e.to_string()))?,
     };
-    let since = since.resolve(now(&journal)?);
+    let since = from(since, &journal)?;
     let mut page = Handover::read(&journal, since).map_err(|e| Failure::Broken(e.into()))?;
     let mut filter = Filter::new(Some(since), Handover::KINDS.to_vec(), None);
     let gaps = audit::walk_trail::<io::Error>(&journal, &mut filter, &mut |_, record| {
@@ -121,17 +121,22 @@ pub fn handover(since: Option<Since>, data_dir: Option<&Path>) -> Result<(), Fai
 }
 
 fn filter(trail: &TrailArgs, journal: &Path) -> Result<Filter, Failure> {
-    let since = trail.since.map(|since| Ok::<_, Failure>(since.resolve(now(journal)?))).transpose()?;
+    let since = trail.since.map(|since| from(since, journal)).transpose()?;
     Ok(Filter::new(since, trail.kinds.clone(), trail.about))
 }
 
-/// The clock by which the journal goes: the wall's, or the market's in a run at full speed.
-fn now(journal: &Path) -> Result<Timestamp, Failure> {
+/// The instant that is meant, by the clock of the journal: the wall's, or the market's in a run at full speed.
+fn from(since: Since, journal: &Path) -> Result<Timestamp, Failure> {
     let last = audit::last_record(journal).map_err(|e| Failure::Broken(e.into()))?;
-    Ok(match last {
-        Some(record) if record.wall.is_none() => record.at,
-        Some(_) | None => clock::wall(),
-    })
+    match last {
+        Some(record) if record.wall.is_none() && since.is_wall() => {
+            let text =
+                "`w` asks for wall time, and a run at full speed has none; leave it out for market time";
+            Err(Failure::Usage(text.to_owned()))
+        }
+        Some(record) if record.wall.is_none() => Ok(since.resolve(record.at)),
+        Some(_) | None => Ok(since.resolve(clock::wall())),
+    }
 }
 
 fn finish(walked: Result<Vec<Gap>, TrailError<io::Error>>, mut out: impl io::Write) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use andon::domain::SafeText;
 use andon::runtime::clock;
 use andon::store::backup::{self, BackupError};
 use andon::store::{DataDir, Holder, InstanceLock, LockError};
@@ -50,7 +51,7 @@ fn export(file: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
     let manifest = backup::export(&dir, file)?;
     say(&format!(
         "{}: {} files, {} records, head {}, state {}\n",
-        file.display(),
+        SafeText::ours(file.display()),
         manifest.files.len(),
         manifest.head.seq.0,
         manifest.head.hash,
@@ -70,7 +71,7 @@ fn import(file: &Path, dir: &Path, verify: bool) -> Result<(), Failure> {
     };
     say(&format!(
         "{}: {} records, head {}, {state}\n",
-        dir.display(),
+        SafeText::ours(dir.display()),
         manifest.head.seq.0,
         manifest.head.hash
     ))

@@ -56,7 +56,7 @@ pub enum Task {
     /// Put a data directory into one file, or make one of such a file
     #[command(subcommand)]
     State(StateTask),
-    /// Show what happened since a time: 22:00, 90m, 2026-03-01 or an instant (UTC)
+    /// Show what happened since a time: 22:00, 90m, 2026-03-01, "2026-03-01 08:00" or an instant (UTC)
     Since {
         /// From when on
         since: Since,
@@ -160,7 +160,8 @@ pub enum StateTask {
 /// Which records.
 #[derive(Debug, Default, Args)]
 pub struct TrailArgs {
-    /// Not before this: 22:00, 90m, 2026-03-01 or an instant (UTC; wall time, market time of runs at full speed)
+    /// Not before this: 22:00, 90m, 2026-03-01, "2026-03-01 08:00" or an instant (UTC; wall time, market time of runs
+    /// at full speed)
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
     /// Only this kind, such as fill or alarm; may be given again, or with commas

@@ -11,14 +11,15 @@ use std::sync::Arc;
 
 use andon::config::{self, ConfigError, Loaded, Overrides};
 use andon::console::keymap::{self, Keymap};
-use andon::console::{self, ConsoleEnd};
+use andon::console::{self, ConsoleEnd, looks};
+use andon::domain::{SafeText, Untrusted};
 use andon::market::ReplayFeed;
 use andon::runtime::front::{Front, Left, Seat};
-use andon::runtime::options::{self, ColorChoice, MarketChoice, RunOptions, Speed};
+use andon::runtime::options::{self, MarketChoice, RunOptions, Speed};
 use andon::runtime::{self, RunError, StartError};
 use andon::store::DataDirError;
 use clap::Parser as _;
-use color_eyre::config::HookBuilder;
+use color_eyre::config::{HookBuilder, Theme};
 use color_eyre::eyre::Report;
 
 use crate::cli::{Cli, ConfigTask, RunArgs, Task, TrailArgs};
@@ -72,30 +73,32 @@ impl From<io::Error> for Failure {
 /// Reports of panics go to stderr. One that is gone, with its terminal, must not make a second panic of the first: that
 /// would be the end of an engine that holds positions.
 fn report_panics() -> Result<(), Report> {
-    let (panics, errors) = HookBuilder::default().into_hooks();
+    let (panics, errors) = HookBuilder::default().theme(Theme::new()).into_hooks();
     errors.install()?;
-    std::panic::set_hook(Box::new(move |info| {
-        let _ = writeln!(io::stderr().lock(), "{}", panics.panic_report(info));
-    }));
+    std::panic::set_hook(Box::new(move |info| tell(&panics.panic_report(info).to_string())));
     Ok(())
 }
 
 fn main() -> ExitCode {
-    let done = report_panics().map_err(Failure::Broken).and_then(|()| {
-        let cli = Cli::parse();
-        match cli.task {
-            None => run(&cli.run),
-            Some(Task::Run(args)) => run(&args),
-            Some(Task::Config(task)) => configure(&task),
-            Some(Task::Keys(args)) => keys(&args.overrides()),
-            Some(Task::Audit(task)) => audit::run(task),
-            Some(Task::State(task)) => backup::run(task),
-            Some(Task::Since { since, data_dir }) => {
-                audit::show(&TrailArgs::since(since), data_dir.as_deref())
-            }
-            Some(Task::Why { symbol, data_dir }) => audit::why(symbol, data_dir.as_deref()),
-            Some(Task::Handover { since, data_dir }) => audit::handover(since, data_dir.as_deref()),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            tell(&error.to_string());
+            return ExitCode::from(2);
         }
+        // Help and version: words of ours.
+        Err(error) => error.exit(),
+    };
+    let done = report_panics().map_err(Failure::Broken).and_then(|()| match cli.task {
+        None => run(&cli.run),
+        Some(Task::Run(args)) => run(&args),
+        Some(Task::Config(task)) => configure(&task),
+        Some(Task::Keys(args)) => keys(&args.overrides()),
+        Some(Task::Audit(task)) => audit::run(task),
+        Some(Task::State(task)) => backup::run(task),
+        Some(Task::Since { since, data_dir }) => audit::show(&TrailArgs::since(since), data_dir.as_deref()),
+        Some(Task::Why { symbol, data_dir }) => audit::why(symbol, data_dir.as_deref()),
+        Some(Task::Handover { since, data_dir }) => audit::handover(since, data_dir.as_deref()),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -129,11 +132,7 @@ fn front(options: &RunOptions) -> Result<Option<Front>, Failure> {
     }
     let config = options.config.clone();
     console::check(&config.console).map_err(|error| Failure::Usage(error.to_string()))?;
-    let look = console::Options {
-        read_only: options.read_only,
-        ascii: options.ascii,
-        mono: options.color == ColorChoice::Never,
-    };
+    let look = looks::options(options.read_only, options.color, options.ascii, &looks::environment);
     Ok(Some(Box::new(move |seat: Seat| {
         let Seat { handle, traffic, log, shutdown } = seat;
         match console::run(&handle, traffic, &log, look, &config, shutdown) {
@@ -218,7 +217,8 @@ fn configure(task: &ConfigTask) -> Result<(), Failure> {
         ConfigTask::Show { file, config } => say(&load(&config.overrides())?.to_yaml(*file)?),
         ConfigTask::Init { dir } => {
             let written = config::init(dir)?;
-            let lines: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+            let lines: Vec<_> =
+                written.iter().map(|path| SafeText::ours(path.display()).to_string()).collect();
             say_lines(&lines)
         }
     }
@@ -242,9 +242,23 @@ fn say(text: &str) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// Says on stderr what keeps the program from its work. If even that fails there is nobody left to tell.
+/// Says what keeps the program from its work. What follows a line break stands further to the right, so that foreign
+/// text with a line break in it does not look like a message of its own.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "andon: {text}");
+    let mut lines = text.lines();
+    let first = format!("andon: {}", lines.next().unwrap_or_default());
+    let indented = lines.map(|line| format!("\n  {}", line.strip_prefix("  ").unwrap_or(line)));
+    tell(&indented.fold(first, |said, line| said + &line));
+}
+
+/// The only way to stderr. Files, arguments and backups are quoted there, and a terminal would obey what is in them.
+fn tell(text: &str) {
+    /// Longest line, and most lines, that anybody reads.
+    const CHARS_MAX: usize = 2_000;
+    const LINES_MAX: usize = 200;
+    let safe = Untrusted::new(text).sanitize_lines(CHARS_MAX, LINES_MAX);
+    // If even that fails there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "{safe}");
 }
 
 /// The error and its causes, without those that it has told itself.

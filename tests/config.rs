@@ -176,6 +176,29 @@ fn keys_and_values_are_named_with_line_and_column() {
 }
 
 #[test]
+fn a_section_without_anything_in_it_is_named_with_its_line() {
+    for (name, text, expected) in [
+        ("portfolio.yaml", "# mine\ndca:\n#  legs_max: 4\n", "portfolio.yaml:2:1: dca: is there and empty"),
+        ("portfolio.yaml", "dca: ~\n", "portfolio.yaml:1:1: dca: is there and empty"),
+        ("portfolio.yaml", "dca:\n  legs_max:\n", "portfolio.yaml:2:3: dca.legs_max: is there and empty"),
+        (
+            "risk.yaml",
+            "leverage: {max_by_drawdown: null}\n",
+            "risk.yaml:1:12: leverage.max_by_drawdown: is there",
+        ),
+        ("orchestration.yaml", "symbols:\n", "orchestration.yaml:1:1: symbols: is there and empty"),
+        ("console.yaml", "keys:\nlog_kept: 100\n", "console.yaml:1:1: keys: is there and empty"),
+    ] {
+        let found = file_problems(name, text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(expected), "{text}: {found:#?}");
+    }
+    let found = problems(load_set(&["portfolio.dca="]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("--set portfolio.dca=: dca: is there and empty"), "{found:?}");
+}
+
+#[test]
 fn all_problems_are_found_at_once() {
     let text =
         "consensus: {low: 2, hihg: 1}\nsignals: {max_age: 30}\nsymbols: [BTC/USDT, BTC/USDT]\nlmm: 1\n";
@@ -218,12 +241,14 @@ fn values_out_of_range_are_refused() {
         ("orchestration.consensus.max_boost=.nan", "0 to 1"),
         ("orchestration.consensus.max_penalty=-.inf", "0 to 1"),
         ("orchestration.consensus.min_voices_for_boost=4", "1 to 3"),
-        ("orchestration.consensus.fresh_candles_min=0", "1 to 100"),
+        ("orchestration.consensus.fresh_candles_min=0", "2 to 100"),
         ("orchestration.consensus.fresh_for.regime=0s", "1s to 1day"),
         ("orchestration.signals.max_age=0s", "1s to 1day"),
-        ("orchestration.signals.max_age_candles=0", "1 to 100"),
+        ("orchestration.signals.max_age_candles=0", "2 to 100"),
         ("orchestration.signals.feed_stale_after=2days", "1s to 1day"),
-        ("orchestration.signals.feed_stale_candles=101", "1 to 100"),
+        ("orchestration.signals.feed_stale_candles=101", "2 to 100"),
+        ("orchestration.market.jump_max_pct=0", "1 to 100"),
+        ("orchestration.market.stale_held_max=59s", "1m to 30days"),
         ("orchestration.conflicts.confidence_gap=-0.1", "0 to 1"),
         ("orchestration.conflicts.modification_bounds.leverage_min=0", "1 to 100"),
         ("orchestration.schedules.concurrent_max=0", "1 to 64"),
@@ -251,7 +276,8 @@ fn values_out_of_range_are_refused() {
         ("risk.exposure.correlated_max_pct=0", "above 0, up to 100"),
         ("risk.exposure.positions_max=0", "1 to 1000"),
         ("risk.exposure.margin_max_pct=0", "above 0, up to 100"),
-        ("risk.orders.entry_min=-1", "0 to 1000000"),
+        ("risk.orders.entry_min=-1 USDT", "below zero"),
+        ("risk.stop.target_costs_min=-1", "0 to 1000"),
         ("risk.orders.price_collar_pct=0", "above 0, up to 100"),
         ("risk.orders.duplicate_within=2days", "0s to 1h"),
         ("risk.orders.per_minute_max=1025", "1 to 1024"),
@@ -260,11 +286,12 @@ fn values_out_of_range_are_refused() {
         ("risk.cooldown.for=8days", "0s to 7days"),
         ("portfolio.rebalancing.threshold_pct=0", "above 0, up to 100"),
         ("portfolio.rebalancing.every_min=1s", "1m to"),
-        ("portfolio.rebalancing.trade_min=-1", "0 to 1000000000"),
-        ("portfolio.dca.at_once_below=-1", "0 to 1000000000"),
+        ("portfolio.rebalancing.trade_min=2000000000 USDT", "0 to 1000000000"),
+        ("portfolio.rebalancing.gain_per_cost_min=-1", "0 to 1000000"),
+        ("portfolio.dca.at_once_below=101%", "between 0 and 100"),
         ("portfolio.dca.legs_max=0", "1 to 1000"),
         ("portfolio.dca.spacing=0s", "1s to 30days"),
-        ("portfolio.dca.leg_min=0", "above 0, up to 1000000000"),
+        ("portfolio.dca.leg_min=0%", "above 0, such as"),
         ("portfolio.dca.max_lateness=31days", "0s to 30days"),
         ("portfolio.dca.intent_valid_for=0s", "1s to 1day"),
         ("portfolio.dca.offer_again_after=0s", "1s to 1day"),
@@ -280,6 +307,7 @@ fn values_out_of_range_are_refused() {
         ("execution.paper.slippage_pct=11", "0 to 10"),
         ("execution.paper.leverage_max=2", "1, the paper venue trades spot"),
         ("execution.paper.price_fresh_for=0s", "1s to 1day"),
+        ("execution.paper.price_fresh_candles=1", "2 to 100"),
         ("console.frames_per_second=0", "1 to 60"),
         ("console.traffic_kept=1", "10 to 100000"),
         ("console.log_kept=1000000", "10 to 100000"),
@@ -495,6 +523,69 @@ fn contradictions_in_money_and_keys_are_refused() {
     ] {
         assert_refused(set, key, text);
     }
+}
+
+#[test]
+fn a_least_amount_has_a_unit_a_price_and_is_within_reach_of_the_account() {
+    let btc = "execution.account={currency: BTC, start: {USDT: null, BTC: 1}}";
+    let pairs = "orchestration.symbols=[LTC/BTC]";
+    let targets = "portfolio.target_allocation={BTC: 50, LTC: 50, XRP: null}";
+    for (file, key) in
+        [("risk", "orders.entry_min"), ("portfolio", "rebalancing.trade_min"), ("portfolio", "dca.leg_min")]
+    {
+        let refused = |value: &str| {
+            let set = format!("{file}.{key}={value}");
+            let found = problems(load_set(&[btc, pairs, targets, &set]));
+            assert!(found.len() == 1 && found[0].contains(key), "{found:#?}");
+            found[0].clone()
+        };
+        let bare = refused("10");
+        assert!(bare.contains("`10` has no unit") && bare.contains("`0.1%`"), "{bare}");
+        assert!(bare.contains("`10 USDT`"), "{bare}");
+        let unpriced = refused("10 USDT");
+        assert!(unpriced.contains("`10 USDT` has no price in BTC, the account currency"), "{unpriced}");
+        let beyond = refused("10 BTC");
+        assert!(beyond.contains("`10 BTC` is more than there can ever be: the most is"), "{beyond}");
+        assert!(beyond.contains("of account.start (1 BTC)"), "{beyond}");
+        assert!(load_set(&[btc, pairs, targets, &format!("{file}.{key}=0.001 BTC")]).is_ok());
+    }
+    assert_refused("risk.orders.entry_min=21%", "orders.entry_min", "the most is 20% of the equity");
+    assert!(load_set(&["portfolio.dca.at_once_below=100000 USDT"]).is_ok(), "always at once");
+    assert!(load_set(&["portfolio.dca.leg_min=0.0001 BTC"]).is_ok(), "BTC has a price");
+    assert_refused("portfolio.dca.at_once_below=100000", "dca.at_once_below", "`100000` has no unit");
+}
+
+#[test]
+fn the_account_currency_and_cash_are_one_target() {
+    let targets = |set: &[&str]| {
+        let config = load_set(set).unwrap().config;
+        let targets = config.portfolio.targets(&config.execution.account.currency);
+        targets.into_iter().map(|(asset, share)| format!("{asset} {share}")).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(targets(&[]), "BTC 33.33%, USDT 33.34%, XRP 33.33%");
+    let pairs = "orchestration.symbols=[BTC/USD, XRP/USD]";
+    let usd = "execution.account={currency: USD, start: {USDT: null, USD: 10000}}";
+    assert_eq!(targets(&[pairs, usd]), "BTC 33.33%, USD 33.34%, XRP 33.33%");
+    for own in ["{BTC: 50, XRP: null, USD: 50}", "{BTC: 50, XRP: null, cash: 50}"] {
+        let set = format!("portfolio.target_allocation={own}");
+        assert_eq!(targets(&[pairs, usd, &set]), "BTC 50%, USD 50%", "{own}");
+    }
+    assert_eq!(
+        targets(&["portfolio.target_allocation={BTC: 50, XRP: 50, USDT: 0}"]),
+        "BTC 50%, USDT 0%, XRP 50%"
+    );
+    assert_eq!(targets(&["portfolio.target_allocation={BTC: 50, XRP: 50, USDT: null}"]), "BTC 50%, XRP 50%");
+    let btc = "execution.account={currency: BTC, start: {USDT: null, BTC: 1}}";
+    let ltc = "orchestration.symbols=[LTC/BTC, XRP/BTC]";
+    assert_eq!(targets(&[ltc, btc]), "BTC 66.67%, XRP 33.33%", "what the defaults say of BTC and of cash");
+    let own = "portfolio.target_allocation={BTC: 50, LTC: 50, XRP: null, USDT: null}";
+    assert_eq!(targets(&[ltc, btc, own]), "BTC 50%, LTC 50%");
+    assert_refused(
+        "portfolio.target_allocation={USDT: 20, cash: 13.34}",
+        "target_allocation",
+        "`cash` and `USDT` both name the account currency; keep one of them",
+    );
+    assert_refused("portfolio.target_allocation.csh=5", "target_allocation", "or `cash`");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What we own and what it is worth: balances, lots, holdings, prices.
 //!
 //! Pure data owned by the core. It changes only by [`Account::apply`] of a [`Posting`] (one fill of the venue), which
-//! recovery repeats with the same result. It never decides whether to trade, and it never makes up a price: a value
-//! that needs a price which is missing or old is a [`PriceError`] that names the pair.
+//! recovery repeats with the same result. It never decides whether to trade, and it never makes up a price: an amount
+//! to trade needs fresh prices, else a [`PriceError`] names the pair; a [`Valuation`] goes by the last known prices and
+//! names what is stale.
 //!
 //! Two sleeves share the balances. **Lots** were opened by signals and carry their stop and target; **holdings** are
 //! the rest, the part that rebalancing moves. The lots of an asset never exceed its balance.
@@ -19,9 +20,9 @@ mod tests;
 
 pub use ledger::{Account, Applied, Booked, LotChange, LotSale, Posting, Realised, Results, Shrink};
 pub use lot::Lot;
-pub use prices::{FreshPrices, Mark, PriceError, Prices};
+pub use prices::{Mark, PriceError, Prices, PricesAt, Worth};
 pub use trades::AppliedTrades;
-pub use value::{HoldingShare, Holdings, LeftOut};
+pub use value::{HoldingShare, Holdings, LeftOut, StaleAsset, Valuation};
 
 use thiserror::Error;
 

@@ -1,7 +1,8 @@
 //! Last prices, how fresh they are, and what one asset is worth in another.
 //!
 //! A conversion goes through a pair directly, through the inverse pair, or through one asset in between (XRP/BTC,
-//! then BTC/USDT). It never uses a price that is older than the caller allows, and never a stand-in.
+//! then BTC/USDT). What is to be traded is converted at fresh prices only, never at a stand-in. What is only to be
+//! valued falls back on the last known prices, and says how old they are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::routes::{Hop, Routes};
-use crate::domain::{Asset, Candle, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span};
+use crate::domain::{
+    Asset, Candle, DECIMALS_MAX, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span,
+};
 
 /// Why something has no price.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub enum PriceError {
     /// No candle of the pair has arrived yet.
     #[error("no price for {0} yet: wait for its first candle, or check the feed")]
     Missing(Symbol),
+    /// The market of the pair has not begun, while others have.
+    #[error("{0} is not listed yet: it is left out until its first candle")]
+    NotListed(Symbol),
     /// The last candle of the pair is too old.
     #[error("the price of {symbol} is {} old (at most {}): check the feed", short_span(*age), short_span(*max_age))]
     Stale {
@@ -65,18 +71,50 @@ pub struct Mark {
     pub at: Timestamp,
 }
 
+/// What an amount is worth at the last known prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worth {
+    /// In the asset that was asked for.
+    pub amount: Decimal,
+    /// Time of the oldest price it rests on.
+    pub at: Timestamp,
+    /// No price it rests on is too old.
+    pub is_fresh: bool,
+}
+
 /// The last price of every pair.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prices {
     marks: BTreeMap<Symbol, Option<Mark>>,
+    /// Most decimal places of each pair's prices so far: the tick that the market shows.
+    decimals: BTreeMap<Symbol, u32>,
     routes: Routes,
+    /// What one unit of an asset was worth in the account currency when an earlier process knew it.
+    remembered: BTreeMap<Asset, Mark>,
 }
 
 impl Prices {
     /// No prices yet, for these pairs.
     pub fn new(symbols: impl IntoIterator<Item = Symbol>) -> Self {
         let marks: BTreeMap<_, _> = symbols.into_iter().map(|symbol| (symbol, None)).collect();
-        Self { routes: Routes::of(marks.keys()), marks }
+        Self {
+            routes: Routes::of(marks.keys()),
+            decimals: BTreeMap::new(),
+            marks,
+            remembered: BTreeMap::new(),
+        }
+    }
+
+    /// Values at these rates what has no price of its own yet: in the account currency, by asset.
+    #[must_use]
+    pub fn remembering(mut self, rates: BTreeMap<Asset, Mark>) -> Self {
+        self.remembered = rates;
+        self
+    }
+
+    /// Whether any pair has ever had a price.
+    pub fn any(&self) -> bool {
+        self.marks.values().any(Option::is_some)
     }
 
     /// Takes the close of a candle. An older candle than the last, or one without a positive close, changes nothing;
@@ -90,7 +128,18 @@ impl Prices {
         if self.marks.insert(candle.symbol.clone(), Some(mark)).is_none() {
             self.routes.add(&candle.symbol);
         }
+        let prices = [candle.open, candle.high, candle.low, candle.close];
+        let places = prices.into_iter().map(|price| price.normalize().scale()).max().unwrap_or_default();
+        match self.decimals.get_mut(&candle.symbol) {
+            Some(most) => *most = places.max(*most),
+            None => drop(self.decimals.insert(candle.symbol.clone(), places)),
+        }
         true
+    }
+
+    /// Decimal places of a pair's prices, as many as the market has shown so far.
+    pub fn decimals(&self, symbol: &Symbol) -> u32 {
+        self.decimals.get(symbol).copied().unwrap_or(DECIMALS_MAX)
     }
 
     /// The last price, however old.
@@ -129,7 +178,7 @@ impl Prices {
         }
         let mut first_error = None;
         for path in self.routes.between(from, to) {
-            match self.walk(amount, path, now, max_age) {
+            match walk(amount, path, |symbol| self.fresh(symbol, now, max_age)) {
                 Ok(worth) => return Ok(worth),
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -137,23 +186,34 @@ impl Prices {
         Err(first_error.unwrap_or_else(|| PriceError::NoPath { from: from.clone(), to: to.clone() }))
     }
 
-    fn walk(
-        &self,
-        amount: Decimal,
-        path: impl IntoIterator<Item = Hop>,
-        now: Timestamp,
-        max_age: Duration,
-    ) -> Result<Decimal, PriceError> {
-        path.into_iter().try_fold(amount, |amount, Hop { symbol, inverse }| {
-            let price = self.fresh(&symbol, now, max_age)?;
-            let worth = if inverse { checked_div(amount, price) } else { checked_mul(amount, price) };
-            worth.map_err(|error| PriceError::Arithmetic { symbol: symbol.clone(), error })
-        })
+    /// At the last known prices, by the way whose oldest price is the newest.
+    fn last_known(&self, amount: Decimal, from: &Asset, to: &Asset) -> Result<Worth, PriceError> {
+        let mut best: Option<(Timestamp, Vec<Hop>)> = None;
+        let mut missing = None;
+        for path in self.routes.between(from, to) {
+            let unpriced = path.iter().find(|hop| self.mark(&hop.symbol).is_none());
+            if let Some(hop) = unpriced {
+                missing.get_or_insert_with(|| PriceError::Missing(hop.symbol.clone()));
+                continue;
+            }
+            let oldest = path.iter().filter_map(|hop| self.mark(&hop.symbol)).map(|mark| mark.at).min();
+            if let Some(at) = oldest.filter(|at| best.as_ref().is_none_or(|(known, _)| at > known)) {
+                best = Some((at, path));
+            }
+        }
+        let Some((at, path)) = best else {
+            return Err(missing.unwrap_or_else(|| PriceError::NoPath { from: from.clone(), to: to.clone() }));
+        };
+        let amount = walk(amount, path, |symbol| {
+            let mark = self.mark(symbol).ok_or_else(|| PriceError::Missing(symbol.clone()))?;
+            Ok(mark.price)
+        })?;
+        Ok(Worth { amount, at, is_fresh: false })
     }
 
     /// The prices as they may be used at `now`.
-    pub const fn at(&self, now: Timestamp, max_age: Duration) -> FreshPrices<'_> {
-        FreshPrices { prices: self, now, max_age }
+    pub const fn at(&self, now: Timestamp, max_age: Duration) -> PricesAt<'_> {
+        PricesAt { prices: self, now, max_age }
     }
 
     /// The pairs that are known, priced or not.
@@ -162,23 +222,55 @@ impl Prices {
     }
 }
 
-/// Prices at one instant, none older than allowed.
+/// `amount` along a way, at the price that `price_of` gives for each pair on it.
+fn walk(
+    amount: Decimal,
+    path: impl IntoIterator<Item = Hop>,
+    price_of: impl Fn(&Symbol) -> Result<Decimal, PriceError>,
+) -> Result<Decimal, PriceError> {
+    path.into_iter().try_fold(amount, |amount, Hop { symbol, inverse }| {
+        let price = price_of(&symbol)?;
+        let worth = if inverse { checked_div(amount, price) } else { checked_mul(amount, price) };
+        worth.map_err(|error| PriceError::Arithmetic { symbol: symbol.clone(), error })
+    })
+}
+
+/// Prices at one instant, and how old they may be to count as fresh.
 #[derive(Debug, Clone, Copy)]
-pub struct FreshPrices<'a> {
+pub struct PricesAt<'a> {
     prices: &'a Prices,
     now: Timestamp,
     max_age: Duration,
 }
 
-impl FreshPrices<'_> {
+impl PricesAt<'_> {
     /// The fresh price of a pair, quote units per base unit.
     pub fn price(&self, symbol: &Symbol) -> Result<Decimal, PriceError> {
         self.prices.fresh(symbol, self.now, self.max_age)
     }
 
-    /// What `amount` of `from` is worth in `to`.
+    /// What `amount` of `from` is worth in `to`, at fresh prices.
+    ///
+    /// # Errors
+    /// See [`Prices::convert`].
     pub fn convert(&self, amount: Decimal, from: &Asset, to: &Asset) -> Result<Decimal, PriceError> {
         self.prices.convert(amount, from, to, self.now, self.max_age)
+    }
+
+    /// What `amount` of `from` is worth in the account currency `to`: at fresh prices if there are any, else at the last
+    /// known ones, else at what an earlier process knew.
+    ///
+    /// # Errors
+    /// It never had a price, or the arithmetic has no result.
+    pub fn value(&self, amount: Decimal, from: &Asset, to: &Asset) -> Result<Worth, PriceError> {
+        if let Ok(amount) = self.convert(amount, from, to) {
+            return Ok(Worth { amount, at: self.now, is_fresh: true });
+        }
+        self.prices.last_known(amount, from, to).or_else(|error| {
+            let remembered = self.prices.remembered.get(from).copied();
+            let valued = remembered.and_then(|rate| Some((checked_mul(amount, rate.price).ok()?, rate.at)));
+            valued.map(|(amount, at)| Worth { amount, at, is_fresh: false }).ok_or(error)
+        })
     }
 
     /// What one unit of `from` is worth in `to`.

@@ -253,10 +253,10 @@ fn equity_counts_everything_and_exposure_lots_only() {
     let prices = prices(&[("BTC/USDT", "50000"), ("XRP/BTC", "0.00001")]);
     let now = prices.at(Timestamp::from_secs(60), MAX_AGE);
     // 6,000 USDT, 1.06 BTC, 4,000 XRP at 0.5.
-    assert_eq!(account.equity(&now), Ok(dec("61000")));
+    assert_eq!(account.valuation(&now).unwrap().worth, dec("61000"));
     let by_symbol = BTreeMap::from([(symbol("BTC/USDT"), dec("5000")), (symbol("XRP/BTC"), dec("2000"))]);
     assert_eq!(account.exposure_by_symbol(&now), Ok(by_symbol));
-    assert_eq!(account.exposure_pct(&now).unwrap().round_dp(4), dec("11.4754"));
+    assert_eq!(account.exposure_pct(dec("61000"), &now).unwrap().round_dp(4), dec("11.4754"));
     assert_eq!(account.positions(), 2);
     assert_eq!(account.held(&symbol("XRP/BTC")), Ok(dec("4000")));
 }
@@ -273,13 +273,42 @@ fn a_lot_whose_own_pair_is_idle_still_counts_as_exposure() {
 }
 
 #[test]
-fn equity_is_unknown_while_a_price_is_missing_or_old() {
+fn an_old_price_still_values_and_sizes_nothing() {
     let prices = prices(&[("BTC/USDT", "50000")]);
     let late = prices.at(Timestamp::from_secs(151), MAX_AGE);
-    assert!(matches!(account().equity(&late), Err(AccountError::Price(PriceError::Stale { .. }))));
-    let none = Prices::default();
-    let none = none.at(Timestamp::EPOCH, MAX_AGE);
-    assert!(matches!(account().equity(&none), Err(AccountError::Price(PriceError::NoPath { .. }))));
+    let valuation = account().valuation(&late).unwrap();
+    assert_eq!((valuation.worth, valuation.fresh, valuation.is_known), (dec("60000"), dec("10000"), true));
+    let [stale] = &valuation.stale[..] else { panic!("{valuation:?}") };
+    assert_eq!((stale.asset.as_str(), stale.worth), ("BTC", dec("50000")));
+    assert_eq!(stale.since, Timestamp::from_secs(60));
+}
+
+#[test]
+fn what_never_had_a_price_is_left_out_by_name_and_unknown_only_if_nothing_has() {
+    let nothing = Prices::default();
+    let nothing = nothing.at(Timestamp::EPOCH, MAX_AGE);
+    let valuation = account().valuation(&nothing).unwrap();
+    assert_eq!((valuation.worth, valuation.is_known), (dec("10000"), true));
+    assert_eq!(valuation.unpriced[0].asset.as_str(), "BTC");
+    let without_cash = Account::new(asset("USDT"), BTreeMap::from([(asset("BTC"), dec("1"))]));
+    assert!(!without_cash.valuation(&nothing).unwrap().is_known);
+
+    let (mut account, mut venue) = (account(), Venue::new());
+    book(&mut account, &venue.entry(1, "XRP/USDT", "4000", "0.5", "0"));
+    let prices = prices(&[("BTC/USDT", "50000"), ("XRP/USDT", "")]);
+    let valuation = account.valuation(&prices.at(Timestamp::from_secs(60), MAX_AGE)).unwrap();
+    assert_eq!((valuation.worth, valuation.is_known), (dec("58000"), true));
+    assert_eq!(valuation.unpriced[0].asset.as_str(), "XRP");
+}
+
+#[test]
+fn a_rate_of_an_earlier_process_values_what_has_no_price_yet() {
+    let at = Timestamp::from_secs(-600);
+    let known = BTreeMap::from([(asset("BTC"), Mark { price: dec("40000"), at })]);
+    let prices = Prices::new([symbol("BTC/USDT")]).remembering(known);
+    let valuation = account().valuation(&prices.at(Timestamp::EPOCH, MAX_AGE)).unwrap();
+    assert_eq!((valuation.worth, valuation.fresh), (dec("50000"), dec("10000")));
+    assert_eq!(valuation.stale[0].since, at);
 }
 
 #[test]
@@ -287,7 +316,7 @@ fn a_percentage_of_no_equity_is_refused() {
     let prices = Prices::default();
     let empty = Account::new(asset("USDT"), BTreeMap::new());
     let now = prices.at(Timestamp::EPOCH, MAX_AGE);
-    assert_eq!(empty.exposure_pct(&now), Err(AccountError::NoEquity));
+    assert_eq!(empty.exposure_pct(Decimal::ZERO, &now), Err(AccountError::NoEquity));
 }
 
 #[test]

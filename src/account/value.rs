@@ -5,8 +5,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountError, FreshPrices, PriceError};
-use crate::domain::{Asset, MoneyError, Symbol, checked_add, checked_div, checked_mul, checked_sub};
+use super::{Account, AccountError, Mark, PriceError, PricesAt};
+use crate::domain::{
+    Asset, MoneyError, Symbol, Timestamp, checked_add, checked_div, checked_mul, checked_sub,
+};
+
+/// An asset that is owned and valued at an old price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaleAsset {
+    /// Which.
+    pub asset: Asset,
+    /// What is owned of it.
+    pub quantity: Decimal,
+    /// Worth of it at the last known price, account currency.
+    pub worth: Decimal,
+    /// Since when there is no newer price.
+    pub since: Timestamp,
+}
+
+/// What the account is worth at the last known prices, and how far that can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Valuation {
+    /// Everything that ever had a price, account currency. What breakers, drawdown and screen go by.
+    pub worth: Decimal,
+    /// Of that, what has a fresh price. What sizes go by.
+    pub fresh: Decimal,
+    /// Valued at an old price.
+    pub stale: Vec<StaleAsset>,
+    /// Owned, and left out because it never had a price; and why.
+    pub unpriced: Vec<LeftOut>,
+    /// Something that is owned has ever had a price (the account currency needs none), or nothing is owned.
+    pub is_known: bool,
+}
 
 /// One asset of the holdings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,37 +72,73 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    /// Assets that a pair prices, but not freshly: they are worth something, nobody knows what.
+    /// Assets that a pair prices, but not freshly: a rebalance waits for them. It does not wait for a market that has
+    /// not begun.
     pub fn unpriced(&self) -> impl Iterator<Item = &Asset> {
-        let unpriced = self.left_out.iter().filter(|left| !matches!(left.why, PriceError::NoPath { .. }));
-        unpriced.map(|left| &left.asset)
+        let is_awaited =
+            |left: &&LeftOut| !matches!(left.why, PriceError::NoPath { .. } | PriceError::NotListed(_));
+        self.left_out.iter().filter(is_awaited).map(|left| &left.asset)
     }
 }
 
 impl Account {
-    /// Worth of everything, account currency.
+    /// What everything is worth at the last known prices. An asset without a fresh price is named, and hides no other.
     ///
     /// # Errors
-    /// An asset that is owned and has no fresh price: equity is unknown then, never a guess.
-    pub fn equity(&self, prices: &FreshPrices<'_>) -> Result<Decimal, AccountError> {
-        let mut owned = self.balances.iter().filter(|(_, amount)| !amount.is_zero());
-        owned.try_fold(Decimal::ZERO, |sum, (asset, amount)| {
-            Ok(checked_add(sum, prices.convert(*amount, asset, &self.currency)?)?)
-        })
+    /// Arithmetic only.
+    pub fn valuation(&self, prices: &PricesAt<'_>) -> Result<Valuation, MoneyError> {
+        let (mut worth, mut fresh) = (Decimal::ZERO, Decimal::ZERO);
+        let (mut stale, mut unpriced) = (Vec::new(), Vec::new());
+        let mut priced = 0_usize;
+        for (asset, quantity) in self.balances.iter().filter(|(_, amount)| !amount.is_zero()) {
+            match prices.value(*quantity, asset, &self.currency) {
+                Ok(value) => {
+                    worth = checked_add(worth, value.amount)?;
+                    if value.is_fresh {
+                        fresh = checked_add(fresh, value.amount)?;
+                    } else {
+                        let (asset, quantity, since) = (asset.clone(), *quantity, value.at);
+                        stale.push(StaleAsset { asset, quantity, worth: value.amount, since });
+                    }
+                    priced += 1;
+                }
+                Err(PriceError::Arithmetic { error, .. }) => return Err(error),
+                Err(why) => unpriced.push(LeftOut { asset: asset.clone(), why }),
+            }
+        }
+        let is_known = priced > 0 || unpriced.is_empty();
+        Ok(Valuation { worth, fresh, stale, unpriced, is_known })
     }
 
-    /// Worth of the lots of each pair, account currency. Each lot is worth what its base asset is worth, as in the
-    /// equity: whenever that is known this is, however idle the pair of the lot may be.
+    /// What one unit of each owned asset is worth, account currency, as far as that is known.
+    pub fn rates(&self, prices: &PricesAt<'_>) -> BTreeMap<Asset, Mark> {
+        let owned =
+            self.balances.iter().filter(|(asset, amount)| !amount.is_zero() && **asset != self.currency);
+        let rate = |asset: &Asset| {
+            let worth = prices.value(Decimal::ONE, asset, &self.currency).ok()?;
+            Some(Mark { price: worth.amount, at: worth.at })
+        };
+        owned.filter_map(|(asset, _)| Some((asset.clone(), rate(asset)?))).collect()
+    }
+
+    /// Worth of the lots of each pair, account currency, at the last known prices. Each lot is worth what its base asset
+    /// is worth, as in the valuation, or what was paid for it if that never had a price.
     ///
     /// # Errors
-    /// As [`Account::equity`].
+    /// A lot whose quote asset never had a price either.
     pub fn exposure_by_symbol(
         &self,
-        prices: &FreshPrices<'_>,
+        prices: &PricesAt<'_>,
     ) -> Result<BTreeMap<Symbol, Decimal>, AccountError> {
         let mut by_symbol = BTreeMap::new();
         for lot in &self.lots {
-            let worth = prices.convert(lot.quantity, lot.symbol.base(), &self.currency)?;
+            let worth = match prices.value(lot.quantity, lot.symbol.base(), &self.currency) {
+                Ok(worth) => worth.amount,
+                Err(_) => {
+                    let paid = checked_mul(lot.quantity, lot.entry_price)?;
+                    prices.value(paid, lot.symbol.quote(), &self.currency)?.amount
+                }
+            };
             let sum = by_symbol.entry(lot.symbol.clone()).or_insert(Decimal::ZERO);
             *sum = checked_add(*sum, worth)?;
         }
@@ -80,17 +146,16 @@ impl Account {
     }
 
     /// Worth of all lots, account currency.
-    pub fn exposure(&self, prices: &FreshPrices<'_>) -> Result<Decimal, AccountError> {
+    pub fn exposure(&self, prices: &PricesAt<'_>) -> Result<Decimal, AccountError> {
         let by_symbol = self.exposure_by_symbol(prices)?;
         Ok(by_symbol.values().try_fold(Decimal::ZERO, |sum, worth| checked_add(sum, *worth))?)
     }
 
-    /// Worth of all lots in percent of equity.
+    /// Worth of all lots in percent of `equity`.
     ///
     /// # Errors
-    /// As [`Account::equity`], and [`AccountError::NoEquity`].
-    pub fn exposure_pct(&self, prices: &FreshPrices<'_>) -> Result<Decimal, AccountError> {
-        let equity = self.equity(prices)?;
+    /// As [`Account::exposure_by_symbol`], and [`AccountError::NoEquity`].
+    pub fn exposure_pct(&self, equity: Decimal, prices: &PricesAt<'_>) -> Result<Decimal, AccountError> {
         if equity <= Decimal::ZERO {
             return Err(AccountError::NoEquity);
         }
@@ -109,7 +174,7 @@ impl Account {
     pub fn holdings<'a>(
         &'a self,
         targets: impl IntoIterator<Item = &'a Asset>,
-        prices: &FreshPrices<'_>,
+        prices: &PricesAt<'_>,
     ) -> Result<Holdings, AccountError> {
         let mut assets: BTreeSet<&Asset> = targets.into_iter().collect();
         assets.extend(self.balances.iter().filter(|(_, amount)| !amount.is_zero()).map(|(asset, _)| asset));
@@ -129,7 +194,7 @@ impl Account {
     fn share(
         &self,
         asset: &Asset,
-        prices: &FreshPrices<'_>,
+        prices: &PricesAt<'_>,
     ) -> Result<Result<HoldingShare, PriceError>, MoneyError> {
         let amount = self.holding(asset)?;
         if *asset == self.currency {

@@ -81,7 +81,7 @@ pub fn rules(
         Box::new(RegimeAgent::new(config.agents.regime_detection.clone(), candles.clone())),
         Box::new(SentimentAgent::new(sentiment)),
         Box::new(TradingAgent::new(config.agents.trading_decision.clone(), candles.clone())),
-        Box::new(RebalanceAgent::new(config.portfolio.rebalancing.clone())),
+        Box::new(RebalanceAgent),
     ]
 }
 

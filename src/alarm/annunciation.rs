@@ -14,24 +14,25 @@ pub const REMINDER_EVERY: Duration = Duration::from_secs(8 * 3_600);
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// When `alarm` speaks up next, operator time; never for states that time does not touch.
-///
-/// A last annunciation that lies in the future means that the clock was set back between two runs: the alarm is
-/// due at once, since otherwise it would be silent until the old time is reached.
-pub(super) fn due(alarm: &Alarm, now: Timestamp) -> Option<Timestamp> {
+/// When `alarm` speaks up next after `since`, operator time; never for states that time does not touch. Missed repeats
+/// are not made up.
+pub(super) fn due(alarm: &Alarm, since: Timestamp) -> Option<Timestamp> {
+    // A clock that was set back between two runs silences nothing until the old time is reached.
+    let paced_from = alarm.paced_from.min(since);
+    let past = passed(alarm.state, since.since(paced_from));
     let offset = match alarm.state {
-        AlarmState::Unacknowledged => repeat_offset(alarm.annunciations),
-        AlarmState::Acknowledged => REMINDER_EVERY.saturating_mul(alarm.annunciations.saturating_add(1)),
+        AlarmState::Unacknowledged => repeat_offset(past),
+        AlarmState::Acknowledged => REMINDER_EVERY.saturating_mul(past.saturating_add(1)),
         AlarmState::Normal
         | AlarmState::ReturnedUnacknowledged
         | AlarmState::LatchedUnacknowledged
         | AlarmState::LatchedAcknowledged => return None,
     };
-    Some(if alarm.annunciated_at > now { now } else { alarm.paced_from.plus(offset) })
+    Some(paced_from.plus(offset))
 }
 
-/// How many annunciations of `state` are past after `elapsed`; those missed meanwhile are not made up.
-pub(super) fn passed(state: AlarmState, elapsed: Duration) -> u32 {
+/// How many annunciations of `state` are past after `elapsed`.
+fn passed(state: AlarmState, elapsed: Duration) -> u32 {
     let whole = |span: Duration| u32::try_from(elapsed.as_secs() / span.as_secs()).unwrap_or(u32::MAX);
     match state {
         AlarmState::Acknowledged => whole(REMINDER_EVERY),

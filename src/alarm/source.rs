@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::TaskName;
-use crate::domain::{ClientOrderId, Symbol};
+use crate::domain::{Asset, ClientOrderId, Symbol};
 
 /// How much an alarm matters. Ordered from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +89,8 @@ sources! {
     CoreStuck = "core_stuck",
     /// The program came up HALTED.
     HaltedAtStart = "halted_at_start",
+    /// What the account is worth is not known, or nothing.
+    RiskUnfed = "risk_unfed",
     // High.
     /// The degradation level is LIMITED or EMERGENCY.
     LevelLimited = "level_limited",
@@ -106,12 +108,16 @@ sources! {
     UncleanEnd = "unclean_end",
     /// Records wait too long for the disk.
     StoreSlow = "store_slow",
+    /// The space for recording a halt on a full disk could not be kept back.
+    ReserveMissing = "reserve_missing",
     /// The process did not run for a while.
     ProcessGap = "process_gap",
     /// A mailbox that must not lose anything was full and has been closed.
     MailboxClosed = "mailbox_closed",
-    /// What the account is worth is not known, or nothing.
-    RiskUnfed = "risk_unfed",
+    /// An asset that is held has had no fresh price for long, or never had one.
+    PriceStale = "price_stale",
+    /// A price moved by more than it may from one candle to the next.
+    PriceJump = "price_jump",
     // Medium.
     /// A task failed several times in a row.
     TaskFailing = "task_failing",
@@ -151,6 +157,8 @@ impl fmt::Display for AlarmSource {
 pub enum Subject {
     /// A pair.
     Symbol(Symbol),
+    /// An asset that is held.
+    Asset(Asset),
     /// A scheduled task.
     Task(TaskName),
     /// A part of the house or of the world outside: `feed`, `venue`, a provider, a mailbox.
@@ -166,6 +174,7 @@ impl Subject {
     pub fn name(&self) -> String {
         match self {
             Self::Symbol(symbol) => symbol.to_string(),
+            Self::Asset(asset) => asset.to_string(),
             Self::Task(task) => task.to_string(),
             Self::Component(name) | Self::Breaker(name) => name.clone(),
             Self::Order(id) => id.to_string(),
@@ -177,6 +186,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self {
             Self::Symbol(_) => "symbol",
+            Self::Asset(_) => "asset",
             Self::Task(_) => "task",
             Self::Component(_) => "component",
             Self::Breaker(_) => "breaker",
@@ -225,7 +235,7 @@ impl From<AlarmKey> for String {
 
 /// Why a text is not the key of an alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not an alarm: write SOURCE, or SOURCE and symbol|task|component|breaker|order NAME")]
+#[error("`{0}` is not an alarm: write SOURCE, or SOURCE and symbol|asset|task|component|breaker|order NAME")]
 pub struct AlarmKeyError(String);
 
 impl FromStr for AlarmKey {
@@ -243,6 +253,7 @@ impl FromStr for AlarmKey {
         let about = words.next().ok_or_else(wrong)?;
         let subject = match kind {
             "symbol" => Subject::Symbol(about.parse().map_err(|_| wrong())?),
+            "asset" => Subject::Asset(Asset::new(about).map_err(|_| wrong())?),
             "task" => Subject::Task(about.parse().map_err(|_| wrong())?),
             "component" => Subject::Component(about.to_owned()),
             "breaker" => Subject::Breaker(about.to_owned()),
@@ -279,6 +290,7 @@ mod tests {
         for subject in [
             None,
             Some(Subject::Symbol(Symbol::new("BTC/USDT").unwrap())),
+            Some(Subject::Asset(Asset::new("XRP").unwrap())),
             Some(Subject::Task(TaskName::RegimeDetection)),
             Some(Subject::Component("a provider with spaces".to_owned())),
             Some(Subject::Breaker("max_drawdown".to_owned())),

@@ -84,12 +84,8 @@ pub struct Alarm {
     pub ack: Option<Acknowledgement>,
     /// Raises since it came on the list, changes of cause included.
     pub count: u32,
-    /// When it last made itself heard, operator time.
-    pub annunciated_at: Timestamp,
     /// From when its repeats or reminders are paced, operator time.
     pub(super) paced_from: Timestamp,
-    /// Repeats or reminders that are past since then.
-    pub(super) annunciations: u32,
 }
 
 /// How many alarms are on the list.
@@ -154,9 +150,9 @@ impl Alarms {
         AlarmCounts { unacknowledged: unacknowledged.len(), acknowledged: acknowledged.len() }
     }
 
-    /// When [`super::AlarmEvent::Tick`] has something to do next, operator time; may be in the past.
-    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.alarms.values().filter_map(|alarm| annunciation::due(alarm, now)).min()
+    /// When an alarm speaks up next after `since`, operator time; may be in the past.
+    pub fn next_due(&self, since: Timestamp) -> Option<Timestamp> {
+        self.alarms.values().filter_map(|alarm| annunciation::due(alarm, since)).min()
     }
 
     /// Changes the state. Total: a transition of an occurrence that is not the current one changes nothing.
@@ -177,9 +173,7 @@ impl Alarms {
                 detail: detail.clone(),
                 ack: None,
                 count: listed.map_or(0, |alarm| alarm.count).saturating_add(1),
-                annunciated_at: at.operator,
                 paced_from: at.operator,
-                annunciations: 0,
             };
             self.last_id = self.last_id.max(*id);
             self.alarms.insert(key.clone(), alarm);
@@ -226,18 +220,14 @@ impl Alarm {
             AlarmTransition::Acknowledged { to, ack, .. } => {
                 self.state = *to;
                 self.paced_from = ack.at.operator;
-                self.annunciated_at = ack.at.operator;
-                self.annunciations = 0;
                 self.ack = Some(ack.clone());
             }
             AlarmTransition::Reset { .. } => self.state = AlarmState::Normal,
             AlarmTransition::Annunciated { why, at, .. } => {
-                let set_back = at.operator < self.annunciated_at;
-                if *why == Annunciation::Restart || set_back {
+                // Earlier programs also recorded repeats and reminders, which change nothing.
+                if *why == Annunciation::Restart {
                     self.paced_from = at.operator;
                 }
-                self.annunciated_at = at.operator;
-                self.annunciations = annunciation::passed(self.state, at.operator.since(self.paced_from));
             }
         }
     }

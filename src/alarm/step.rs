@@ -4,7 +4,7 @@ use super::{
     Acknowledgement, Alarm, AlarmClass, AlarmEvent, AlarmKey, AlarmRefusal, AlarmState, AlarmTransition,
     Alarms, Annunciation, Catalogue, Raise, annunciation,
 };
-use crate::domain::{Actor, AlarmId, AlarmTarget, Now, SafeText, Untrusted};
+use crate::domain::{Actor, AlarmId, AlarmTarget, Now, SafeText, Timestamp, Untrusted};
 
 /// Longest comment kept, in characters.
 const COMMENT_CHARS_MAX: usize = 200;
@@ -31,7 +31,9 @@ impl Alarms {
                 self.each(*target, |alarm| acknowledge(alarm, by, &comment, now))
             }
             AlarmEvent::Reset { target, by } => self.each(*target, |alarm| reset(alarm, by, now)),
-            AlarmEvent::Tick => Ok(self.alarms.values().filter_map(|alarm| speak_up(alarm, now)).collect()),
+            AlarmEvent::Tick { since } => {
+                Ok(self.alarms.values().filter_map(|alarm| speak_up(alarm, *since, now)).collect())
+            }
             AlarmEvent::Restart => Ok(self
                 .alarms
                 .values()
@@ -165,8 +167,8 @@ fn reset(alarm: &Alarm, by: &Actor, now: Now) -> Result<Option<AlarmTransition>,
     }
 }
 
-fn speak_up(alarm: &Alarm, now: Now) -> Option<AlarmTransition> {
-    let due = annunciation::due(alarm, now.operator)?;
+fn speak_up(alarm: &Alarm, since: Timestamp, now: Now) -> Option<AlarmTransition> {
+    let due = annunciation::due(alarm, since)?;
     let why = if alarm.state.is_unacknowledged() { Annunciation::Repeat } else { Annunciation::Reminder };
     (due <= now.operator).then(|| annunciated(alarm, why, now))
 }

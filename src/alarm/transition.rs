@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Acknowledgement, AlarmClass, AlarmKey, AlarmState};
-use crate::domain::{Actor, AlarmId, AlarmTarget, Now, SafeText};
+use crate::domain::{Actor, AlarmId, AlarmTarget, Now, SafeText, Timestamp};
 
 /// A condition that somebody has to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +52,11 @@ pub enum AlarmEvent {
         /// By whom.
         by: Actor,
     },
-    /// Time went on.
-    Tick,
+    /// Time went on. What follows is only said: repeats and reminders change no alarm, and need no record.
+    Tick {
+        /// Operator time up to which everything has been said.
+        since: Timestamp,
+    },
     /// The process began again with these alarms.
     Restart,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Asset, Pct};
+use crate::domain::{Asset, Pct, TradeCosts};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,9 +64,20 @@ pub struct Paper {
     pub fee_pct: Pct,
     /// Distance of a market order's price from the last trade, to the worse side.
     pub slippage_pct: Pct,
+    /// Most of a bar's volume that the venue buys, and that it sells; the rest of an order stays working.
+    pub volume_share_max_pct: Pct,
     /// The venue's own leverage limit; always 1, it trades spot.
     pub leverage_max: Decimal,
-    /// A price older than this is not fresh for the venue (market time).
+    /// A price older than this, or `price_fresh_candles`, is not fresh for the venue (market time).
     #[serde(with = "humantime_serde")]
     pub price_fresh_for: Duration,
+    /// The same in candle intervals; the longer one rules.
+    pub price_fresh_candles: u32,
+}
+
+impl Paper {
+    /// What a trade costs beside its price.
+    pub const fn costs(&self) -> TradeCosts {
+        TradeCosts { fee_pct: self.fee_pct, slippage_pct: self.slippage_pct }
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyCode;
 use thiserror::Error;
 
 /// Names of the keys that are not a character.
@@ -24,10 +24,25 @@ const NAMED: [(&str, KeyCode); 14] = [
     ("delete", KeyCode::Delete),
 ];
 
-/// Why a text is not a key.
+/// Why a text is not a key that can be bound.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not a key: write one character, ctrl-x, tab, shift-tab, enter, esc, space, up, pgdn or f1")]
-pub struct KeyError(pub String);
+pub enum KeyError {
+    /// Not a key at all.
+    #[error(
+        "`{0}` is not a key: write one character, ctrl-x, tab, shift-tab, enter, esc, space, up, pgdn or f1"
+    )]
+    Unknown(String),
+    /// A chord that no terminal sends as such.
+    #[error("`{chord}` would never be seen: terminals send {sent}; write {instead}")]
+    NeverSent {
+        /// As it was written.
+        chord: String,
+        /// What comes instead of it.
+        sent: &'static str,
+        /// What to bind.
+        instead: &'static str,
+    },
+}
 
 /// One key press. Upper case stands for shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,17 +70,32 @@ impl KeyPress {
     }
 }
 
-impl From<KeyEvent> for KeyPress {
-    fn from(event: KeyEvent) -> Self {
-        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-        let shift = event.modifiers.contains(KeyModifiers::SHIFT);
-        let code = match event.code {
-            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
-            KeyCode::Char(c) if shift => KeyCode::Char(c.to_ascii_uppercase()),
-            KeyCode::Tab if shift => KeyCode::BackTab,
-            code => code,
-        };
-        Self { code, ctrl, alt: event.modifiers.contains(KeyModifiers::ALT) }
+/// What terminals send instead of a chord, and what to bind instead; none for a chord that they do send. A control
+/// byte stands for several chords, and `ESC` with some characters begins a sequence.
+const fn never_sent(key: KeyPress) -> Option<(&'static str, &'static str)> {
+    match key.code {
+        KeyCode::Char('x') if key.ctrl && key.alt => Some(("Ctrl-X", "ctrl-x")),
+        KeyCode::Char(c) if key.ctrl => match c {
+            'h' | '8' | '?' => Some(("Backspace", "backspace or another letter")),
+            'i' => Some(("Tab", "tab or another letter")),
+            'm' => Some(("Enter", "enter or another letter")),
+            '[' | '3' => Some(("Esc", "esc or a letter")),
+            '2' | '@' => Some(("Ctrl-Space", "ctrl-space")),
+            '4' => Some(("Ctrl-\\", "ctrl-\\")),
+            '5' => Some(("Ctrl-]", "ctrl-]")),
+            '6' => Some(("Ctrl-^", "ctrl-^")),
+            '7' | '/' => Some(("Ctrl-_", "ctrl-_")),
+            'a'..='z' | ' ' | '\\' | ']' | '^' | '_' => None,
+            _ => Some(("it without ctrl", "ctrl- with a letter")),
+        },
+        KeyCode::Char('[' | ']' | 'O' | 'P' | 'X' | '^' | '_') if key.alt => {
+            Some(("the begin of a sequence", "alt- with another character"))
+        }
+        KeyCode::Enter | KeyCode::Tab | KeyCode::BackTab | KeyCode::Esc | KeyCode::Backspace if key.ctrl => {
+            Some(("it without ctrl", "it without ctrl"))
+        }
+        KeyCode::Esc if key.alt => Some(("Esc twice", "esc")),
+        _ => None,
     }
 }
 
@@ -73,12 +103,14 @@ impl FromStr for KeyPress {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || KeyError(text.to_owned());
+        let wrong = || KeyError::Unknown(text.to_owned());
         let (ctrl, rest) = text.strip_prefix("ctrl-").map_or((false, text), |rest| (true, rest));
         let (alt, rest) = rest.strip_prefix("alt-").map_or((false, rest), |rest| (true, rest));
         let mut chars = rest.chars();
         let code = match (chars.next(), chars.next()) {
-            (Some(c), None) => KeyCode::Char(if ctrl { c.to_ascii_lowercase() } else { c }),
+            (Some(c), None) if !c.is_control() => {
+                KeyCode::Char(if ctrl { c.to_ascii_lowercase() } else { c })
+            }
             (Some('f'), Some('0'..='9')) => {
                 let number = rest.get(1..).and_then(|n| n.parse().ok()).filter(|n| (1..=12).contains(n));
                 KeyCode::F(number.ok_or_else(wrong)?)
@@ -86,7 +118,11 @@ impl FromStr for KeyPress {
             _ if rest == "space" => KeyCode::Char(' '),
             _ => NAMED.iter().find(|(name, _)| *name == rest).map(|(_, code)| *code).ok_or_else(wrong)?,
         };
-        Ok(Self { code, ctrl, alt })
+        let key = Self { code, ctrl, alt };
+        match never_sent(key) {
+            Some((sent, instead)) => Err(KeyError::NeverSent { chord: text.to_owned(), sent, instead }),
+            None => Ok(key),
+        }
     }
 }
 
@@ -131,11 +167,34 @@ mod tests {
     }
 
     #[test]
-    fn a_shifted_letter_is_its_capital_however_the_terminal_says_it() {
-        let shifted = KeyEvent::new(KeyCode::Char('h'), KeyModifiers::SHIFT);
-        let capital = KeyEvent::new(KeyCode::Char('H'), KeyModifiers::NONE);
-        assert_eq!(KeyPress::from(shifted), KeyPress::from(capital));
-        let tab = KeyEvent::new(KeyCode::Tab, KeyModifiers::SHIFT);
-        assert_eq!(KeyPress::from(tab), KeyPress::plain(KeyCode::BackTab));
+    fn chords_that_no_terminal_sends_are_refused_with_what_to_write() {
+        for (chord, instead) in [
+            ("ctrl-i", "tab"),
+            ("ctrl-m", "enter"),
+            ("ctrl-[", "esc"),
+            ("ctrl-h", "backspace"),
+            ("ctrl-1", "ctrl- with a letter"),
+            ("ctrl-2", "ctrl-space"),
+            ("ctrl-4", "ctrl-\\"),
+            ("ctrl-/", "ctrl-_"),
+            ("ctrl-é", "ctrl- with a letter"),
+            ("ctrl-tab", "it without ctrl"),
+            ("ctrl-enter", "it without ctrl"),
+            ("ctrl-alt-x", "ctrl-x"),
+            ("alt-[", "alt- with another character"),
+            ("alt-O", "alt- with another character"),
+            ("alt-esc", "esc"),
+        ] {
+            match chord.parse::<KeyPress>() {
+                Err(KeyError::NeverSent { instead: told, .. }) => {
+                    assert!(told.starts_with(instead), "{chord}: {told}");
+                }
+                other => panic!("{chord}: {other:?}"),
+            }
+        }
+        for chord in ["ctrl-a", "ctrl-J", "ctrl-space", "ctrl-]", "ctrl-up", "ctrl-f5", "alt-p", "alt-enter"]
+        {
+            assert!(chord.parse::<KeyPress>().is_ok(), "{chord}");
+        }
     }
 }

@@ -8,8 +8,10 @@ use serde_yaml::Value;
 use super::file::ConfigFile;
 use super::key_path::{KeyPath, Step};
 use super::problem::{ConfigError, Finding, Problem, or_one_of, suggestion};
-use super::source::{Overrides, Sources, merge};
+use super::source::{Overrides, Set, Sources, merge};
+use super::target::CASH;
 use super::{Config, validate};
+use crate::domain::{Asset, SafeText};
 
 /// A configuration that may be run, and what should be said about it.
 #[derive(Debug)]
@@ -71,7 +73,7 @@ impl Loaded {
             }
             let mut origin = String::from("the defaults");
             if let Some(user) = self.sources.files.get(file) {
-                let _ = write!(origin, ", {}", user.path.display());
+                let _ = write!(origin, ", {}", SafeText::ours(user.path.display()));
             }
             if self.sources.sets.iter().any(|set| set.file == *file) {
                 origin.push_str(", --set");
@@ -108,6 +110,31 @@ impl Reader<'_> {
         })
     }
 
+    /// The defaults of a file with what the operator wrote laid over them.
+    fn merged(&mut self, file: ConfigFile, defaults: &Value) -> Value {
+        let sources = self.sources;
+        let own = sources.files.get(&file).map(|user| user.value.clone());
+        let sets = sources.sets.iter().filter(|set| set.file == file).map(Set::as_tree);
+        let mut value = defaults.clone();
+        for mut layer in own.into_iter().chain(sets) {
+            if file == ConfigFile::Portfolio
+                && let Some(currency) = self.currency()
+                && let Err(text) = replace_cash(&mut value, &mut layer, &currency)
+            {
+                self.findings.push(Finding { file, keys: vec![KeyPath::of(TARGETS)], text });
+            }
+            merge(&mut value, layer);
+        }
+        value
+    }
+
+    /// The account currency as it is written, before it is known whether it is one.
+    fn currency(&mut self) -> Option<String> {
+        let defaults = serde_yaml::from_str(ConfigFile::Execution.embedded()).ok()?;
+        let execution = self.merged(ConfigFile::Execution, &defaults);
+        Some(KeyPath::of("account.currency").get(&execution)?.as_str()?.to_owned())
+    }
+
     /// Reads one file. A value that does not fit is noted and replaced by its default, and the reading begins again,
     /// until all that does not fit is known.
     fn file<T: DeserializeOwned>(&mut self, file: ConfigFile) -> Option<T> {
@@ -121,13 +148,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let mut value = defaults.clone();
-        if let Some(user) = self.sources.files.get(&file) {
-            merge(&mut value, user.value.clone());
-        }
-        for set in self.sources.sets.iter().filter(|set| set.file == file) {
-            merge(&mut value, set.as_tree());
-        }
+        let mut value = self.merged(file, &defaults);
         for _ in 0..PROBLEMS_MAX {
             match serde_path_to_error::deserialize::<_, T>(value.clone()) {
                 Ok(typed) => {
@@ -139,7 +160,7 @@ impl Reader<'_> {
                     let misfit = Misfit::of(&e.inner().to_string(), &path);
                     let before = value.clone();
                     misfit.repair(&mut value, &defaults);
-                    self.findings.push(Finding { file, keys: vec![misfit.at], text: misfit.text });
+                    self.findings.push(self.finding(file, misfit));
                     if value == before {
                         return None;
                     }
@@ -148,6 +169,48 @@ impl Reader<'_> {
         }
         None
     }
+}
+
+impl Reader<'_> {
+    /// A key that is missing although the operator wrote it has no value, and that is what there is to say.
+    fn finding(&self, file: ConfigFile, misfit: Misfit) -> Finding {
+        let written = misfit.missing.map(|key| misfit.at.clone().key(key));
+        match written.filter(|key| self.sources.names(file, key)) {
+            Some(key) => {
+                let text = "is there and empty; give it a value, or take it out for the default";
+                Finding { file, keys: vec![key], text: text.to_owned() }
+            }
+            None => Finding { file, keys: vec![misfit.at], text: misfit.text },
+        }
+    }
+}
+
+/// The map whose keys may name the account currency in two ways.
+const TARGETS: &str = "target_allocation";
+
+/// Makes `layer` name the account currency as `cash`, and takes out of `base` what it said of it under either name: the
+/// two names mean the same. A target without value that is not there is not there.
+fn replace_cash(base: &mut Value, layer: &mut Value, currency: &str) -> Result<(), String> {
+    let (Some(Value::Mapping(base)), Some(Value::Mapping(own))) =
+        (base.get_mut(TARGETS), layer.get_mut(TARGETS))
+    else {
+        return Ok(());
+    };
+    let by_code = own.shift_remove(currency);
+    let by_word = own.shift_remove(CASH);
+    let both = by_code.is_some() && by_word.is_some();
+    if let Some(share) = by_word.or(by_code) {
+        base.shift_remove(currency);
+        base.insert(Value::from(CASH), Value::Null);
+        own.insert(Value::from(CASH), share);
+    }
+    let is_absent =
+        |key: &Value| !base.contains_key(key) && key.as_str().is_some_and(|code| Asset::new(code).is_ok());
+    own.retain(|key, share| !(share.is_null() && is_absent(key)));
+    if both {
+        return Err(format!("`{CASH}` and `{currency}` both name the account currency; keep one of them"));
+    }
+    Ok(())
 }
 
 /// A value that does not fit its type.

@@ -5,6 +5,7 @@
 //! all of them at once, each with file, line, key and what is allowed.
 
 mod agents;
+pub(crate) mod bounded;
 mod by_name;
 mod console;
 mod execution;
@@ -14,12 +15,14 @@ mod key_path;
 mod key_press;
 mod load;
 mod locate;
+mod minimum;
 mod orchestration;
 mod portfolio;
 mod price_path;
 mod problem;
 mod risk;
 mod source;
+mod target;
 mod validate;
 
 pub use agents::{
@@ -32,19 +35,21 @@ pub use init::init;
 pub use key_path::KeyPath;
 pub use key_press::{KeyError, KeyPress};
 pub use load::{Loaded, load};
+pub use minimum::Minimum;
 pub use orchestration::{
     ConflictDefaults, Conflicts, Consensus, Control, Degradation, Emergency, EmergencyAction, EmergencyVerb,
     FreshFor, Health, Llm, Market, MessageBus, ModificationBounds, Orchestration, Provider, Restart,
     Schedules, Signals, Store, Task, TaskName,
 };
 pub use portfolio::{Dca, Portfolio, Rebalancing};
-pub use price_path::price_path;
+pub use price_path::{converts, price_path};
 pub use problem::{ConfigError, Finding, Place, Problem};
 pub use risk::{
     Breakers, ConfidenceTier, Cooldown, DrawdownTier, Exposure, Leverage, MinConfidence, ORDERS_KEPT_FOR,
     ORDERS_KEPT_MAX, Orders, Risk, Size, Stop,
 };
 pub use source::{Overrides, default_dir};
+pub use target::Target;
 pub use validate::{Report, validate};
 
 use serde::Serialize;

@@ -26,7 +26,7 @@ pub struct Orchestration {
     pub consensus: Consensus,
     /// How old things may be.
     pub signals: Signals,
-    /// What a market without trades means.
+    /// What counts as a quiet, a stale or a broken market.
     pub market: Market,
     /// What speaks against a signal, and what then.
     pub conflicts: Conflicts,
@@ -185,17 +185,23 @@ pub struct Signals {
     pub max_age: Duration,
     /// The same in candle intervals; the longer one rules.
     pub max_age_candles: u32,
-    /// A feed older than this, or `feed_stale_candles`, blocks entries.
+    /// A price older than this, or `feed_stale_candles`, blocks entries.
     #[serde(with = "humantime_serde")]
     pub feed_stale_after: Duration,
     /// The same in candle intervals; the longer one rules.
     pub feed_stale_candles: u32,
 }
 
-/// Section `market`, market time.
+/// Section `market`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Market {
+    /// A price that moves by more than this from one candle to the next locks its symbol.
+    pub jump_max_pct: Pct,
+    /// An asset that is held may be without a fresh price for this long, and at least two candles, before it is an
+    /// alarm (market time).
+    #[serde(with = "humantime_serde")]
+    pub stale_held_max: Duration,
     /// Two rows of a replay at most this far apart, or two candles, are a quiet market; longer is a gap.
     #[serde(with = "humantime_serde")]
     pub quiet_max: Duration,
@@ -210,6 +216,8 @@ pub struct Market {
 pub struct Conflicts {
     /// TA and sentiment conflict only when their confidences are closer than this, 0 to 1.
     pub confidence_gap: f64,
+    /// A model that says `proceed` or `modify` with less confidence than this is taken to say `wait`, 0 to 1.
+    pub proceed_confidence_min: f64,
     /// What happens without a model.
     pub defaults: ConflictDefaults,
     /// What a model may change.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::Minimum;
+use super::target::{Target, by_asset};
 use crate::domain::{Asset, Pct};
 
 /// The whole file.
@@ -13,11 +15,18 @@ use crate::domain::{Asset, Pct};
 #[serde(deny_unknown_fields)]
 pub struct Portfolio {
     /// Percent per asset; sums to 100 within 0.1.
-    pub target_allocation: BTreeMap<Asset, Pct>,
+    pub target_allocation: BTreeMap<Target, Pct>,
     /// When the portfolio is moved back to it.
     pub rebalancing: Rebalancing,
     /// How large trades are spread over time.
     pub dca: Dca,
+}
+
+impl Portfolio {
+    /// The target of each asset in an account of `currency`.
+    pub fn targets(&self, currency: &Asset) -> BTreeMap<Asset, Pct> {
+        by_asset(&self.target_allocation, currency)
+    }
 }
 
 /// Section `rebalancing`.
@@ -29,23 +38,26 @@ pub struct Rebalancing {
     /// At most one rebalance in this span (market time).
     #[serde(with = "humantime_serde")]
     pub every_min: Duration,
-    /// Trades below this are dropped (account currency).
-    pub trade_min: Decimal,
+    /// Trades below this are dropped.
+    pub trade_min: Minimum,
+    /// A rebalance waits until its gain is this many times its cost. The gain is the sum of the squared deviations, in
+    /// percent of the holdings; the cost is fee and slippage of its trades.
+    pub gain_per_cost_min: Decimal,
 }
 
 /// Section `dca`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dca {
-    /// A rebalance whose trades sum to less than this is done at once (account currency).
-    pub at_once_below: Decimal,
+    /// A rebalance whose trades sum to less than this is done at once.
+    pub at_once_below: Minimum,
     /// Most legs per trade.
     pub legs_max: u16,
     /// Distance of the legs (market time).
     #[serde(with = "humantime_serde")]
     pub spacing: Duration,
-    /// Least amount of a leg (account currency).
-    pub leg_min: Decimal,
+    /// Least amount of a leg.
+    pub leg_min: Minimum,
     /// An overdue leg runs by itself only if it is at most this late (market time).
     #[serde(with = "humantime_serde")]
     pub max_lateness: Duration,

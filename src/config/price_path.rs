@@ -32,6 +32,17 @@ pub fn price_path(symbols: &[Symbol], asset: &Asset, currency: &Asset) -> Option
     None
 }
 
+/// Whether an amount of `from` can be valued in `to`: through a pair read either way, or two of them.
+pub fn converts(symbols: &[Symbol], from: &Asset, to: &Asset) -> bool {
+    let joined = |a: &Asset, b: &Asset| {
+        symbols
+            .iter()
+            .any(|pair| (pair.base(), pair.quote()) == (a, b) || (pair.base(), pair.quote()) == (b, a))
+    };
+    let mut between = symbols.iter().flat_map(|pair| [pair.base(), pair.quote()]);
+    from == to || joined(from, to) || between.any(|asset| joined(from, asset) && joined(asset, to))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +66,18 @@ mod tests {
         let symbols = ["BTC/USDT", "ETH/BTC", "XRP/ETH"];
         assert_eq!(way(&symbols, "ETH", "USDT").unwrap(), "ETH/BTC BTC/USDT");
         assert_eq!(way(&symbols, "XRP", "USDT"), None);
+    }
+
+    #[test]
+    fn an_amount_converts_through_pairs_read_either_way() {
+        let converts = |symbols: &[&str], from: &str, to: &str| {
+            let symbols: Vec<_> = symbols.iter().map(|text| Symbol::new(text).unwrap()).collect();
+            super::converts(&symbols, &Asset::new(from).unwrap(), &Asset::new(to).unwrap())
+        };
+        assert!(converts(&[], "BTC", "BTC"));
+        assert!(converts(&["BTC/USDT"], "USDT", "BTC"));
+        assert!(converts(&["BTC/USDT", "LTC/BTC"], "USDT", "LTC"));
+        assert!(!converts(&["LTC/BTC"], "USDT", "BTC"));
     }
 
     #[test]

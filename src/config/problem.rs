@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::file::ConfigFile;
 use super::key_path::KeyPath;
+use crate::domain::SafeText;
 
 /// Something found wrong, before it is known where the value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,9 +54,11 @@ pub enum Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name with a line break in it must not look like a second problem.
+        let shown = |path: &Path| SafeText::ours(path.display());
         match self {
-            Self::Line { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
-            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Line { path, line, column } => write!(f, "{}:{line}:{column}", shown(path)),
+            Self::Path(path) => write!(f, "{}", shown(path)),
             Self::Set(text) => write!(f, "--set {text}"),
             Self::Market => f.write_str("--market"),
             Self::BuiltIn(file) => write!(f, "built-in {file}"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::Minimum;
 use super::by_name::by_name;
 use crate::domain::{Confidence, Pct, Regime, Symbol};
 
@@ -43,6 +44,9 @@ pub struct Stop {
     pub distance_max_pct_by_symbol: BTreeMap<Symbol, Pct>,
     /// Least reward per risk.
     pub reward_risk_min: Decimal,
+    /// Least distance of the target from the entry, in multiples of what buying and selling cost (fee and slippage both
+    /// ways).
+    pub target_costs_min: Decimal,
 }
 
 impl Stop {
@@ -140,8 +144,8 @@ pub const ORDERS_KEPT_MAX: usize = 1_024;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Orders {
-    /// Least worth of an entry after reductions (account currency).
-    pub entry_min: Decimal,
+    /// Least worth of an entry after reductions.
+    pub entry_min: Minimum,
     /// Most distance of a price from the last trade.
     pub price_collar_pct: Pct,
     /// The same symbol, side and size is refused within this span (market time).

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use serde_yaml::Value;
 
+use super::bounded;
 use super::file::ConfigFile;
 use super::key_path::{KeyPath, Step};
 use super::locate::locate;
@@ -114,6 +115,12 @@ impl Sources {
         own.unwrap_or(Place::BuiltIn(file))
     }
 
+    /// Whether the operator wrote this very key.
+    pub(super) fn names(&self, file: ConfigFile, key: &KeyPath) -> bool {
+        let set = self.sets.iter().any(|set| set.file == file && key.get(&set.as_tree()).is_some());
+        set || self.files.get(&file).is_some_and(|user| key.get(&user.value).is_some())
+    }
+
     fn place_of_key(&self, file: ConfigFile, key: &KeyPath) -> Option<Place> {
         if self.symbols.is_some()
             && file == ConfigFile::Orchestration
@@ -151,7 +158,11 @@ fn yaml_names(dir: &Path) -> std::io::Result<Vec<String>> {
 fn read_file(path: &Path) -> Result<UserFile, Problem> {
     let refused = |place: Place, text: String| Problem { place, key: String::new(), text };
     let whole = || Place::Path(path.to_owned());
-    let text = fs::read_to_string(path).map_err(|e| refused(whole(), format!("cannot read: {e}")))?;
+    let text = bounded::read(path).map_err(|e| refused(whole(), e.to_string()))?;
+    if let Some((line, column)) = bounded::too_deep(&text) {
+        let place = Place::Line { path: path.to_owned(), line, column };
+        return Err(refused(place, bounded::too_deep_text()));
+    }
     let value: Value = serde_yaml::from_str(&text).map_err(|e| {
         let place = e.location().map_or_else(whole, |at| Place::Line {
             path: path.to_owned(),
@@ -191,6 +202,9 @@ impl Set {
         })?;
         if key.split('.').any(str::is_empty) {
             return Err(format!("a part of the key is empty; {USAGE}"));
+        }
+        if bounded::too_deep(value).is_some() {
+            return Err(bounded::too_deep_text());
         }
         let value = serde_yaml::from_str(value).map_err(|e| {
             format!("the value is not readable as YAML: {}", without_location(&e.to_string()))

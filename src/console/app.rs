@@ -5,6 +5,7 @@ mod away;
 mod emergencies;
 mod navigation;
 mod steering;
+mod typing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::dialogs::{CommandLine, Dialog, EmergencyBox, FilterLine, Help, LevelM
 use super::facts::Facts;
 use super::keymap::{Binding, Keymap};
 use super::panes::PaneId;
+use super::stop_keys::{Pressed, Stop};
 use super::theme::{Palette, Theme};
 use super::toasts::{Ticket, Toasts};
 use super::topic_filter::TopicFilter;
@@ -24,13 +26,12 @@ use super::view;
 use crate::config::Config;
 use crate::config::KeyPress;
 use crate::coordinator::input::Confirmation;
-use crate::domain::{Command, CommandOutcome, Message, Timestamp};
+use crate::domain::{Command, CommandOutcome, Message, Timestamp, short_span};
 use away::LastLook;
 use emergencies::Emergencies;
 pub use navigation::Navigation;
+use typing::{Rhythm, Typing};
 
-/// The same key that loosens within this time is key repeat.
-const REPEAT_WITHIN: Duration = Duration::from_millis(100);
 /// Rows of a page key.
 const PAGE_ROWS: isize = 10;
 
@@ -41,6 +42,12 @@ pub enum Action {
     Key(KeyPress),
     /// Text was pasted.
     Paste(String),
+    /// A stop key was pressed, and this came of it.
+    Stopped(Pressed),
+    /// The terminal sent so much, since the start, that was dropped as unfinished or unknown.
+    Dropped(u64),
+    /// Nothing could be drawn for so long, and what was typed meanwhile was not taken.
+    Stalled(Duration),
     /// An answer of the engine.
     Answered(Ticket, CommandOutcome),
     /// New messages, and how many were lost so far.
@@ -63,6 +70,10 @@ pub enum Task {
         /// How it was confirmed.
         confirmation: Confirmation,
     },
+    /// Press a stop key; what comes of it comes back as [`Action::Stopped`].
+    Stop(Stop),
+    /// The answer to what a stop key has asked belongs to this ticket.
+    Follow(Ticket),
     /// Ring the terminal's bell.
     Bell,
     /// Leave.
@@ -88,9 +99,11 @@ pub struct App {
     asked: Option<Ticket>,
     /// How long the second press of the halt key may follow the first.
     halt_within: Duration,
+    /// How long the core takes a code that it has shown.
+    code_valid_for: Duration,
     /// Until when another press of the halt key halts.
     halt_armed: Option<Timestamp>,
-    last_key: Option<(KeyPress, Timestamp)>,
+    typing: Typing,
     last_look: LastLook,
 }
 
@@ -114,8 +127,9 @@ impl App {
             tickets: 0,
             asked: None,
             halt_within: config.orchestration.control.halt_confirm_within,
+            code_valid_for: config.orchestration.control.release_code_valid_for,
             halt_armed: None,
-            last_key: None,
+            typing: Typing::default(),
             last_look,
         };
         app.open_emergency();
@@ -192,6 +206,7 @@ impl App {
         let mut tasks = Vec::new();
         self.toasts.expire(self.facts.now.operator);
         self.disarm_halt();
+        self.let_act(&mut tasks);
         match action {
             Action::Key(key) => self.key(key, &mut tasks),
             Action::Paste(text) => self.paste(&text, &mut tasks),
@@ -200,6 +215,18 @@ impl App {
                 self.traffic.extend(self.facts.now.operator, messages, dropped);
             }
             Action::Log(lines) => self.log = lines,
+            Action::Stopped(pressed) => self.stopped(pressed, &mut tasks),
+            Action::Dropped(count) => {
+                self.say(format!(
+                    "{count} pastes or key sequences without an end or a meaning dropped so far"
+                ));
+            }
+            Action::Stalled(span) => {
+                let span = short_span(span);
+                self.say(format!(
+                    "the terminal took nothing for {span}: of what was typed meanwhile only stop keys count"
+                ));
+            }
             Action::Facts => {}
         }
         if self.emergencies.follow(&self.facts) {
@@ -233,6 +260,7 @@ impl App {
     }
 
     fn open(&mut self, dialog: Dialog) {
+        self.typing.forget();
         self.dialog = Some(Open { dialog, shown_at: self.now() });
     }
 
@@ -242,6 +270,8 @@ impl App {
     }
 
     fn paste(&mut self, text: &str, tasks: &mut Vec<Task>) {
+        let now = self.now();
+        self.typing.pasted(now);
         let reply = match &mut self.dialog {
             Some(open) if open.is_text() => open.paste(text),
             Some(_) | None => {
@@ -252,57 +282,97 @@ impl App {
         self.obey(reply, tasks);
     }
 
-    fn key(&mut self, key: KeyPress, tasks: &mut Vec<Task>) {
-        let now = self.now();
-        let is_repeat = self.last_key.is_some_and(|(last, at)| last == key && now.since(at) < REPEAT_WITHIN);
+    /// The operator is there: what happened meanwhile is told once.
+    fn looked(&mut self) {
         if let Some(news) = self.last_look.news(&self.facts) {
             self.say(news);
         }
         self.last_look = LastLook::at(&self.facts);
-        self.last_key = Some((key, now));
+    }
+
+    fn key(&mut self, key: KeyPress, tasks: &mut Vec<Task>) {
+        self.looked();
+        let now = self.now();
+        let rhythm = self.typing.press(key, now);
         let binding = self.keymap.get(key);
-        if binding == Some(Binding::HaltAnywhere) {
-            self.halt_key(tasks);
+        let is_text = self.are_keys_text();
+        if let Some(stop) =
+            binding.filter(|b| *b == Binding::HaltAnywhere || !is_text).and_then(Binding::stop)
+        {
+            tasks.push(Task::Stop(stop));
         } else if key.ctrl && key.code == KeyCode::Char('z') {
             self.say("a trading engine is not suspended: detach tmux, or q");
         } else if self.dialog.is_some() {
-            self.dialog_key(key, binding, is_repeat, tasks);
-        } else {
+            self.dialog_key(key, binding, rhythm, tasks);
+        } else if rhythm != Rhythm::BehindText {
             self.main_key(key, binding, tasks);
+        }
+        if is_text && key.typed().is_some() {
+            self.typing.was_text(now);
         }
     }
 
-    fn dialog_key(
-        &mut self,
-        key: KeyPress,
-        binding: Option<Binding>,
-        is_repeat: bool,
-        tasks: &mut Vec<Task>,
-    ) {
+    fn dialog_key(&mut self, key: KeyPress, binding: Option<Binding>, rhythm: Rhythm, tasks: &mut Vec<Task>) {
         let now = self.now();
-        let Some(open) = &mut self.dialog else { return };
-        if !open.is_text() {
-            match binding {
-                Some(Binding::Pause) => return self.pause_key(tasks),
-                Some(Binding::Halt) => return self.halt_key(tasks),
-                Some(_) | None => {}
+        let Some(open) = &self.dialog else { return };
+        if key.ctrl && binding == Some(Binding::Quit) {
+            return self.open(Dialog::Quit(Quit));
+        }
+        if open.is_guarded(now) {
+            return;
+        }
+        if !open.wants_single_keys() || key.typed().is_none() {
+            return self.give(key, tasks);
+        }
+        match rhythm {
+            Rhythm::Alone => self.typing.hold(key, now),
+            Rhythm::InARow => {
+                let answers = open.answers();
+                self.say(format!("typed in a row, which is no answer: {answers}, alone"));
+            }
+            Rhythm::BehindText => {}
+        }
+    }
+
+    /// Gives a key to the dialog.
+    fn give(&mut self, key: KeyPress, tasks: &mut Vec<Task>) {
+        if let Some(open) = &mut self.dialog {
+            let reply = open.key(key, &self.facts);
+            let is_unknown = matches!(reply, Reply::Unknown) && key.typed().is_some();
+            let answers = open.answers();
+            self.obey(reply, tasks);
+            if is_unknown {
+                self.say(answers);
             }
         }
-        if key.ctrl && binding == Some(Binding::Quit) {
-            self.open(Dialog::Quit(Quit));
-            return;
+    }
+
+    /// A key that was held back acts, now that nothing was typed behind it.
+    fn let_act(&mut self, tasks: &mut Vec<Task>) {
+        if let Some(key) = self.typing.release(self.facts.now.operator) {
+            self.give(key, tasks);
         }
-        if open.is_guarded(now) || (is_repeat && !open.is_text()) {
-            return;
-        }
-        let reply = open.key(key, &self.facts);
-        self.obey(reply, tasks);
+    }
+
+    /// When something is to happen although nothing else does, operator time.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.typing.next_due()
+    }
+
+    /// Whether keys are text now: then of the stop keys only the one that works anywhere is none.
+    pub fn are_keys_text(&self) -> bool {
+        self.dialog.as_ref().is_some_and(Open::is_text)
+    }
+
+    /// Whether something that loosens is on its way to the engine.
+    pub fn is_loosening(&self) -> bool {
+        self.toasts.is_loosening()
     }
 
     fn obey(&mut self, reply: Reply, tasks: &mut Vec<Task>) {
         let now = self.now();
         match reply {
-            Reply::Stay => {}
+            Reply::Stay | Reply::Unknown => {}
             Reply::Restage => {
                 if let Some(open) = &mut self.dialog {
                     open.shown_at = now;
@@ -353,13 +423,15 @@ impl App {
         }
         let Some(binding) = binding else { return };
         match binding {
-            Binding::Pause => self.pause_key(tasks),
-            Binding::Halt | Binding::HaltAnywhere => self.halt_key(tasks),
+            // Done before anything else is asked.
+            Binding::Pause | Binding::Halt | Binding::HaltAnywhere => {}
             Binding::Resume => self.resume_key(),
             Binding::Level => self.guarded(|_| Dialog::Level(LevelMenu::default())),
             Binding::Acknowledge => self.acknowledge_key(tasks),
             Binding::Palette if self.facts.is_stuck() => self.say_stuck(),
-            Binding::Palette => self.open(Dialog::Command(CommandLine::new(self.options.read_only))),
+            Binding::Palette => {
+                self.open(Dialog::Command(CommandLine::new(self.options.read_only, self.code_valid_for)))
+            }
             Binding::Filter => self.open(Dialog::Filter(FilterLine::new(&self.filter))),
             Binding::Freeze if self.shows_topics() => self.traffic.toggle_freeze(),
             Binding::Freeze => self.say("nothing on this page moves: Topics (1) can be frozen"),

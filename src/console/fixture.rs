@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::app::{Action, App};
@@ -11,6 +12,7 @@ use super::facts::Facts;
 use super::keymap::Keymap;
 use super::{Options, view};
 use crate::alarm::AlarmClass;
+use crate::bus::MessageBus;
 use crate::config::{Config, TaskName};
 use crate::coordinator::block::Block;
 use crate::coordinator::snapshot::{
@@ -24,7 +26,8 @@ use crate::domain::{
     ResolutionAction, ResolvedBy, RiskAlert, SafeText, SentimentBias, Seq, Severity, Side, Signal, SignalId,
     Symbol, SystemEvent, SystemEventKind, TaSignal, Timestamp, TradingState, Untrusted,
 };
-use crate::gate::Reading;
+use crate::gate::{Gate, Reading};
+use crate::runtime::handle::{Handle, Request};
 
 /// The instant of the sketch, on both clocks.
 pub fn now() -> Now {
@@ -90,6 +93,24 @@ pub fn app_with(facts: Facts, options: Options) -> App {
     }
     app.update(facts, Action::Facts);
     app
+}
+
+/// The engine's ends of a handle.
+pub struct Engine {
+    pub gate: Gate,
+    pub requests: mpsc::Receiver<Request>,
+    /// Whoever has the handle borrows from it.
+    _snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+/// A handle of an engine that is RUNNING and answers nothing, at an instant that stands.
+pub fn engine() -> (Handle, Engine) {
+    let (snapshots, seen) = watch::channel(Arc::new(empty()));
+    let (send, requests) = mpsc::channel(16);
+    let bus = MessageBus::new(&Config::defaults().unwrap().orchestration.message_bus);
+    let gate = Gate::new(1, TradingState::Running);
+    let handle = Handle::new(seen, send, gate.clone(), bus, Arc::new(now));
+    (handle, Engine { gate, requests, _snapshots: snapshots })
 }
 
 /// The same facts, some milliseconds later by both clocks; the core goes on telling them.
@@ -158,6 +179,7 @@ pub fn empty() -> Snapshot {
         decisions: Arc::default(),
         portfolio: Arc::new(PortfolioView {
             equity: None,
+            stale_since: None,
             day_pct: (None, decimal("5")),
             week_pct: (None, decimal("10")),
             drawdown_pct: (None, decimal("20")),
@@ -616,6 +638,7 @@ pub fn portfolio() -> PortfolioView {
         symbol: symbol(name),
         quantity: decimal(quantity),
         entry: decimal(price),
+        stale_since: None,
         price: Some(decimal(price)),
         result: Some(decimal(result)),
         stop_pct: Some(decimal(stop)),
@@ -624,13 +647,16 @@ pub fn portfolio() -> PortfolioView {
         asset: Asset::new(code).unwrap(),
         quantity: decimal("1"),
         value: Some(decimal(value)),
+        stale_since: None,
         share_pct: Some(decimal(share)),
         target_pct: decimal(target),
     };
     let wave = [104, 104, 103, 103, 103, 102, 103, 102, 101, 101, 101, 100, 99, 98, 97, 97];
     PortfolioView {
         currency: Asset::new("USDT").unwrap(),
+        decimals: 2,
         equity: Some(decimal("9412.40")),
+        stale_since: None,
         day_pct: (Some(decimal("-5.1")), decimal("5")),
         week_pct: (Some(decimal("-2.2")), decimal("10")),
         drawdown_pct: (Some(decimal("5.6")), decimal("20")),

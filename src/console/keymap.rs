@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use super::panes::PaneId;
+use super::stop_keys::Stop;
 use crate::config;
 use crate::config::{KeyError, KeyPress};
 
@@ -113,6 +114,33 @@ impl Binding {
         }
     }
 
+    /// What it stops, if it makes things safer and so works whatever else the console does.
+    pub const fn stop(self) -> Option<Stop> {
+        match self {
+            Self::Pause => Some(Stop::Pause),
+            Self::Halt | Self::HaltAnywhere => Some(Stop::Halt),
+            Self::Resume
+            | Self::Level
+            | Self::Acknowledge
+            | Self::Zoom
+            | Self::Freeze
+            | Self::Filter
+            | Self::Palette
+            | Self::Help
+            | Self::Quit
+            | Self::Back
+            | Self::NextPane
+            | Self::PreviousPane
+            | Self::Up
+            | Self::Down
+            | Self::PageUp
+            | Self::PageDown
+            | Self::Top
+            | Self::Bottom
+            | Self::Open => None,
+        }
+    }
+
     /// Whether the console is unsafe without a key for it.
     const fn must_be_bound(self) -> bool {
         matches!(self, Self::Pause | Self::Halt | Self::HaltAnywhere | Self::Quit)
@@ -203,9 +231,13 @@ impl Keymap {
         Ok(())
     }
 
-    /// What `key` does.
+    /// What `key` does. An `Esc` right before a key makes it an Alt chord: that must not keep a stop key from working.
     pub fn get(&self, key: KeyPress) -> Option<Binding> {
-        self.by_key.get(&key).copied()
+        let without_alt = || {
+            let plain = self.by_key.get(&KeyPress { alt: false, ..key }).copied();
+            plain.filter(|binding| key.alt && binding.stop().is_some())
+        };
+        self.by_key.get(&key).copied().or_else(without_alt)
     }
 
     /// The keys that do it.
@@ -278,6 +310,15 @@ mod tests {
             assert!(!map.keys_of(binding).is_empty(), "{binding:?} has no default key");
         }
         assert!(map.get("h".parse().unwrap()).is_none(), "Caps Lock must not move the cursor");
+    }
+
+    #[test]
+    fn an_escape_right_before_a_stop_key_does_not_make_it_another_key() {
+        let map = Keymap::new(&Config::defaults().unwrap().console).unwrap();
+        assert_eq!(map.get("alt-p".parse().unwrap()), Some(Binding::Pause));
+        assert_eq!(map.get("alt-H".parse().unwrap()), Some(Binding::Halt));
+        assert_eq!(map.get("alt-q".parse().unwrap()), None);
+        assert_eq!(with("resume", &["alt-p"]).unwrap().get("alt-p".parse().unwrap()), Some(Binding::Resume));
     }
 
     #[test]

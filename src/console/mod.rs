@@ -12,10 +12,14 @@ pub mod event_loop;
 pub mod facts;
 mod footer;
 mod header;
+mod key_parser;
+pub mod keyboard;
 pub mod keymap;
 mod layout;
 mod line;
+pub mod looks;
 pub mod panes;
+pub mod stop_keys;
 mod terminal;
 mod text;
 mod text_field;
@@ -32,18 +36,21 @@ mod fixture;
 mod tests;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::EventStream;
 use ratatui::Terminal;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 
 use crate::config::{self, Config};
 use crate::runtime::handle::{Handle, Traffic};
 use crate::telemetry::LogLines;
 use app::App;
+use keyboard::{INPUTS_MAX, Input, Keyboard};
 use keymap::{Keymap, KeymapError};
+use stop_keys::StopKeys;
 
 /// Where the Log page gets its lines.
 pub trait LogSource {
@@ -58,7 +65,7 @@ pub struct Options {
     pub read_only: bool,
     /// ASCII only.
     pub ascii: bool,
-    /// No colours. [`run`] takes `NO_COLOR` into account as well.
+    /// No colours.
     pub mono: bool,
 }
 
@@ -77,6 +84,11 @@ pub enum ConsoleError {
     /// Input or output is not a terminal.
     #[error("no terminal to draw on: run it in one, or start it with --no-console")]
     NoTerminal,
+    /// The terminal cannot place a cursor.
+    #[error(
+        "TERM={0}: such a terminal cannot show a screen; set TERM to what it is, or start it with --no-console"
+    )]
+    CannotDraw(String),
     /// The keys of the configuration cannot be used.
     #[error(transparent)]
     Keymap(#[from] KeymapError),
@@ -109,10 +121,11 @@ impl LogSource for LogLines {
 /// Whether a console could be drawn: a terminal is there, and the keys can be used.
 ///
 /// # Errors
-/// [`ConsoleError::NoTerminal`] and [`ConsoleError::Keymap`].
+/// [`ConsoleError::NoTerminal`], [`ConsoleError::CannotDraw`] and [`ConsoleError::Keymap`].
 pub fn check(config: &config::Console) -> Result<(), ConsoleError> {
     Keymap::new(config)?;
-    terminal::check()
+    terminal::check()?;
+    looks::check(&looks::environment)
 }
 
 /// Runs the console on the present thread until the operator quits, `shutdown` becomes true, or the terminal is
@@ -129,14 +142,18 @@ pub fn run(
     shutdown: watch::Receiver<bool>,
 ) -> Result<ConsoleEnd, ConsoleError> {
     let keymap = Keymap::new(&config.console)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(ConsoleError::Start)?;
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let options = Options { mono: options.mono || no_color, ..options };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ConsoleError::Start)?;
     // Colours are mapped away by the theme; the library's own way leaves stray resets on the screen.
     crossterm::style::force_color_output(true);
     let screen = terminal::Screen::enter()?;
+    let (inputs, input) = mpsc::channel(INPUTS_MAX);
+    let halt_within = config.orchestration.control.halt_confirm_within;
+    let stop_keys = Arc::new(StopKeys::new(handle.clone(), halt_within));
     let end = runtime.block_on(async {
+        tell_resizes(inputs.downgrade()).map_err(ConsoleError::Start)?;
+        let keyboard = Keyboard::start(handle.clone(), Arc::clone(&stop_keys), keymap.clone(), inputs);
+        let keyboard = keyboard.map_err(ConsoleError::Start)?;
         let mut terminal = Terminal::new(terminal::WholeFrames::new()).map_err(ConsoleError::Terminal)?;
         let facts = event_loop::facts(handle, &mut handle.snapshots());
         let mut app = App::new(facts, options, keymap, config);
@@ -145,15 +162,32 @@ pub fn run(
             traffic,
             log,
             log_kept: config.console.log_kept,
-            input: EventStream::new(),
+            input,
+            stop_keys: &stop_keys,
             shutdown,
             frame: frame_time(&config.console),
             bell: &mut terminal::bell,
         };
-        event_loop::run(&mut terminal, &mut app, world).await
+        let end = event_loop::run(&mut terminal, &mut app, world).await;
+        // Before the terminal is given back: what is typed then is for whoever gets it.
+        drop(keyboard);
+        end
     });
     drop(screen);
     end
+}
+
+/// Tells the loop of every new size of the terminal, on a task of its own. It does not keep the line open.
+fn tell_resizes(inputs: mpsc::WeakSender<io::Result<Input>>) -> io::Result<()> {
+    let mut signals = signal(SignalKind::window_change())?;
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            let Some(inputs) = inputs.upgrade() else { return };
+            // A loop that hangs with a full line looks at the size anyway when it draws again.
+            drop(inputs.try_send(Ok(Input::Resized)));
+        }
+    });
+    Ok(())
 }
 
 /// Shortest time between two frames.

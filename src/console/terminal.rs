@@ -8,8 +8,8 @@ use std::thread::ThreadId;
 use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType as Part, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{execute, queue};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
@@ -44,7 +44,9 @@ impl Screen {
         let screen = Self { is_ours: Arc::new(AtomicBool::new(true)) };
         route_panics(std::thread::current().id(), Arc::clone(&screen.is_ours));
         enable_raw_mode().map_err(ConsoleError::Terminal)?;
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste).map_err(ConsoleError::Terminal)?;
+        // Not every terminal clears its alternate screen, or has one.
+        execute!(io::stdout(), EnterAlternateScreen, Clear(Part::All), EnableBracketedPaste)
+            .map_err(ConsoleError::Terminal)?;
         Ok(screen)
     }
 }

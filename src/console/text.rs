@@ -8,7 +8,7 @@ use std::time::Duration;
 use rust_decimal::{Decimal, RoundingStrategy};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::{Timestamp, Untrusted, days_hms};
+use crate::domain::{Timestamp, Untrusted, days_hms, shown_amount};
 
 /// Longest text that is worth cleaning for one line; no screen is wider.
 const LINE_CHARS_MAX: usize = 1_000;
@@ -76,15 +76,26 @@ pub fn signed(value: Decimal) -> String {
     if value.is_sign_negative() { number(value) } else { format!("+{}", number(value)) }
 }
 
-/// A result in money: sign, grouped, two places.
-pub fn result(value: Decimal) -> String {
-    let text = group(&format!("{:.2}", round(value, 2)));
+/// A result in an asset of so many decimals: sign, grouped.
+pub fn result(value: Decimal, decimals: u32) -> String {
+    let text = amount(value, decimals);
     if text.starts_with('-') { text } else { format!("+{text}") }
 }
 
-/// A sum of money: grouped, two places.
-pub fn amount(value: Decimal) -> String {
-    group(&format!("{:.2}", round(value, 2)))
+/// An amount of an asset of so many decimals: grouped, with all of them.
+pub fn amount(value: Decimal, decimals: u32) -> String {
+    said(shown_amount(value, decimals))
+}
+
+/// A number that carries its decimals, grouped.
+pub fn said(value: Decimal) -> String {
+    group(&value.to_string())
+}
+
+/// As [`amount`], with fewer places where the cells do not hold all.
+pub fn amount_within(value: Decimal, decimals: u32, cells: usize) -> String {
+    let whole = amount(value, decimals);
+    if width(&whole) <= cells { whole } else { fitted(value, cells, false) }
 }
 
 /// A percentage with one place, and none where it would be a zero: `-5.1`, `34`.
@@ -200,8 +211,11 @@ mod tests {
         let decimal = |text: &str| text.parse::<Decimal>().unwrap();
         assert_eq!(number(decimal("42310.50")), "42,310.5");
         assert_eq!(signed(decimal("2400")), "+2,400");
-        assert_eq!(result(decimal("-310.215")), "-310.22");
-        assert_eq!(result(decimal("1234567.8")), "+1,234,567.80");
+        assert_eq!(result(decimal("-310.215"), 2), "-310.22");
+        assert_eq!(result(decimal("1234567.8"), 2), "+1,234,567.80");
+        assert_eq!(amount(decimal("1"), 8), "1.00000000");
+        assert_eq!(amount(decimal("9999999.6"), 0), "10,000,000");
+        assert_eq!(amount_within(decimal("12345.12345678"), 8, 11), "12,345.1235");
         assert_eq!(percent(decimal("-5.14")), "-5.1");
         assert_eq!(number(decimal("0.5102")), "0.5102");
     }

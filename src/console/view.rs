@@ -41,13 +41,14 @@ fn tiny(frame: &mut Frame<'_>, app: &App) {
         keys.name_of(super::keymap::Binding::Halt),
         keys.name_of(super::keymap::Binding::Pause)
     );
-    let lines = vec![
-        header::smallest(app, width),
+    let mut lines = vec![header::smallest(app, width)];
+    lines.extend(app.dialog().into_iter().flat_map(|open| dialogs::in_short(app, open, width)));
+    lines.extend([
         Line::styled(format!("{} unacked", text::counted(unacknowledged, "alarm")), theme.style(Role::Warn)),
         Line::styled(size, theme.style(Role::Dim)),
         Line::styled(halt, theme.style(Role::Key)),
         second,
-    ];
+    ]);
     frame.render_widget(Paragraph::new(lines), area);
 }
 

@@ -56,15 +56,26 @@ impl Coordinator {
         self.alarm_event(cx, &Actor::Coordinator, &AlarmEvent::Restart);
     }
 
-    /// Repeats and reminders.
+    /// Repeats and reminders are said, not recorded: nothing has changed.
     pub(super) fn alarms_due(&mut self, cx: &mut Cx<'_>) {
-        if self.next_alarm().is_some_and(|at| at <= cx.now.operator) {
-            self.alarm_event(cx, &Actor::Coordinator, &AlarmEvent::Tick);
+        if self.next_alarm().is_none_or(|at| at > cx.now.operator) {
+            return;
+        }
+        let tick = AlarmEvent::Tick { since: self.live.spoken_until };
+        self.live.spoken_until = cx.now.operator;
+        // A tick is total: only acknowledge and reset can be refused.
+        for spoken in self.durable.alarms.step(&self.catalogue, &tick, cx.now).unwrap_or_default() {
+            let again = if self.durable.alarms.state(spoken.key()).is_unacknowledged() {
+                "not acknowledged yet"
+            } else {
+                "acknowledged, and still there"
+            };
+            self.announce(cx, SystemEventKind::Alarm, Priority::High, format!("{} {again}", spoken.key()));
         }
     }
 
     pub(super) fn next_alarm(&self) -> Option<Timestamp> {
-        self.durable.alarms.next_due(self.live.stepped_at)
+        self.durable.alarms.next_due(self.live.spoken_until)
     }
 
     /// An operator acknowledges or resets.
@@ -102,7 +113,7 @@ impl Coordinator {
     }
 
     fn alarm_event(&mut self, cx: &mut Cx<'_>, actor: &Actor, event: &AlarmEvent) {
-        // Raise, clear, restart and tick are total; only acknowledge and reset can be refused.
+        // Raise, clear and restart are total; only acknowledge and reset can be refused.
         for transition in self.durable.alarms.step(&self.catalogue, event, cx.now).unwrap_or_default() {
             self.alarm_moved(cx, actor, transition);
         }

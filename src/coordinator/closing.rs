@@ -140,7 +140,7 @@ impl Coordinator {
         let worth = self.prices(now).convert(quantity, symbol.base(), currency);
         let about = worth.map_or_else(
             |_| "no fresh price".to_owned(),
-            |worth| format!("about {} {currency}", worth.round_dp(2)),
+            |worth| format!("about {} {currency}", self.said(worth)),
         );
         format!("{} {symbol} ({about})", quantity.normalize())
     }
@@ -210,7 +210,7 @@ impl Coordinator {
         }
         if self.symbol_feed_stale(&closing.symbol, cx.now) {
             // After a start the first price may take a while to come.
-            if cx.now.market.since(self.live.started_at.market) < self.price_max_age() {
+            if cx.now.market.since(self.live.started_at.market) < self.live.ages.price {
                 return;
             }
             let key = not_done(&closing.symbol);
@@ -288,7 +288,7 @@ impl Coordinator {
         let failures = closing.failures.saturating_add(1);
         let config = &self.config.execution.execution;
         // Asked again at once, the venue would answer the same.
-        let rests_until = cx.now.market.plus(config.closing_again_after);
+        let rests_until = cx.now.market.plus(self.live.ages.closing_again);
         let tries_max = config.closing_tries_max;
         self.live.closings_rest.insert(symbol.clone(), rests_until);
         let left = closing.remaining;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config;
 use crate::domain::{
-    Action, Confidence, RegimeUpdate, SentimentUpdate, Symbol, TaSignal, Timestamp, VoiceKind, Vote,
+    Action, CandleSpan, Confidence, RegimeUpdate, SentimentUpdate, Symbol, TaSignal, Timestamp, VoiceKind,
+    Vote,
 };
 
 /// How long each voice counts, market time.
@@ -26,15 +27,11 @@ pub struct Freshness {
 }
 
 impl Freshness {
-    /// The configured spans, each at least so many candle intervals of the feed. Also the TTL of the messages.
-    pub fn new(config: &config::Consensus, candle_interval: Duration) -> Self {
-        let least = candle_interval.saturating_mul(config.fresh_candles_min);
+    /// The configured spans, each at least so many candles of the feed. Also the TTL of the messages.
+    pub fn new(config: &config::Consensus, candle: CandleSpan) -> Self {
+        let of = |span| candle.age_of(span, config.fresh_candles_min);
         let spans = &config.fresh_for;
-        Self {
-            technical: spans.technical.max(least),
-            regime: spans.regime.max(least),
-            sentiment: spans.sentiment.max(least),
-        }
+        Self { technical: of(spans.technical), regime: of(spans.regime), sentiment: of(spans.sentiment) }
     }
 }
 

@@ -92,7 +92,8 @@ impl Coordinator {
     /// What blocks the entries of one symbol alone.
     pub(super) fn symbol_blocks(&self, symbol: &Symbol, now: Now) -> Vec<Block> {
         let locked = self.durable.degradation.lock(symbol).map(|_| ReasonCode::SymbolLocked);
-        let stale = self.symbol_feed_stale(symbol, now).then_some(ReasonCode::FeedStale);
+        let stale = self.symbol_feed_stale(symbol, now) || self.live.uncertain.contains(symbol.base());
+        let stale = stale.then_some(ReasonCode::FeedStale);
         let own = |code| Block { symbol: Some(symbol.clone()), ..Block::global(code) };
         [locked, stale].into_iter().flatten().map(own).collect()
     }

@@ -2,6 +2,7 @@
 //! what is recovered cannot differ.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
@@ -14,15 +15,15 @@ use super::degradation::{Degradation, DegradationTransition};
 use super::emergency::{ALERT_TTL, breaker_alert};
 use super::record::{Record, RecordKind};
 use super::snapshot::HaltReason;
-use crate::account::{Account, Applied, Posting};
-use crate::alarm::Alarms;
+use crate::account::{Account, Applied, Mark, Posting};
+use crate::alarm::{AlarmSource, Alarms, Subject};
 use crate::config::{Config, TaskName};
 use crate::domain::{
-    Actor, ClientOrderId, CommandId, Decision, DecisionId, Fill, FillRole, InstallId, MoneyError, Now, Order,
-    OrderStatus, Outcome, Purpose, SafeText, Seq, SignalId, Symbol, Timestamp, TradingState, VenueEvent,
-    checked_add, checked_div, checked_mul, checked_sub,
+    Actor, Asset, ClientOrderId, CommandId, Decision, DecisionId, Fill, FillRole, InstallId, MoneyError, Now,
+    Order, OrderStatus, Outcome, Purpose, SafeText, Seq, SignalId, Symbol, Timestamp, TradingState,
+    VenueEvent, checked_add, checked_div, checked_mul, checked_sub,
 };
-use crate::risk::{BreakerTransition, Breakers, RecentOrders, SentOrder, Streak};
+use crate::risk::{BreakerName, BreakerTransition, Breakers, RecentOrders, SentOrder, Streak};
 
 /// Decisions kept in the state; older ones are in the journal.
 const DECISIONS_KEPT: usize = 100;
@@ -64,6 +65,33 @@ pub struct TrackedOrder {
     pub at: Now,
 }
 
+/// A held asset that keeps the equity uncertain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Uncertain {
+    /// Which.
+    pub asset: Asset,
+    /// What is owned of it.
+    pub quantity: Decimal,
+    /// Since when it has no newer price, market time; none if it never had one.
+    pub since: Option<Timestamp>,
+    /// Worth at the last known price, account currency: so much of the equity is uncertain. None if it never had one, and
+    /// is left out.
+    pub worth: Option<Decimal>,
+}
+
+impl fmt::Display for Uncertain {
+    /// `500 XRP (about 250) without a fresh price since 2024-01-01T03:45:00.000Z`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.quantity.normalize(), self.asset)?;
+        match (self.worth, self.since) {
+            (Some(worth), Some(since)) => {
+                write!(f, " (about {}) without a fresh price since {since}", worth.round_dp(2).normalize())
+            }
+            (None, _) | (_, None) => f.write_str(" never had a price and is left out"),
+        }
+    }
+}
+
 /// Everything that survives a restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Durable {
@@ -87,6 +115,10 @@ pub struct Durable {
     pub degradation: Degradation,
     /// Balances and lots.
     pub account: Account,
+    /// Equity when it was first known: shares of it are the least amounts of orders. None before. Journals of earlier
+    /// versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_equity: Option<Decimal>,
     /// Circuit breakers.
     pub breakers: Breakers,
     /// Losses in a row, cooldowns.
@@ -118,6 +150,9 @@ pub struct Durable {
     pub recent_orders: RecentOrders,
     /// Equity of the last day.
     pub marks: VecDeque<(Timestamp, Decimal)>,
+    /// What one unit of each asset was worth when it was last held and marked, account currency.
+    #[serde(default)]
+    pub rates: BTreeMap<Asset, Mark>,
     /// Level and state changes of the last day.
     pub changes: VecDeque<(Timestamp, SafeText)>,
     /// When the last order was made, operator time.
@@ -154,6 +189,7 @@ impl Durable {
                 config.execution.account.currency.clone(),
                 config.execution.account.start.clone(),
             ),
+            first_equity: None,
             breakers: Breakers::default(),
             streak: Streak::default(),
             alerts: AlertsInForce::default(),
@@ -169,6 +205,7 @@ impl Durable {
             tasks_disabled: BTreeSet::new(),
             recent_orders: RecentOrders::default(),
             marks: VecDeque::new(),
+            rates: BTreeMap::new(),
             changes: VecDeque::new(),
             last_order_at: None,
             last_decision: DecisionId(0),
@@ -190,6 +227,9 @@ impl Durable {
                 self.run = record.run;
                 self.ended_cleanly = false;
                 self.config_fingerprint.clone_from(config_fingerprint);
+                // An account of an earlier version: the highest equity there was stands for the first.
+                self.first_equity =
+                    self.first_equity.or(self.breakers.get(BreakerName::MaxDrawdown).baseline);
             }
             RecordKind::RunEnded { .. } => self.ended_cleanly = true,
             RecordKind::CommandRequested { id, .. } => self.last_command = self.last_command.max(*id),
@@ -237,6 +277,9 @@ impl Durable {
             RecordKind::Fill { posting, done } => self.apply_fill(posting, *done, at.market),
             RecordKind::Breaker(transition) => {
                 self.breakers.apply(transition);
+                if let BreakerTransition::Baseline { equity, .. } = transition {
+                    self.first_equity.get_or_insert(*equity);
+                }
                 if let BreakerTransition::Tripped { name, trip, limit_pct, .. } = transition {
                     let until = trip.at.plus(ALERT_TTL);
                     self.alerts.add(&breaker_alert(*name, *trip, *limit_pct), until, at.market);
@@ -258,7 +301,8 @@ impl Durable {
             RecordKind::TaskEnabled { task, enabled: false } => {
                 self.tasks_disabled.insert(*task);
             }
-            RecordKind::Mark { equity } => {
+            RecordKind::Mark { equity, rates } => {
+                self.rates.extend(rates.iter().map(|(asset, rate)| (asset.clone(), *rate)));
                 self.marks.push_back((at.market, *equity));
                 let oldest = at.market.minus(MARKS_KEPT);
                 while self.marks.front().is_some_and(|(at, _)| *at < oldest) {
@@ -402,6 +446,35 @@ impl Durable {
     /// A decision that is still known here.
     pub fn decision(&self, id: DecisionId) -> Option<&Decision> {
         self.decisions.iter().rev().find(|decision| decision.id == id)
+    }
+
+    /// The assets whose missing or old price is an alarm now.
+    pub(super) fn uncertain_alarms(&self) -> impl Iterator<Item = &Asset> {
+        let listed = self.alarms.listed().into_iter();
+        let active =
+            listed.filter(|alarm| alarm.key.source == AlarmSource::PriceStale && alarm.state.is_active());
+        active.filter_map(|alarm| match &alarm.key.subject {
+            Some(Subject::Asset(asset)) => Some(asset),
+            Some(
+                Subject::Symbol(_)
+                | Subject::Task(_)
+                | Subject::Component(_)
+                | Subject::Breaker(_)
+                | Subject::Order(_),
+            )
+            | None => None,
+        })
+    }
+
+    /// What keeps the equity uncertain, since when and by how much.
+    pub fn uncertain(&self) -> Vec<Uncertain> {
+        let of = |asset: &Asset| {
+            let quantity = self.account.balance(asset);
+            let rate = self.rates.get(asset);
+            let worth = rate.and_then(|rate| checked_mul(quantity, rate.price).ok());
+            Uncertain { asset: asset.clone(), quantity, since: rate.map(|rate| rate.at), worth }
+        };
+        self.uncertain_alarms().map(of).collect()
     }
 
     /// Orders that have not ended.

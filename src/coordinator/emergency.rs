@@ -116,7 +116,7 @@ impl Coordinator {
             self.record(cx, actor.clone(), RecordKind::Breaker(transition));
             self.clear(cx, breaker_alarm(name));
         }
-        CommandOutcome::done(format!("armed at {}", equity.round_dp(2)))
+        CommandOutcome::done(format!("armed at {}", self.said(equity)))
     }
 
     /// The steps that arm one breaker, or all that are tripped, with the equity that becomes the new baseline; or how

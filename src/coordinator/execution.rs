@@ -115,6 +115,8 @@ impl Coordinator {
             return;
         };
         let (symbol, purpose, filled) = (tracked.order.symbol.clone(), tracked.order.purpose, tracked.filled);
+        let part = format!("{detail} after {} of {}", filled.normalize(), tracked.order.quantity.normalize());
+        let detail = if filled.is_zero() { detail } else { part.as_str() };
         tracing::info!(order = %client_id, %symbol, ?status, detail, "order ended");
         self.order_status(cx, client_id, status, detail);
         self.answered(cx, client_id);
@@ -239,6 +241,7 @@ impl Coordinator {
         } else if self.durable.account.balances().values().all(|balance| !balance.is_sign_negative()) {
             self.clear(cx, key);
         }
+        self.live.schedule.account_changed(cx.now.market);
         self.watch_equity(cx);
     }
 

@@ -12,7 +12,9 @@ use super::snapshot::{HealthRow, HealthStatus};
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{self, TaskName};
-use crate::domain::{Priority, SafeText, Symbol, SystemEventKind, Timestamp, Topic, VoiceKind, short_span};
+use crate::domain::{
+    Asset, Priority, SafeText, Symbol, SystemEventKind, Timestamp, Topic, VoiceKind, short_span,
+};
 
 /// What the health checks remember.
 #[derive(Debug, Default)]
@@ -112,7 +114,7 @@ impl Coordinator {
         if cx.now.operator < self.live.health.next_check {
             return;
         }
-        self.live.health.next_check = cx.now.operator.plus(self.config.orchestration.health.every);
+        self.live.health.next_check = cx.now.operator.plus(self.live.ages.health_every);
         self.probe_providers(cx);
         self.probe_venue(cx);
         let mut findings =
@@ -149,8 +151,8 @@ impl Coordinator {
     fn check_agents(&mut self, cx: &mut Cx<'_>) -> Finding {
         let (mut silent, mut alarming) = (Vec::new(), Vec::new());
         let running_for = cx.now.market.since(self.live.begun_at);
-        let freshness = self.live.freshness;
-        for symbol in &self.setup.symbols {
+        let freshness = self.live.ages.voices;
+        for symbol in self.listed_symbols(cx.now) {
             let fresh = self.live.voices.fresh(symbol, cx.now.market, &freshness);
             let voices = [
                 (VoiceKind::Technical, fresh.technical.is_none(), freshness.technical),
@@ -159,7 +161,7 @@ impl Coordinator {
             for (voice, _, fresh_for) in voices.into_iter().filter(|(_, is_silent, _)| *is_silent) {
                 let name = format!("{voice} {symbol}");
                 // Its words are never older than the candle they are about: a feed that stops is seen first.
-                let prices = self.live.prices.at(cx.now.market, fresh_for.min(self.price_max_age()));
+                let prices = self.live.prices.at(cx.now.market, fresh_for.min(self.live.ages.price));
                 if prices.price(symbol).is_ok() && running_for > fresh_for && !self.live.feed_ended {
                     alarming.push(name.clone());
                 }
@@ -175,8 +177,11 @@ impl Coordinator {
             _ if self.live.feed_ended => Finding::new("agents", HealthStatus::Ok, "feed ended"),
             count => {
                 let first = silent.into_iter().next().unwrap_or_default();
-                let status =
-                    if count < self.setup.symbols.len() { HealthStatus::Warn } else { HealthStatus::Failed };
+                let status = if count < self.listed_symbols(cx.now).count() {
+                    HealthStatus::Warn
+                } else {
+                    HealthStatus::Failed
+                };
                 Finding::new("agents", status, format!("silent: {first}{}", more(count)))
             }
         }
@@ -203,37 +208,58 @@ impl Coordinator {
         Finding::new("tasks", HealthStatus::Warn, format!("late: {}", named.join(", ")))
     }
 
-    /// Risk knows what the account is worth. Where a price is missing it is the feed's alarm.
+    /// Risk knows what the account is worth: at least of something that is held there has been a price.
     fn check_risk(&mut self, cx: &mut Cx<'_>) -> Finding {
+        let valuation = self.valuation(cx.now);
+        if let Some(valuation) = &valuation {
+            self.watch_uncertainty(cx, valuation);
+        }
         let equity = self.equity(cx.now);
-        let is_fed = equity.is_some_and(|equity| equity > Decimal::ZERO);
-        let detail = match equity {
-            Some(equity) if is_fed => format!("equity {}", equity.round_dp(2)),
-            Some(equity) => format!("equity {}: nothing passes", equity.round_dp(2)),
-            None => "equity unknown: nothing passes".to_owned(),
-        };
-        let has_prices = self.setup.symbols.iter().all(|symbol| !self.symbol_feed_stale(symbol, cx.now));
         let key = AlarmKey::of(AlarmSource::RiskUnfed);
-        self.raise_while(cx, !is_fed && has_prices, key, "risk is not fed", &detail);
-        Finding::new("risk", if is_fed { HealthStatus::Ok } else { HealthStatus::Failed }, detail)
+        let (status, detail) = match equity {
+            Some(equity) if equity > Decimal::ZERO => {
+                self.clear(cx, key);
+                let uncertain: Vec<_> = self.live.uncertain.iter().map(Asset::as_str).collect();
+                let detail = format!("equity {}", self.said(equity));
+                if uncertain.is_empty() {
+                    (HealthStatus::Ok, detail)
+                } else {
+                    (HealthStatus::Warn, format!("{detail}, no fresh price of {}", uncertain.join(", ")))
+                }
+            }
+            Some(equity) => {
+                let detail = format!("equity {}: nothing passes", self.said(equity));
+                self.raise(cx, key, "the account is worth nothing", &detail);
+                (HealthStatus::Failed, detail)
+            }
+            None => {
+                let left = valuation.map(|valuation| valuation.unpriced).unwrap_or_default();
+                let names: Vec<_> = left.iter().map(|left| left.asset.as_str()).collect();
+                let detail = format!("no price yet of {}: nothing passes", names.join(", "));
+                if !self.awaits_first_prices(cx.now) && !self.live.feed_ended {
+                    self.raise(cx, key, "equity is unknown", &detail);
+                }
+                (HealthStatus::Failed, format!("equity unknown, {detail}"))
+            }
+        };
+        Finding::new("risk", status, detail)
     }
 
-    /// Stale prices are one alarm, however many symbols they concern.
+    /// The feed is stale when no symbol has a fresh price. One that still delivers is alive: a symbol without a price is
+    /// then a matter of its own market, which takes no entries until it has one.
     fn check_feed(&mut self, cx: &mut Cx<'_>) -> Finding {
-        let symbols = self.setup.symbols.iter();
-        let listed: Vec<&Symbol> = symbols.filter(|symbol| self.is_listed(symbol, cx.now)).collect();
-        let stale = listed.iter().filter(|symbol| self.symbol_feed_stale(symbol, cx.now));
-        let stale: Vec<Symbol> = stale.copied().cloned().collect();
-        let listed = listed.len();
+        let listed: Vec<&Symbol> = self.listed_symbols(cx.now).collect();
+        let stale: Vec<&Symbol> =
+            listed.iter().copied().filter(|symbol| self.symbol_feed_stale(symbol, cx.now)).collect();
         // A feed whose first candle is not due yet is waited for, not stale.
         let is_waiting =
-            self.live.feed_at.is_none() && cx.now.market.since(self.live.begun_at) < self.price_max_age();
-        let is_stale = !stale.is_empty() && !self.live.feed_ended && !is_waiting;
+            self.live.feed_at.is_none() && cx.now.market.since(self.live.begun_at) < self.live.ages.price;
+        let is_stale = stale.len() == listed.len() && !self.live.feed_ended && !is_waiting;
+        let quiet = stale.len();
         let first = stale.first().map(ToString::to_string).unwrap_or_default();
-        let detail = format!("no fresh price: {first}{}", more(stale.len()));
+        let detail = format!("no fresh price: {first}{}", more(quiet));
         self.raise_while(cx, is_stale, AlarmKey::of(AlarmSource::FeedStale), "feed stale", &detail);
-        // As with a task: the feed fails when at least half of its symbols do; else those alone are blocked.
-        let event = if is_stale && stale.len() * 2 >= listed {
+        let event = if is_stale {
             DegradationEvent::Failed(Component::Feed)
         } else {
             DegradationEvent::Succeeded(Component::Feed)
@@ -246,11 +272,14 @@ impl Coordinator {
         } else if let Some(at) = self.live.feed_at {
             let age = cx.now.operator.since(at);
             let age = format!("{}.{} s", age.as_secs(), age.subsec_millis() / 100);
-            let detail = match self.live.candles_refused {
+            let age = match self.live.candles_refused {
                 0 => age,
                 refused => format!("{age}, {refused} refused"),
             };
-            Finding::new("feed", HealthStatus::Ok, detail)
+            if quiet > 0 && !is_waiting {
+                return Finding::new("feed", HealthStatus::Warn, format!("{age}; {detail}"));
+            }
+            Finding::new("feed", HealthStatus::Ok, age)
         } else {
             Finding::new("feed", HealthStatus::Ok, "waiting for the first candle")
         }

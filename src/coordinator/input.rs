@@ -225,6 +225,8 @@ pub struct Started {
     pub torn: Option<SafeText>,
     /// The checkpoint was damaged or is lost, in words.
     pub checkpoint_rebuilt: Option<SafeText>,
+    /// Space that could not be kept back for recording a halt on a full disk: which, and why.
+    pub unreserved: Vec<SafeText>,
     /// The files of a replay go on behind what the last run has read of them: in words.
     pub market_grown: Option<SafeText>,
     /// Keep RUNNING over the restart (simulated and replayed markets only).

@@ -11,7 +11,9 @@ use super::record::RecordKind;
 use super::{Coordinator, Cx, Due};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{Config, TaskName};
-use crate::domain::{Actor, CommandOutcome, Level, Priority, SafeText, Symbol, SystemEventKind, days_hms};
+use crate::domain::{
+    Actor, CommandOutcome, Level, PriceJump, Priority, SafeText, Symbol, SystemEventKind, days_hms,
+};
 
 pub(super) fn policy(config: &Config) -> Policy<'_> {
     let orchestration = &config.orchestration;
@@ -66,9 +68,27 @@ impl Coordinator {
                 if let Some(task) = lock.task {
                     self.raise(cx, key, "failures in a row", format!("{symbol}: {task} keeps failing"));
                 }
+                if let Some(PriceJump { from, to }) = lock.jump {
+                    let (from, to) = (from.normalize(), to.normalize());
+                    let cause = format!("price jumped from {from} to {to}");
+                    let key = AlarmKey::about(AlarmSource::PriceJump, Subject::Symbol(symbol.clone()));
+                    let limit = self.config.orchestration.market.jump_max_pct;
+                    let detail =
+                        format!("{symbol} is locked for entries, more than {limit}; unlock_symbol {symbol}");
+                    self.raise(cx, key, &cause, detail);
+                    let said = SafeText::ours(format!("{cause}: locked for entries"));
+                    self.announce_about(
+                        cx,
+                        SystemEventKind::StateChanged,
+                        Priority::High,
+                        Some(symbol),
+                        said,
+                    );
+                }
             }
             DegradationTransition::Unlocked { symbol, .. } => {
-                self.clear(cx, AlarmKey::about(AlarmSource::SymbolLocked, Subject::Symbol(symbol)));
+                self.clear(cx, AlarmKey::about(AlarmSource::SymbolLocked, Subject::Symbol(symbol.clone())));
+                self.clear(cx, AlarmKey::about(AlarmSource::PriceJump, Subject::Symbol(symbol)));
             }
             DegradationTransition::ReviewDue { level, since } => {
                 let key = AlarmKey::of(AlarmSource::ForcedLevelReview);
@@ -135,9 +155,10 @@ impl Coordinator {
             self.degradation_event(cx, &event);
             return Some(result);
         };
+        let symbols_in_all = self.listed_symbols(cx.now).count();
         let cycle = self.live.cycles.entry(task).or_default();
         let said_twice = cycle.contains_key(symbol);
-        let over = said_twice || cycle.len() + 1 >= self.setup.symbols.len();
+        let over = said_twice || cycle.len() + 1 >= symbols_in_all;
         if !said_twice {
             cycle.insert(symbol.clone(), result);
         }
@@ -146,7 +167,6 @@ impl Coordinator {
         }
         let fresh = if said_twice { BTreeMap::from([(symbol.clone(), result)]) } else { BTreeMap::new() };
         let results = std::mem::replace(cycle, fresh);
-        let symbols_in_all = self.setup.symbols.len();
         let ended = cycle_result(symbols_in_all, &results);
         self.degradation_event(cx, &DegradationEvent::TaskRan { task, symbols_in_all, results });
         ended

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
+use super::ages::Ages;
 use super::announce::Sources;
 use super::cancel::Cancelling;
 use super::command::Pending;
-use super::consensus::{Freshness, Voices};
+use super::consensus::Voices;
 use super::control::Opening;
 use super::degradation::RunResult;
 use super::durable::Durable;
@@ -21,7 +22,9 @@ use super::view::Dirty;
 use super::{Setup, level};
 use crate::account::Prices;
 use crate::config::{Config, TaskName};
-use crate::domain::{ClientOrderId, DecisionId, Epoch, Level, Now, RunId, SafeText, Symbol, Timestamp};
+use crate::domain::{
+    Asset, ClientOrderId, DecisionId, Epoch, Level, Now, RunId, SafeText, Symbol, Timestamp,
+};
 
 /// The first health check comes when the tasks of the start have answered (operator time).
 const FIRST_CHECK_AFTER: Duration = Duration::from_secs(2);
@@ -31,7 +34,7 @@ const FIRST_CHECK_AFTER: Duration = Duration::from_secs(2);
 pub(super) struct Live {
     pub(super) prices: Prices,
     pub(super) voices: Voices,
-    pub(super) freshness: Freshness,
+    pub(super) ages: Ages,
     pub(super) schedule: Schedule,
     pub(super) last_run: RunId,
     /// Results of the running cycle of each per-symbol task.
@@ -87,7 +90,14 @@ pub(super) struct Live {
     pub(super) opening: Option<Opening>,
     /// Messages published in this run.
     pub(super) messages: u64,
-    pub(super) next_mark: Timestamp,
+    /// When the equity is marked next, market time; none while nothing has happened since the last mark.
+    pub(super) mark_due: Option<Timestamp>,
+    /// When it was marked last, market time.
+    pub(super) marked_at: Timestamp,
+    /// Held assets whose price is missing or old for so long that it is an alarm.
+    pub(super) uncertain: BTreeSet<Asset>,
+    /// Operator time up to which repeats and reminders of alarms have been spoken.
+    pub(super) spoken_until: Timestamp,
     pub(super) health: HealthState,
     /// Proposal of the last rebalance run: largest deviation in points.
     pub(super) deviation_pct: Option<Decimal>,
@@ -122,9 +132,9 @@ impl Live {
             None => Schedule::new(&schedule_setup, now),
         };
         Self {
-            prices: Prices::new(setup.symbols.iter().cloned()),
+            prices: Prices::new(setup.symbols.iter().cloned()).remembering(durable.rates.clone()),
             voices: Voices::default(),
-            freshness: Freshness::new(&config.orchestration.consensus, setup.candle_interval),
+            ages: Ages::new(config, setup),
             schedule,
             last_run: RunId(0),
             cycles: BTreeMap::new(),
@@ -154,7 +164,10 @@ impl Live {
             gate_confirmed: false,
             opening: None,
             messages: 0,
-            next_mark: now.market,
+            mark_due: Some(now.market),
+            marked_at: now.market,
+            uncertain: durable.uncertain_alarms().cloned().collect(),
+            spoken_until: now.operator,
             health: HealthState {
                 next_check: now.operator.plus(FIRST_CHECK_AFTER),
                 ..HealthState::default()

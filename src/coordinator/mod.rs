@@ -18,6 +18,7 @@
 //! - HALTED has a reason for each halt; the level in force is that of counters and forced level; the lots of an asset
 //!   never exceed its balance.
 
+mod ages;
 mod alarms;
 mod announce;
 mod answers;
@@ -87,6 +88,8 @@ pub struct Setup {
     pub speed: Option<u32>,
     /// The pairs, in config order.
     pub symbols: Vec<Symbol>,
+    /// Decimal places of the account currency.
+    pub decimals: u32,
     /// When the first candle of a symbol opens, where the feed knows; until then the symbol is not listed yet.
     pub listed_at: BTreeMap<Symbol, Timestamp>,
     /// Length of the feed's candles.
@@ -245,7 +248,7 @@ impl Coordinator {
         let thinking = self.next_thinking();
         due.market(thinking.market);
         due.operator(thinking.operator);
-        due.market(Some(self.live.next_mark));
+        due.market(self.live.mark_due);
         due.operator(Some(self.live.health.next_check));
         due.operator(self.next_alarm());
         let forced = self.next_forced_level();
@@ -257,6 +260,11 @@ impl Coordinator {
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Decimal places of the account currency.
+    pub const fn decimals(&self) -> u32 {
+        self.setup.decimals
     }
 
     /// Rises with every change that a snapshot would show.

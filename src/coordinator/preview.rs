@@ -71,8 +71,8 @@ impl Coordinator {
                 let currency = self.durable.account.currency();
                 let said = rearmings.iter().map(|(name, _)| {
                     let old = self.durable.breakers.get(*name).baseline;
-                    let old = old.map_or_else(|| "none".to_owned(), |old| old.round_dp(2).to_string());
-                    format!("{name}: baseline {old} becomes {} {currency} (equity now)", equity.round_dp(2))
+                    let old = old.map_or_else(|| "none".to_owned(), |old| self.said(old).to_string());
+                    format!("{name}: baseline {old} becomes {} {currency} (equity now)", self.said(equity))
                 });
                 let state = self.durable.control.state;
                 Ok(format!("{}; armed again, the state stays {state}", said.collect::<Vec<_>>().join("; ")))

@@ -1,7 +1,8 @@
 //! Rebalance proposals, plans and their legs: when a leg goes out, and what the venue's word makes of it.
 
-use std::sync::Arc;
 use std::time::Duration;
+
+use rust_decimal::Decimal;
 
 use super::closing::Closing;
 use super::dca::{DcaRefusal, IntentTerms, Leg, LegId, LegState, LegTransition, PlanTerms, PlanTransition};
@@ -9,24 +10,29 @@ use super::record::RecordKind;
 use super::task::RebalanceProposal;
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
-use crate::config::TaskName;
+use crate::config::{Minimum, TaskName};
 use crate::domain::{
-    Actor, Asset, ClientOrderId, Command, CommandOutcome, LegTarget, Now, PlanTarget, Priority, ReasonCode,
-    SafeText, Side, SystemEventKind, Timestamp, TradingState, VenueEvent, checked_add, checked_sub, days_hms,
+    Actor, Asset, ClientOrderId, Command, CommandOutcome, LegTarget, MoneyError, Now, PlanTarget, Priority,
+    ReasonCode, SafeText, Side, SystemEventKind, Timestamp, TradeCosts, TradingState, VenueEvent,
+    checked_add, checked_div, checked_mul, days_hms, pct_of,
 };
-use crate::risk::{LegProposal, check_leg};
+use crate::risk::{LegOrder, LegProposal, check_leg};
 
 impl Coordinator {
     /// A rebalance run has an answer. Only RUNNING makes a plan of it; else it is only shown.
     pub(super) fn rebalance(&mut self, cx: &mut Cx<'_>, proposal: &RebalanceProposal) {
         self.live.deviation_pct = Some(proposal.deviation_pct);
-        let config = Arc::clone(&self.config);
-        let rules = &config.portfolio.rebalancing;
+        let rules = &self.config.portfolio.rebalancing;
         let rested =
             self.durable.last_rebalance.is_none_or(|last| cx.now.market.since(last) >= rules.every_min);
         let wanted =
             proposal.deviation_pct >= rules.threshold_pct.value() && !proposal.trades.is_empty() && rested;
         if !wanted {
+            return;
+        }
+        let waits = self.not_worth_its_cost(cx.now, proposal);
+        if let Some(why) = waits.unwrap_or_else(|error| Some(SafeText::ours(error))) {
+            self.live.problems.insert((TaskName::PortfolioRebalance, None), why);
             return;
         }
         if let Some(plan) = self.durable.plans.open().next() {
@@ -49,18 +55,24 @@ impl Coordinator {
         if !self.global_blocks(cx.now).is_empty() {
             return;
         }
-        let terms = PlanTerms {
-            dca: &config.portfolio.dca,
-            trade_min: rules.trade_min,
-            install: self.durable.install,
+        let terms = match self.plan_terms(cx.now) {
+            Ok(terms) => terms,
+            Err(unknown) => {
+                let why = SafeText::ours(format!("waits for what {unknown} is worth"));
+                self.live.problems.insert((TaskName::PortfolioRebalance, None), why);
+                return;
+            }
         };
-        match self.durable.plans.propose(&proposal.trades, cx.now.market, terms) {
+        match self.durable.plans.propose(&proposal.trades, cx.now.market, &terms) {
             Ok(created) => {
                 self.plan_step(cx, Actor::Coordinator, created);
+                let left_out = self.holdings(cx.now).left_out;
+                let left_out: Vec<_> = left_out.iter().map(|left| format!("; {}", left.why)).collect();
                 let detail = format!(
-                    "plan made: {} trades, deviation {} points",
+                    "plan made: {} trades, deviation {} points{}",
                     proposal.trades.len(),
-                    proposal.deviation_pct.round_dp(1)
+                    proposal.deviation_pct.round_dp(1),
+                    left_out.concat()
                 );
                 self.announce(cx, SystemEventKind::Plan, Priority::High, detail);
             }
@@ -68,6 +80,49 @@ impl Coordinator {
                 tracing::warn!(%refusal, "no plan made");
             }
         }
+    }
+
+    /// Why a rebalance waits although its threshold is reached: what its trades mend is not worth what they cost. What
+    /// they mend is the sum of the squared deviations, because to be twice as far off is four times as bad.
+    fn not_worth_its_cost(
+        &self,
+        now: Now,
+        proposal: &RebalanceProposal,
+    ) -> Result<Option<SafeText>, MoneyError> {
+        let wanted = self.config.portfolio.rebalancing.gain_per_cost_min;
+        let allocation = self.allocation(now);
+        let gain_pct = allocation.assets.iter().try_fold(Decimal::ZERO, |sum, share| {
+            let points = share.points_off(allocation.total)?;
+            checked_add(sum, checked_div(checked_mul(points, points)?, Decimal::ONE_HUNDRED)?)
+        })?;
+        let traded =
+            proposal.trades.iter().try_fold(Decimal::ZERO, |sum, trade| checked_add(sum, trade.amount))?;
+        let cost_pct = pct_of(self.config.execution.paper.costs().of(traded)?, allocation.total)?;
+        let is_worth_it = gain_pct >= checked_mul(cost_pct, wanted)?;
+        Ok((!is_worth_it).then(|| {
+            SafeText::ours(format!(
+                "waits at {} points: a gain of {} % is not {} times its cost of {} %",
+                proposal.deviation_pct.round_dp(1),
+                gain_pct.round_dp(3),
+                wanted.normalize(),
+                cost_pct.round_dp(3)
+            ))
+        }))
+    }
+
+    /// What a plan is made from now, or the least amount that cannot be converted.
+    fn plan_terms(&self, now: Now) -> Result<PlanTerms, Minimum> {
+        let (rules, dca) = (&self.config.portfolio.rebalancing, &self.config.portfolio.dca);
+        let least = |minimum: &Minimum| self.least(minimum, now).ok_or_else(|| minimum.clone());
+        Ok(PlanTerms {
+            at_once_below: least(&dca.at_once_below)?,
+            trade_min: least(&rules.trade_min)?,
+            leg_min: least(&dca.leg_min)?,
+            legs_max: dca.legs_max,
+            spacing: dca.spacing,
+            decimals: self.setup.decimals,
+            install: self.durable.install,
+        })
     }
 
     /// A rebalance run could not compare: no plan, and the reason is shown until a run can.
@@ -128,7 +183,7 @@ impl Coordinator {
         let steps = self
             .durable
             .plans
-            .due(cx.now.market, &self.config.portfolio.dca, |leg| self.leg_hindrance(cx.now, leg));
+            .due(cx.now.market, self.live.ages.lateness, |leg| self.leg_hindrance(cx.now, leg));
         self.plan_steps(cx, &Actor::Coordinator, steps);
         for id in self.durable.plans.ready().map(|(id, _)| id).collect::<Vec<_>>() {
             self.send_leg(cx, id);
@@ -139,7 +194,7 @@ impl Coordinator {
     pub(super) fn next_leg(&self) -> Option<Timestamp> {
         let plans = &self.durable.plans;
         let deferred = plans.count(LegState::Deferred) + plans.count(LegState::Due) > 0;
-        let offered_again = |at: Timestamp| at.plus(self.config.portfolio.dca.offer_again_after);
+        let offered_again = |at: Timestamp| at.plus(self.live.ages.offer_again);
         let again = deferred.then(|| self.live.legs_offered_at.map_or(Timestamp::EPOCH, offered_again));
         [plans.next_due(), again].into_iter().flatten().min()
     }
@@ -167,35 +222,41 @@ impl Coordinator {
 
     fn leg_terms(&self, now: Now, leg: &Leg) -> Result<IntentTerms, ReasonCode> {
         let prices = self.prices(now);
-        let price = prices.price(&leg.symbol).ok();
         let asset = match leg.side {
             Side::Buy => leg.symbol.quote(),
             Side::Sell => leg.symbol.base(),
         };
+        let invalid = |_| ReasonCode::InvalidOrder;
+        let collar = self.config.risk.orders.price_collar_pct;
         let proposal = LegProposal {
             symbol: leg.symbol.clone(),
             side: leg.side,
             amount: leg.amount,
-            price,
+            price: prices.price(&leg.symbol).ok(),
             quote_rate: prices.rate(leg.symbol.quote(), self.durable.account.currency()).ok(),
             available: self.spendable(asset),
+            costs_max: self.plan_costs_max(leg.client_id).map_err(invalid)?,
+            price_decimals: self.live.prices.decimals(&leg.symbol),
+            collar,
         };
-        let quantity = check_leg(&proposal, self.equity(now), &self.venue_terms())
+        let LegOrder { quantity, price_bound } = check_leg(&proposal, self.equity(now), &self.venue_terms())
             .map_err(|rejection| rejection.code)?;
-        let price = price.ok_or(ReasonCode::FeedStale)?;
-        let collar =
-            self.config.risk.orders.price_collar_pct.of(price).map_err(|_| ReasonCode::InvalidOrder)?;
-        let price_bound = match leg.side {
-            Side::Buy => checked_add(price, collar),
-            Side::Sell => checked_sub(price, collar),
-        }
-        .map_err(|_| ReasonCode::InvalidOrder)?;
         Ok(IntentTerms {
             quantity,
             price_bound,
-            deadline: now.market.plus(self.config.portfolio.dca.intent_valid_for),
+            deadline: now.market.plus(self.live.ages.intent),
             epoch: self.live.epoch,
         })
+    }
+
+    /// The most that the trades of a leg's plan may cost beside their amounts: fees, and fills at the end of the collar.
+    fn plan_costs_max(&self, leg: ClientOrderId) -> Result<Decimal, MoneyError> {
+        let Some(plan) = self.durable.plans.leg_of(leg).and_then(|(id, _)| self.durable.plans.plan(id.plan))
+        else {
+            return Ok(Decimal::ZERO);
+        };
+        let fee_pct = self.config.execution.paper.fee_pct;
+        TradeCosts { fee_pct, slippage_pct: self.config.risk.orders.price_collar_pct }.of(plan.amount()?)
     }
 
     fn defer_leg(&mut self, cx: &mut Cx<'_>, id: LegId, code: ReasonCode) {
@@ -288,7 +349,7 @@ impl Coordinator {
         let hour = now.market.plus(Duration::from_secs(3_600));
         let plans = &self.durable.plans;
         // As the next offer takes them, when the trading state does not hold them back any more.
-        let steps = plans.due(now.market, &self.config.portfolio.dca, |leg| {
+        let steps = plans.due(now.market, self.live.ages.lateness, |leg| {
             let block = self.entries(&leg.symbol, now).into_iter().find(|block| !block.ends_with_a_resume());
             block.map(|block| block.code).or_else(|| self.leg_terms(now, leg).err())
         });

@@ -1,5 +1,7 @@
 //! What the journal holds. Durable state changes only by applying a record, live and in recovery alike.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +9,11 @@ use super::closing::Closing;
 use super::dca::PlanTransition;
 use super::degradation::DegradationTransition;
 use super::durable::Durable;
-use crate::account::Posting;
+use crate::account::{self, Posting};
 use crate::alarm::AlarmTransition;
 use crate::config::TaskName;
 use crate::domain::{
-    Actor, ClientOrderId, Command, CommandId, CommandOutcome, Decision, DecisionId, Level, Order,
+    Actor, Asset, ClientOrderId, Command, CommandId, CommandOutcome, Decision, DecisionId, Level, Order,
     OrderStatus, Outcome, ReasonCode, SafeText, Seq, Symbol, Timestamp, TradingState,
 };
 use crate::risk::{BreakerTransition, StreakTransition};
@@ -41,8 +43,9 @@ impl Record {
     ///
     /// 1: the first. 2: adopted orders, the command `reopen_store`. 3: the reason `SIZE_TOO_SMALL`, the alarm
     /// `order_unknown` (`leg_unknown` before). 4: the alarm `venue_contradicts`. 5: of a
-    /// plan's shift, for which legs it was. 6: a closing that ended is done.
-    pub const VERSION: u16 = 6;
+    /// plan's shift, for which legs it was. 6: a closing that ended is done. 7: the reason `TARGET_BELOW_COST`, the first
+    /// equity in the state; rates in marks, locks for a jump of the price, alarms about an asset.
+    pub const VERSION: u16 = 7;
 }
 
 /// What happened. A closed enum; the JSON has `kind` and `data`.
@@ -151,10 +154,13 @@ pub enum RecordKind {
         /// On or off.
         enabled: bool,
     },
-    /// Equity at a regular instant, for the chart.
+    /// The equity has changed; at most one in five minutes, for the chart.
     Mark {
         /// In the account currency.
         equity: Decimal,
+        /// What one unit of a held asset is worth, where that has changed: a restart values it so until it has a price.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        rates: BTreeMap<Asset, account::Mark>,
     },
     /// A line that the operator wrote.
     Note {

@@ -123,7 +123,10 @@ impl Coordinator {
             return Way::ends(Outcome::Ignored, ReasonCode::GateShut, why);
         }
         if let Some(over) = Way::stopped_by(action, decision) {
-            return over;
+            return match self.too_unsure(resolved).filter(|_| action == ResolutionAction::Wait) {
+                Some(detail) => Way::Ends { outcome: Outcome::Waited, code: None, detail },
+                None => over,
+            };
         }
         match self.adjusted(now, action, resolved, decision) {
             Some(adjusted) if adjusted.size_pct.value().is_zero() => {
@@ -163,7 +166,9 @@ impl Coordinator {
         let config = &self.config.orchestration.conflicts;
         let mut decided = None;
         let (mut action, mut by) = if let Some(answered) = &resolved.answer {
-            (answered.answer.action, ResolvedBy::Model(answered.provider.clone()))
+            let said = answered.answer.action;
+            let action = if self.too_unsure(resolved).is_some() { ResolutionAction::Wait } else { said };
+            (action, ResolvedBy::Model(answered.provider.clone()))
         } else {
             let unreadable =
                 resolved.failures.iter().any(|it| matches!(it.failure, CallFailure::Unreadable(_)));
@@ -195,6 +200,23 @@ impl Coordinator {
         action
     }
 
+    /// Why an answer that lets the entry go on is taken for `wait`: it is not sure enough of it.
+    fn too_unsure(&self, resolved: &Resolved) -> Option<String> {
+        let answered = resolved.answer.as_ref()?;
+        let (said, confidence) = (answered.answer.action, answered.answer.confidence);
+        let min = self.config.orchestration.conflicts.proceed_confidence_min;
+        match said {
+            ResolutionAction::Proceed | ResolutionAction::Modify if confidence.value() < min => {
+                let by = &answered.provider;
+                Some(format!("{by} said {said} with confidence {confidence}, below {min:.2}: wait"))
+            }
+            ResolutionAction::Proceed
+            | ResolutionAction::Modify
+            | ResolutionAction::Wait
+            | ResolutionAction::Abort => None,
+        }
+    }
+
     /// The signal's numbers as the model left them; none when they cannot be computed.
     fn adjusted(
         &self,
@@ -208,7 +230,11 @@ impl Coordinator {
             (ResolutionAction::Modify, Some(wanted)) => {
                 let bounds = &self.config.orchestration.conflicts.modification_bounds;
                 let last_trade = self.prices(now).price(&decision.signal.symbol).ok();
-                let limits = EntryLimits { last_trade, collar: self.config.risk.orders.price_collar_pct };
+                let limits = EntryLimits {
+                    last_trade,
+                    collar: self.config.risk.orders.price_collar_pct,
+                    decimals: self.live.prices.decimals(&decision.signal.symbol),
+                };
                 apply_modifications(&decision.signal, &wanted, bounds, limits).ok()
             }
             (ResolutionAction::Modify, None) => None,

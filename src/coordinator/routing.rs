@@ -10,9 +10,9 @@ use super::effect::Effect;
 use super::record::RecordKind;
 use super::{Coordinator, Cx, conflict};
 use crate::domain::{
-    Action, ClientOrderId, Conflict, Decision, Now, Order, OrderKind, Outcome, Priority, Protection, Purpose,
-    ReasonCode, Regime, Resolution, ResolutionAction, Side, Signal, Symbol, Timestamp, TradingState, Verdict,
-    checked_add, checked_div, checked_mul, checked_sub,
+    Action, Asset, ClientOrderId, Conflict, Decision, Now, Order, OrderKind, Outcome, PriceRounding,
+    Priority, Protection, Purpose, ReasonCode, Regime, Resolution, ResolutionAction, Side, Signal, Symbol,
+    Timestamp, TradingState, Verdict, checked_add, checked_div, checked_mul, checked_sub, on_tick,
 };
 use crate::risk::{EntryProposal, EntryVerdict, ExitProposal, RiskView, VenueTerms, check_entry, check_exit};
 
@@ -87,7 +87,7 @@ impl Coordinator {
                 );
                 // A signal that was too old to be decided is too old to be handed over; an exit always goes out.
                 let is_entry = matches!(order.purpose, Purpose::Entry { .. });
-                let deadline = is_entry.then(|| decision.signal.at.plus(self.signal_max_age()));
+                let deadline = is_entry.then(|| decision.signal.at.plus(self.live.ages.signal));
                 self.record_own(cx, RecordKind::Decision(Box::new(decision)));
                 self.submit(cx, order, deadline);
             }
@@ -121,7 +121,7 @@ impl Coordinator {
     pub(super) fn tally(&self, symbol: &Symbol, action: Action, now: Now) -> Tally {
         self.live
             .voices
-            .fresh(symbol, now.market, &self.live.freshness)
+            .fresh(symbol, now.market, &self.live.ages.voices)
             .tally(action, &self.config.orchestration.consensus)
     }
 
@@ -157,8 +157,8 @@ impl Coordinator {
     pub(super) fn barred(&self, now: Now, decision: &mut Decision, too_old: Outcome) -> Option<Way> {
         let signal = &decision.signal;
         let age = now.market.since(signal.at);
-        if age > self.signal_max_age() {
-            let detail = format!("{} s old > {} s", age.as_secs(), self.signal_max_age().as_secs());
+        if age > self.live.ages.signal {
+            let detail = format!("{} s old > {} s", age.as_secs(), self.live.ages.signal.as_secs());
             return Some(Way::ends(too_old, ReasonCode::SignalTooOld, detail));
         }
         let is_entry = signal.action == Action::Buy;
@@ -174,28 +174,23 @@ impl Coordinator {
         })
     }
 
-    /// How old a signal may be (market time).
-    pub(super) fn signal_max_age(&self) -> Duration {
-        let config = &self.config.orchestration.signals;
-        config.max_age.max(self.setup.candle_interval * config.max_age_candles)
-    }
-
     /// The first instant at which a signal of `at` is too old.
     pub(super) fn too_old_at(&self, at: Timestamp) -> Timestamp {
-        at.plus(self.signal_max_age() + Duration::from_millis(1))
+        at.plus(self.live.ages.signal + Duration::from_millis(1))
     }
 
     /// What speaks against the signal now.
     pub(super) fn conflicts(&self, now: Now, signal: &Signal) -> Vec<Conflict> {
-        let voices = self.live.voices.fresh(&signal.symbol, now.market, &self.live.freshness);
+        let voices = self.live.voices.fresh(&signal.symbol, now.market, &self.live.ages.voices);
         let (alerts, config) = (&self.durable.alerts, &self.config.orchestration.conflicts);
         conflict::detect(&signal.symbol, signal.action, &voices, alerts, now.market, config)
     }
 
     /// Risk, and the order. `adjusted` is the signal as the resolution of its conflicts left it.
     pub(super) fn approve_entry(&self, now: Now, decision: &mut Decision, adjusted: Adjusted) -> Way {
+        let decimals = self.live.prices.decimals(&decision.signal.symbol);
         let proposal = EntryProposal {
-            entry: adjusted.entry,
+            entry: adjusted.entry.map(|price| on_tick(price, decimals, PriceRounding::Down)),
             size_pct: adjusted.size_pct,
             leverage: adjusted.leverage,
             ..EntryProposal::of(&decision.signal, decision.confidence)
@@ -214,7 +209,7 @@ impl Coordinator {
             return Way::ends(Outcome::Rejected, ReasonCode::InvalidOrder, "entry, stop or target missing");
         };
         let purpose = Purpose::Entry { decision: decision.id };
-        let valid_until = Some(now.market.plus(self.config.execution.execution.entry_valid_for));
+        let valid_until = Some(now.market.plus(self.live.ages.entry));
         let order = Order {
             client_id: ClientOrderId::derive(self.durable.install, &purpose.intent()),
             symbol: proposal.symbol,
@@ -232,14 +227,14 @@ impl Coordinator {
 
     fn check_entry(&self, now: Now, proposal: &EntryProposal) -> EntryVerdict {
         let prices = self.prices(now);
-        let equity = self.equity(now);
+        let worth = self.equity(now);
         let symbol = &proposal.symbol;
-        let voices = self.live.voices.fresh(symbol, now.market, &self.live.freshness);
+        let voices = self.live.voices.fresh(symbol, now.market, &self.live.ages.voices);
         let locked = self.locked_symbols();
         let view = RiskView {
             now: now.market,
-            equity,
-            drawdown_pct: equity.map_or(Decimal::ZERO, |equity| self.durable.breakers.drawdown_pct(equity)),
+            equity: self.equity_for_sizes(now),
+            drawdown_pct: worth.map_or(Decimal::ZERO, |worth| self.durable.breakers.drawdown_pct(worth)),
             exposure: &self.exposure_with_orders(now),
             margin_used: Decimal::ZERO,
             regime: voices.regime.map_or(Regime::Unknown, |heard| heard.said.regime),
@@ -249,7 +244,8 @@ impl Coordinator {
             locked: &locked,
             last_price: prices.price(symbol).ok(),
             quote_rate: prices.rate(symbol.quote(), self.durable.account.currency()).ok(),
-            funds: self.spendable(symbol.quote()),
+            funds: self.free_for_entries(symbol.quote()),
+            entry_min: self.least(&self.config.risk.orders.entry_min, now),
             recent: &self.durable.recent_orders,
             level: self.live.level,
         };
@@ -257,7 +253,7 @@ impl Coordinator {
     }
 
     pub(super) fn venue_terms(&self) -> VenueTerms {
-        VenueTerms { leverage_max: self.setup.leverage_max, fee_pct: self.config.execution.paper.fee_pct }
+        VenueTerms { leverage_max: self.setup.leverage_max, costs: self.config.execution.paper.costs() }
     }
 
     /// Symbols locked by the operator or by failures of their own.
@@ -268,7 +264,7 @@ impl Coordinator {
     /// Worth of the lots of each symbol and of what working entries would still buy, account currency.
     fn exposure_with_orders(&self, now: Now) -> std::collections::BTreeMap<Symbol, Decimal> {
         let prices = self.prices(now);
-        // Unknown only where equity is, and without equity nothing passes.
+        // Unknown only for a lot that never had a price: then the equity without it is all that may be sized from.
         let mut exposure = self.durable.account.exposure_by_symbol(&prices).unwrap_or_default();
         for tracked in self.durable.open_orders() {
             let (Purpose::Entry { .. }, OrderKind::Limit { price, .. }) =
@@ -292,12 +288,12 @@ impl Coordinator {
     }
 
     /// What of an asset is outside lots and not promised to working orders, their fees included.
-    pub(super) fn spendable(&self, asset: &crate::domain::Asset) -> Decimal {
+    pub(super) fn spendable(&self, asset: &Asset) -> Decimal {
         let mut free = self.durable.account.holding(asset).unwrap_or_default();
         // Closings sell lots first; what they sell beyond them comes out of here.
         let lots = self.durable.account.in_lots(asset).unwrap_or_default();
         let mut closing = Decimal::ZERO;
-        let venue_takes = self.config.execution.paper.fee_pct;
+        let costs = self.config.execution.paper.costs();
         for tracked in self.durable.open_orders() {
             let Ok(left) = checked_sub(tracked.order.quantity, tracked.filled) else {
                 continue;
@@ -306,8 +302,7 @@ impl Coordinator {
                 (Side::Buy, OrderKind::Limit { price, .. } | OrderKind::Market { bound: Some(price) })
                     if tracked.order.symbol.quote() == asset =>
                 {
-                    let worth = checked_mul(left, price);
-                    worth.and_then(|worth| checked_add(worth, venue_takes.of(worth)?)).unwrap_or(free)
+                    checked_mul(left, price).and_then(|worth| costs.with_fee(worth)).unwrap_or(free)
                 }
                 (Side::Sell, _) if tracked.order.symbol.base() == asset && is_leg(tracked.order.purpose) => {
                     left
@@ -322,6 +317,20 @@ impl Coordinator {
         }
         let beyond_lots = checked_sub(closing, lots).unwrap_or_default().max(Decimal::ZERO);
         checked_sub(free, beyond_lots).unwrap_or_default().max(Decimal::ZERO)
+    }
+
+    /// What entries may spend of an asset: nothing that the legs of open plans will need, with what they cost.
+    fn free_for_entries(&self, asset: &Asset) -> Decimal {
+        let free = self.spendable(asset);
+        if asset != self.durable.account.currency() {
+            return free;
+        }
+        let costs = self.config.execution.paper.costs();
+        let promised = self.durable.plans.open().try_fold(Decimal::ZERO, |sum, plan| {
+            let legs = plan.amount_promised()?.max(Decimal::ZERO);
+            checked_add(sum, checked_add(legs, costs.of(plan.amount()?)?)?)
+        });
+        promised.and_then(|promised| checked_sub(free, promised)).unwrap_or_default().max(Decimal::ZERO)
     }
 
     /// SELL reduces the lots of its symbol by the signal's size, CLOSE by all of it.
@@ -383,7 +392,8 @@ impl Coordinator {
 
     /// Base units worth the signal's size in percent of equity, at the last price.
     fn quantity_of(&self, now: Now, signal: &Signal) -> Result<Decimal, ReasonCode> {
-        let equity = self.equity(now).filter(|equity| *equity > Decimal::ZERO).ok_or(ReasonCode::NoEquity)?;
+        let equity = self.equity_for_sizes(now);
+        let equity = equity.filter(|equity| *equity > Decimal::ZERO).ok_or(ReasonCode::NoEquity)?;
         let rate = self.prices(now).rate(signal.symbol.base(), self.durable.account.currency());
         let rate = rate.map_err(|_| ReasonCode::FeedStale)?;
         let worth = signal.size_pct.of(equity).map_err(|_| ReasonCode::InvalidOrder)?;

@@ -98,6 +98,11 @@ impl Coordinator {
             let key = AlarmKey::of(AlarmSource::UncleanEnd);
             self.raise_moment(cx, key, &cause, "the last run left no end record");
         }
+        if !started.unreserved.is_empty() {
+            let missing = started.unreserved.iter().map(SafeText::as_str).collect::<Vec<_>>().join("; ");
+            let key = AlarmKey::of(AlarmSource::ReserveMissing);
+            self.raise(cx, key, "no space is kept back for recording a halt", missing);
+        }
         if let Some(grown) = &started.market_grown {
             self.announce(cx, SystemEventKind::Started, Priority::High, grown.to_string());
         }

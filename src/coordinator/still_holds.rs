@@ -26,6 +26,8 @@ impl Coordinator {
             | AlarmSource::OrderUnknown
             | AlarmSource::OrderLeftAfterCancelAll
             | AlarmSource::LegWaiting
+            | AlarmSource::PriceStale
+            | AlarmSource::PriceJump
             | AlarmSource::SymbolLocked => {
                 key.subject.as_ref().is_some_and(|subject| self.subject_still_so(key.source, subject))
             }
@@ -48,6 +50,7 @@ impl Coordinator {
             | AlarmSource::NotificationFailing
             | AlarmSource::UncleanEnd
             | AlarmSource::StoreSlow
+            | AlarmSource::ReserveMissing
             | AlarmSource::ProcessGap
             | AlarmSource::MailboxClosed
             | AlarmSource::RiskUnfed
@@ -70,6 +73,7 @@ impl Coordinator {
                 durable.closings.contains_key(symbol)
             }
             Subject::Symbol(symbol) => durable.degradation.lock(symbol).is_some(),
+            Subject::Asset(asset) => !durable.account.balance(asset).is_zero(),
             Subject::Order(id) => {
                 let order = durable.orders.get(id).map(|tracked| tracked.status);
                 let leg = durable.plans.leg_of(*id).map(|(_, leg)| leg.state);

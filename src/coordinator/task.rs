@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::TaskName;
 use crate::domain::{
-    Asset, Pct, RegimeUpdate, RunId, SentimentUpdate, Side, Signal, SignalId, Symbol, TaSignal, Timestamp,
-    Untrusted,
+    Asset, MoneyError, Pct, RegimeUpdate, RunId, SentimentUpdate, Side, Signal, SignalId, Symbol, TaSignal,
+    Timestamp, Untrusted, checked_sub, pct_of,
 };
 
 /// One run of a task for one symbol (or for the portfolio), with all it needs to know of the core.
@@ -57,6 +57,8 @@ pub struct DecisionInput {
 pub struct Allocation {
     /// The account currency.
     pub currency: Asset,
+    /// Decimal places of its amounts.
+    pub decimals: u32,
     /// Sum of all holdings, in the account currency.
     pub total: Decimal,
     /// Every asset with a target or a balance that has a fresh price. Those that no symbol prices at all are left out,
@@ -64,6 +66,16 @@ pub struct Allocation {
     pub assets: Vec<AssetShare>,
     /// Assets that a symbol prices, but not freshly now: without them nothing can be compared.
     pub unpriced: Vec<Asset>,
+}
+
+impl AssetShare {
+    /// By how many points of `total` the asset is above its target.
+    ///
+    /// # Errors
+    /// The arithmetic has no result.
+    pub fn points_off(&self, total: Decimal) -> Result<Decimal, MoneyError> {
+        checked_sub(pct_of(self.value, total)?, self.target_pct)
+    }
 }
 
 /// One asset of an allocation.

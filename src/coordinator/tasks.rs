@@ -10,12 +10,12 @@ use super::effect::Effect;
 use super::schedule::{Conditions, Finished};
 use super::task::{Allocation, AssetShare, DecisionInput, TaskFailure, TaskInput, TaskOutput, TaskRun};
 use super::{Coordinator, Cx};
-use crate::account::Holdings;
+use crate::account::{Holdings, PriceError};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::TaskName;
 use crate::domain::{
     Action, Asset, CommandOutcome, Now, Payload, Priority, RunId, SafeText, SignalId, Symbol,
-    SystemEventKind, Untrusted, checked_div, checked_mul,
+    SystemEventKind, Untrusted, checked_div, checked_mul, checked_sub,
 };
 
 /// Technical updates whose multipliers the console draws.
@@ -63,7 +63,7 @@ impl Coordinator {
     }
 
     fn decision_input(&self, cx: &Cx<'_>, symbol: &Symbol, run: RunId) -> DecisionInput {
-        let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.freshness);
+        let fresh = self.live.voices.fresh(symbol, cx.now.market, &self.live.ages.voices);
         let stop = &self.config.risk.stop;
         DecisionInput {
             signal_id: self.signal_id(run),
@@ -77,18 +77,27 @@ impl Coordinator {
 
     /// What is owned outside lots, valued where there is a fresh price.
     pub(super) fn holdings(&self, now: Now) -> Holdings {
-        let targets = &self.config.portfolio.target_allocation;
-        self.durable.account.holdings(targets.keys(), &self.prices(now)).unwrap_or_else(|error| {
+        let targets = self.config.portfolio.targets(self.durable.account.currency());
+        let valued = self.durable.account.holdings(targets.keys(), &self.prices(now));
+        let mut holdings = valued.unwrap_or_else(|error| {
             tracing::error!(%error, "holdings cannot be valued");
             let currency = self.durable.account.currency().clone();
             Holdings { currency, total: Decimal::ZERO, shares: Vec::new(), left_out: Vec::new() }
-        })
+        });
+        for left in &mut holdings.left_out {
+            if let PriceError::Missing(symbol) = &left.why
+                && self.is_not_listed(symbol, now)
+            {
+                left.why = PriceError::NotListed(symbol.clone());
+            }
+        }
+        holdings
     }
 
     /// The target of each asset, percent of all holdings. Those that no symbol prices at all have none, and the others are
     /// renormalised.
     pub(super) fn targets<'a>(&self, holdings: &'a Holdings) -> BTreeMap<&'a Asset, Decimal> {
-        let targets = &self.config.portfolio.target_allocation;
+        let targets = self.config.portfolio.targets(self.durable.account.currency());
         let priced = holdings.shares.iter().map(|share| &share.asset).chain(holdings.unpriced());
         let targets: BTreeMap<_, _> = priced
             .map(|asset| (asset, targets.get(asset).map_or(Decimal::ZERO, |pct| pct.value())))
@@ -98,9 +107,15 @@ impl Coordinator {
         targets.into_iter().map(|(asset, target)| (asset, share(target).unwrap_or_default())).collect()
     }
 
-    /// The holdings against their targets.
+    /// The holdings against their targets. Cash that working entries will spend is no holding any more.
     pub(super) fn allocation(&self, now: Now) -> Allocation {
-        let holdings = self.holdings(now);
+        let mut holdings = self.holdings(now);
+        let free = self.spendable(&holdings.currency);
+        for cash in holdings.shares.iter_mut().filter(|share| share.asset == holdings.currency) {
+            let promised = checked_sub(cash.value, cash.value.min(free)).unwrap_or_default();
+            cash.value = checked_sub(cash.value, promised).unwrap_or_default();
+            holdings.total = checked_sub(holdings.total, promised).unwrap_or_default();
+        }
         let targets = self.targets(&holdings);
         let assets = holdings.shares.iter().map(|share| AssetShare {
             target_pct: targets.get(&share.asset).copied().unwrap_or_default(),
@@ -112,6 +127,7 @@ impl Coordinator {
             assets: assets.collect(),
             unpriced: holdings.unpriced().cloned().collect(),
             currency: holdings.currency.clone(),
+            decimals: self.setup.decimals,
             total: holdings.total,
         }
     }
@@ -171,7 +187,7 @@ impl Coordinator {
 
     /// Takes what a run returned: published under the task's name, then heard or decided.
     fn task_output(&mut self, cx: &mut Cx<'_>, task: TaskName, output: TaskOutput) {
-        let (ttl, source) = (self.live.freshness, self.live.sources.task(task));
+        let (ttl, source) = (self.live.ages.voices, self.live.sources.task(task));
         let (normal, high) = (Priority::Normal, Priority::High);
         match output {
             TaskOutput::Ta(ta) => {
@@ -194,7 +210,7 @@ impl Coordinator {
                     signal = %signal.id, symbol = %signal.symbol, action = %signal.action,
                     confidence = %signal.confidence, "signal published"
                 );
-                self.publish(cx, source, high, Some(self.signal_max_age()), Payload::Signal(signal.clone()));
+                self.publish(cx, source, high, Some(self.live.ages.signal), Payload::Signal(signal.clone()));
                 self.signal(cx, signal);
             }
             TaskOutput::Rebalance(proposal) => self.rebalance(cx, &proposal),

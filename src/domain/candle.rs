@@ -51,7 +51,7 @@ pub struct Candle {
     pub low: Decimal,
     /// Last price.
     pub close: Decimal,
-    /// Traded amount, as the source counts it.
+    /// Traded amount, base units. Zero: nobody traded.
     pub volume: Decimal,
     /// Nobody traded: the source has no such bar, and all four prices are the last close before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -94,6 +94,11 @@ impl Candle {
         Ok(self)
     }
 
+    /// Decimal places of the finest of its prices.
+    pub fn price_decimals(&self) -> u32 {
+        [self.open, self.high, self.low, self.close].map(|price| price.scale()).into_iter().fold(0, u32::max)
+    }
+
     /// Length of the bar.
     pub fn interval(&self) -> Duration {
         Duration::from_secs(u64::from(self.interval_secs))
@@ -108,6 +113,45 @@ impl Candle {
     /// one, it would keep every honest candle out until its time has come.
     pub fn is_ahead_of(&self, now: Timestamp) -> bool {
         self.close_time().since(now) > self.interval()
+    }
+}
+
+/// A price that moved by more than it may from one candle to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceJump {
+    /// Last known price, quote units.
+    pub from: Decimal,
+    /// The next one.
+    pub to: Decimal,
+}
+
+/// Fewest candles that any age may span: what is younger than the candle before the last is never old.
+pub const AGE_CANDLES_MIN: u32 = 2;
+
+/// The length of a feed's candles. Configured spans are in seconds; on candles that are longer than that they would
+/// make everything stale, so every age is asked for here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CandleSpan(Duration);
+
+impl CandleSpan {
+    /// Of a feed whose candles have this length.
+    pub const fn new(length: Duration) -> Self {
+        Self(length)
+    }
+
+    /// How old something may be: as configured, but at least [`AGE_CANDLES_MIN`] candles.
+    pub fn age(self, configured: Duration) -> Duration {
+        self.age_of(configured, AGE_CANDLES_MIN)
+    }
+
+    /// The same with a number of candles of its own, which cannot go below [`AGE_CANDLES_MIN`].
+    pub fn age_of(self, configured: Duration, candles: u32) -> Duration {
+        configured.max(self.0.saturating_mul(candles.max(AGE_CANDLES_MIN)))
+    }
+
+    /// How often to try again what only a new price can change: as configured, but at most once a candle.
+    pub fn pace(self, configured: Duration) -> Duration {
+        configured.max(self.0)
     }
 }
 
@@ -133,5 +177,15 @@ mod tests {
         let text = serde_json::to_string(&quiet).unwrap();
         assert!(text.contains(r#""synthetic":true"#), "{text}");
         assert_eq!(serde_json::from_str::<Candle>(&text).unwrap(), quiet);
+    }
+
+    #[test]
+    fn every_age_is_at_least_two_candles() {
+        let secs = Duration::from_secs;
+        let (minute, day) = (CandleSpan::new(secs(60)), CandleSpan::new(secs(86_400)));
+        assert_eq!((minute.age(secs(90)), minute.age(secs(600))), (secs(120), secs(600)));
+        assert_eq!(day.age(secs(90)), secs(2 * 86_400));
+        assert_eq!((day.age_of(secs(90), 3), day.age_of(secs(90), 1)), (secs(3 * 86_400), secs(2 * 86_400)));
+        assert_eq!((minute.pace(secs(30)), minute.pace(secs(90))), (secs(60), secs(90)));
     }
 }

@@ -251,6 +251,12 @@ pub enum CommandParseError {
         /// What was written.
         name: String,
     },
+    /// Nobody reads that much in a record.
+    #[error("{chars} characters, at most {COMMAND_CHARS_MAX}; write a shorter reason")]
+    TooLong {
+        /// How many there are.
+        chars: usize,
+    },
     /// The words behind the name do not fit.
     #[error("{command}: {problem}; write: {usage}")]
     Arguments {
@@ -263,6 +269,8 @@ pub enum CommandParseError {
     },
 }
 
+/// Longest command, reason or comment included, in characters.
+const COMMAND_CHARS_MAX: usize = 500;
 /// Longest span that a command may name: a year.
 const SPAN_MAX: Duration = Duration::from_secs(366 * 86_400);
 
@@ -355,6 +363,10 @@ impl Command {
     /// # Errors
     /// Unknown name, missing or surplus words, or a word of the wrong kind; the text says how it is written.
     pub fn parse(text: &str) -> Result<Self, CommandParseError> {
+        let chars = text.chars().count();
+        if chars > COMMAND_CHARS_MAX {
+            return Err(CommandParseError::TooLong { chars });
+        }
         let mut words = text.split_whitespace();
         let name = words.next().ok_or(CommandParseError::Empty)?;
         let &(name, usage, _) = COMMANDS
@@ -519,6 +531,19 @@ impl Words<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_as_long_as_a_record_can_bear_and_no_longer() {
+        let longest = "x".repeat(COMMAND_CHARS_MAX - "pause ".len());
+        assert_eq!(
+            Command::parse(&format!("pause {longest}")),
+            Ok(Command::Pause { reason: longest.clone() })
+        );
+        for text in [format!("pause {longest}x"), "é".repeat(10_000_000)] {
+            let chars = text.chars().count();
+            assert_eq!(Command::parse(&text), Err(CommandParseError::TooLong { chars }));
+        }
+    }
 
     #[test]
     fn every_command_reads_back_from_its_words() {

@@ -183,6 +183,8 @@ pub enum ReasonCode {
     StopWrongSide,
     /// Reward over risk is too low.
     LowRr,
+    /// The target is too near to be worth what buying and selling cost.
+    TargetBelowCost,
     /// Confidence below the regime's minimum.
     ConfidenceTooLow,
     /// Size was reduced.

@@ -19,7 +19,7 @@ mod untrusted;
 mod voice;
 
 pub use actor::Actor;
-pub use candle::{Candle, CandleError};
+pub use candle::{AGE_CANDLES_MIN, Candle, CandleError, CandleSpan, PriceJump};
 pub use command::{
     AlarmTarget, Command, CommandParseError, LegTarget, Outcome as CommandOutcome, PlanTarget, Tier,
 };
@@ -37,8 +37,9 @@ pub use message::{
     Severity, SystemEvent, SystemEventKind, Topic,
 };
 pub use money::{
-    Money, MoneyError, Pct, PctError, PriceRounding, checked_add, checked_div, checked_mul, checked_sub,
-    pct_of, price_from_f64, round_quantity,
+    DECIMALS_MAX, Money, MoneyError, Pct, PctError, PriceRounding, TradeCosts, checked_add, checked_div,
+    checked_mul, checked_sub, on_tick, pct_of, price_from_f64, round_quantity, shown_amount,
+    spendable_amount,
 };
 pub use order::{
     Fill, FillRole, Order, OrderError, OrderKind, OrderStatus, Protection, Purpose, Side, VenueEvent,

@@ -66,12 +66,17 @@ pub fn price_from_f64(value: f64, decimals: u32, rounding: PriceRounding) -> Res
     }
     // 16 significant digits are what an f64 holds; more would be noise presented as precision.
     let exact = Decimal::from_f64(value).ok_or(MoneyError::Overflow)?;
+    Ok(on_tick(exact, decimals, rounding))
+}
+
+/// A price on the tick of its pair, which is the last of `decimals` places.
+pub fn on_tick(price: Decimal, decimals: u32, rounding: PriceRounding) -> Decimal {
     let strategy = match rounding {
         PriceRounding::Nearest => RoundingStrategy::MidpointAwayFromZero,
         PriceRounding::Down => RoundingStrategy::ToZero,
         PriceRounding::Up => RoundingStrategy::AwayFromZero,
     };
-    Ok(exact.round_dp_with_strategy(decimals, strategy))
+    price.round_dp_with_strategy(decimals, strategy)
 }
 
 /// `part` in percent of `whole`.
@@ -79,12 +84,61 @@ pub fn pct_of(part: Decimal, whole: Decimal) -> Result<Decimal, MoneyError> {
     checked_mul(checked_div(part, whole)?, Decimal::ONE_HUNDRED)
 }
 
-/// Decimal places of a quantity; exchanges trade no finer.
-const QUANTITY_DECIMALS: u32 = 8;
+/// Decimal places of an asset of which the market says nothing, and of every quantity: exchanges trade no finer.
+pub const DECIMALS_MAX: u32 = 8;
 
 /// A quantity rounded down to what exchanges trade; may be zero.
 pub fn round_quantity(exact: Decimal) -> Decimal {
-    exact.round_dp_with_strategy(QUANTITY_DECIMALS, RoundingStrategy::ToZero).normalize()
+    exact.round_dp_with_strategy(DECIMALS_MAX, RoundingStrategy::ToZero).normalize()
+}
+
+/// An amount as it is shown: rounded to the decimals of its asset and with all of them, so that equal amounts look
+/// equal.
+pub fn shown_amount(amount: Decimal, decimals: u32) -> Decimal {
+    let mut shown = amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
+    shown.rescale(decimals);
+    shown
+}
+
+/// An amount that may be spent: rounded towards zero to the decimals of its asset.
+pub fn spendable_amount(amount: Decimal, decimals: u32) -> Decimal {
+    amount.round_dp_with_strategy(decimals, RoundingStrategy::ToZero)
+}
+
+/// What a trade costs beside its price, percent of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradeCosts {
+    /// The venue's fee.
+    pub fee_pct: Pct,
+    /// How much worse than the last price a market order is expected to fill.
+    pub slippage_pct: Pct,
+}
+
+impl TradeCosts {
+    /// Fee and slippage of one trade, percent.
+    pub fn one_way_pct(self) -> Result<Decimal, MoneyError> {
+        checked_add(self.fee_pct.value(), self.slippage_pct.value())
+    }
+
+    /// Fee and slippage of trading for `amount`.
+    pub fn of(self, amount: Decimal) -> Result<Decimal, MoneyError> {
+        checked_div(checked_mul(amount, self.one_way_pct()?)?, Decimal::ONE_HUNDRED)
+    }
+
+    /// Fee and slippage of buying and selling again, percent.
+    pub fn round_trip_pct(self) -> Result<Decimal, MoneyError> {
+        checked_mul(self.one_way_pct()?, Decimal::TWO)
+    }
+
+    /// `value` and its fee.
+    pub fn with_fee(self, value: Decimal) -> Result<Decimal, MoneyError> {
+        checked_add(value, self.fee_pct.of(value)?)
+    }
+
+    /// What can be bought for `funds` when the fee is paid from them too.
+    pub fn without_fee(self, funds: Decimal) -> Result<Decimal, MoneyError> {
+        checked_div(funds, self.with_fee(Decimal::ONE)?)
+    }
 }
 
 /// An amount of one asset.
@@ -105,7 +159,7 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.amount.round_dp(2), self.currency)
+        write!(f, "{} {}", self.amount.round_dp(DECIMALS_MAX).normalize(), self.currency)
     }
 }
 
@@ -179,6 +233,17 @@ mod tests {
         assert_eq!(price(PriceRounding::Up), "0.5103");
         assert_eq!(price_from_f64(f64::NAN, 2, PriceRounding::Nearest), Err(MoneyError::NotFinite));
         assert_eq!(price_from_f64(1e300, 2, PriceRounding::Nearest), Err(MoneyError::Overflow));
+    }
+
+    #[test]
+    fn an_amount_shows_the_decimals_of_its_asset() {
+        let dec = |text: &str| text.parse::<Decimal>().unwrap();
+        assert_eq!(shown_amount(dec("1.002345675"), 8).to_string(), "1.00234568");
+        assert_eq!(shown_amount(dec("1"), 8).to_string(), "1.00000000");
+        assert_eq!(shown_amount(dec("9999999.5"), 0).to_string(), "10000000");
+        assert_eq!(spendable_amount(dec("0.0149999999"), 8).to_string(), "0.01499999");
+        let btc = Money::new(dec("0.00040001"), Asset::new("BTC").unwrap());
+        assert_eq!(btc.to_string(), "0.00040001 BTC");
     }
 
     #[test]

@@ -265,7 +265,7 @@ pub enum VenueEvent {
     Filled {
         /// The execution.
         fill: Fill,
-        /// Nothing of the order (or of the stop or target) is left.
+        /// Nothing of the order is left; of a stop or target, nothing of what protects the entry.
         done: bool,
     },
     /// Nothing more will happen to the order.

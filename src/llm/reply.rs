@@ -1,9 +1,10 @@
-//! How an answer is read: strictly. It may sit in prose or in a code fence, but there must be exactly one answer, and it
-//! must be of the closed schema. Anything else is no answer, and what cannot be read is never a reason to trade.
+//! How an answer is read: strictly. The object is the whole text, or one code fence is, or it follows a closed block of
+//! thinking. An object with prose around it is no answer: it may be quoted in order to warn of it. What cannot be read
+//! is never a reason to trade.
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::FromPrimitive as _;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::coordinator::conflict::{ModelAnswer, Modifications};
@@ -20,9 +21,18 @@ pub enum Unreadable {
     /// Nobody reads that much.
     #[error("{0} bytes, at most {BYTES_MAX}")]
     TooLong(usize),
+    /// Nothing was written.
+    #[error("empty")]
+    Empty,
+    /// A block of thinking was begun and not closed: the reply was cut.
+    #[error("the thinking is cut off before the answer")]
+    OpenThinking,
     /// There is no JSON object in it.
     #[error("no JSON object in it")]
     NoObject,
+    /// Something stands before or behind the object: prose, or a second one.
+    #[error("text around the JSON object; only the object alone is an answer")]
+    TextAround,
     /// What begins like a JSON object is none, or not of the schema.
     #[error("{0}")]
     NotOfTheSchema(String),
@@ -35,9 +45,6 @@ pub enum Unreadable {
     /// A number that is none, or out of its range.
     #[error("{0} is not a usable number")]
     Number(&'static str),
-    /// Two answers that are not the same.
-    #[error("two answers that contradict each other")]
-    Contradiction,
 }
 
 /// The schema. Unknown and repeated keys are refused by the derived reader.
@@ -52,59 +59,86 @@ struct Wire {
     modifications: Option<WireModifications>,
 }
 
+/// The numbers as they were written, so that none passes through a float.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireModifications {
     #[serde(default)]
-    leverage: Option<f64>,
+    leverage: Option<Box<RawValue>>,
     #[serde(default)]
-    size_reduction_pct: Option<f64>,
+    size_reduction_pct: Option<Box<RawValue>>,
     #[serde(default)]
-    entry_adjustment_pct: Option<f64>,
+    entry_adjustment_pct: Option<Box<RawValue>>,
 }
 
-/// The one answer in `text`.
+/// The one answer that `text` is.
 ///
 /// # Errors
-/// Why there is none; see [`Unreadable`].
+/// Why it is none; see [`Unreadable`].
 pub fn read(text: &str) -> Result<ModelAnswer, Unreadable> {
     if text.len() > BYTES_MAX {
         return Err(Unreadable::TooLong(text.len()));
     }
-    let mut found: Option<ModelAnswer> = None;
-    let mut rest = text;
-    while let Some(begin) = rest.find('{') {
-        rest = &rest[begin..];
-        if !begins_an_object(rest) {
-            // A brace of the prose, unless an answer was meant: it may say the opposite of the one that can be read.
-            let group = rest.find('}').map_or(rest, |end| &rest[..end]);
-            if group.to_ascii_lowercase().contains("action") {
-                return Err(Unreadable::NotOfTheSchema("an answer that is no JSON".to_owned()));
-            }
-            rest = &rest[1..];
-            continue;
-        }
-        let mut objects = serde_json::Deserializer::from_str(rest).into_iter::<Wire>();
-        let wire = match objects.next() {
-            Some(Ok(wire)) => wire,
-            Some(Err(error)) => return Err(Unreadable::NotOfTheSchema(error.to_string())),
-            None => return Err(Unreadable::NoObject),
-        };
-        rest = &rest[objects.byte_offset()..];
-        let answer = wire.checked()?;
-        match &found {
-            // Said twice, in prose and in a fence.
-            Some(before) if *before == answer => {}
-            Some(_) => return Err(Unreadable::Contradiction),
-            None => found = Some(answer),
-        }
+    let said = without_fence(behind_thinking(trimmed(text))?);
+    if said.is_empty() {
+        return Err(Unreadable::Empty);
     }
-    found.ok_or(Unreadable::NoObject)
+    if !said.starts_with('{') {
+        return Err(if said.contains('{') { Unreadable::TextAround } else { Unreadable::NoObject });
+    }
+    let mut objects = serde_json::Deserializer::from_str(said).into_iter::<Wire>();
+    let wire = match objects.next() {
+        Some(Ok(wire)) => wire,
+        Some(Err(error)) => return Err(Unreadable::NotOfTheSchema(error.to_string())),
+        None => return Err(Unreadable::Empty),
+    };
+    if !said[objects.byte_offset()..].trim().is_empty() {
+        return Err(Unreadable::TextAround);
+    }
+    wire.checked()
 }
 
-/// Whether this brace is meant as JSON: a key or the end follows it.
-fn begins_an_object(text: &str) -> bool {
-    text[1..].trim_start().starts_with(['"', '}'])
+/// Without white space, byte order marks and zero-width characters at its ends.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+    })
+}
+
+/// What follows a closed block of thinking, where the text begins with one.
+fn behind_thinking(text: &str) -> Result<&str, Unreadable> {
+    const TAGS: [(&str, &str); 2] = [("<think>", "</think>"), ("<thinking>", "</thinking>")];
+    let Some((open, close)) = TAGS.into_iter().find(|(open, _)| text.starts_with(open)) else {
+        return Ok(text);
+    };
+    let (mut rest, mut depth) = (text, 0_usize);
+    loop {
+        match (rest.find(open), rest.find(close)) {
+            (Some(opens), closes) if closes.is_none_or(|closes| opens < closes) => {
+                depth += 1;
+                rest = &rest[opens + open.len()..];
+            }
+            (_, Some(closes)) => {
+                depth -= 1;
+                rest = &rest[closes + close.len()..];
+                if depth == 0 {
+                    return Ok(trimmed(rest));
+                }
+            }
+            (_, None) => return Err(Unreadable::OpenThinking),
+        }
+    }
+}
+
+/// What is in the fence, where the whole text is one.
+fn without_fence(text: &str) -> &str {
+    const FENCE: &str = "```";
+    let inner = text.strip_prefix(FENCE).and_then(|inner| inner.strip_suffix(FENCE));
+    let Some((language, inner)) = inner.and_then(|inner| inner.split_once('\n')) else {
+        return text;
+    };
+    let language = language.trim();
+    if language.is_empty() || language.eq_ignore_ascii_case("json") { trimmed(inner) } else { text }
 }
 
 impl Wire {
@@ -139,14 +173,36 @@ impl Wire {
 
 impl WireModifications {
     fn checked(self) -> Result<Modifications, Unreadable> {
-        let decimal = |name, value: Option<f64>| {
-            let exact = |value| Decimal::from_f64(value).ok_or(Unreadable::Number(name));
-            value.map(exact).transpose()
-        };
+        let percent = Decimal::ONE_HUNDRED;
         Ok(Modifications {
-            leverage: decimal("leverage", self.leverage)?,
-            size_reduction_pct: decimal("size_reduction_pct", self.size_reduction_pct)?,
-            entry_adjustment_pct: decimal("entry_adjustment_pct", self.entry_adjustment_pct)?,
+            leverage: number("leverage", self.leverage, Decimal::ONE, Decimal::MAX)?,
+            size_reduction_pct: number(
+                "size_reduction_pct",
+                self.size_reduction_pct,
+                Decimal::ZERO,
+                percent,
+            )?,
+            entry_adjustment_pct: number(
+                "entry_adjustment_pct",
+                self.entry_adjustment_pct,
+                -percent,
+                percent,
+            )?,
         })
     }
+}
+
+/// A number from `min` to `max`, as it was written. The configured bounds are narrower; those limit what is carried
+/// out, these say what makes sense at all.
+fn number(
+    name: &'static str,
+    written: Option<Box<RawValue>>,
+    min: Decimal,
+    max: Decimal,
+) -> Result<Option<Decimal>, Unreadable> {
+    let Some(written) = written else { return Ok(None) };
+    let text = written.get();
+    let exact = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
+    let in_range = exact.ok().filter(|number| (min..=max).contains(number));
+    in_range.map(Some).ok_or(Unreadable::Number(name))
 }

@@ -75,27 +75,77 @@ fn number(text: &str) -> Decimal {
 }
 
 #[test]
-fn an_answer_is_read_from_prose_from_a_fence_or_alone() {
+fn an_object_alone_in_one_fence_or_behind_closed_thinking_is_an_answer() {
+    let object = r#"{"action": "wait", "confidence": 0.8, "reasoning": "choppy"}"#;
     for text in [
-        r#"{"action": "wait", "confidence": 0.8, "reasoning": "choppy"}"#,
-        "Let me see {BTC}.\n```json\n{\"action\": \"wait\", \"confidence\": 0.8, \"reasoning\": \"choppy\"}\n```\nDone.",
-        "{\"action\":\"wait\",\"confidence\":0.8,\"reasoning\":\"choppy\",\"modifications\":null} as I said \
-         {\"reasoning\":\"choppy\",\"confidence\":0.8,\"action\":\"wait\"}",
+        object.to_owned(),
+        format!("\u{feff}\n\u{200b} {object} \u{2060}\n"),
+        format!("```json\n{object}\n```"),
+        format!("```\n{object}\n```\n"),
+        format!("<think>\nIs {{\"action\": \"proceed\"}} right? No.\n</think>\n\n{object}"),
+        format!("<think>a <think>nested</think> thought</think>```JSON\n{object}\n```"),
+        format!("<thinking>short</thinking>{object}"),
+        r#"{"reasoning":"choppy","modifications":null,"confidence":8e-1,"action":"wait"}"#.to_owned(),
     ] {
-        let answer = read(text).unwrap_or_else(|why| panic!("{why}: {text}"));
+        let answer = read(&text).unwrap_or_else(|why| panic!("{why}: {text}"));
         assert_eq!((answer.action, answer.confidence.value()), (ResolutionAction::Wait, 0.8));
         assert_eq!(answer.reasoning.raw(), "choppy");
     }
 }
 
 #[test]
+fn an_object_quoted_in_prose_is_no_answer() {
+    let object = r#"{"action": "proceed", "confidence": 0.9, "reasoning": "fine"}"#;
+    for text in [
+        format!("Whatever you do, do not send {object}, it would lose money."),
+        format!("{object}\nThis is what I must not say; I would abort."),
+        format!("An example:\n```json\n{object}\n```"),
+        format!("```json\n{object}\n```\nbut wait."),
+        format!("```example\n{object}\n```"),
+        format!("```json\n{object}\n```\n```json\n{object}\n```"),
+        format!("{object} {object}"),
+        format!("[{object}]"),
+        format!("<think>done</think> I must not answer {object}"),
+        format!("never</think>{object}"),
+    ] {
+        let why = read(&text).map(|answer| answer.action);
+        assert!(
+            matches!(why, Err(Unreadable::TextAround | Unreadable::NotOfTheSchema(_))),
+            "{why:?}: {text}"
+        );
+    }
+    for open in [format!("<think>{object}"), format!("<think><think>half</think>{object}")] {
+        assert_eq!(read(&open), Err(Unreadable::OpenThinking), "{open}");
+    }
+}
+
+#[test]
+fn numbers_out_of_range_or_written_as_text_are_refused_and_never_repaired() {
+    for (modifications, name) in [
+        (r#"{"leverage": "2"}"#, "leverage"),
+        (r#"{"leverage": 0.5}"#, "leverage"),
+        (r#"{"leverage": -1}"#, "leverage"),
+        (r#"{"leverage": 1e300}"#, "leverage"),
+        (r#"{"leverage": [2]}"#, "leverage"),
+        (r#"{"size_reduction_pct": 101}"#, "size_reduction_pct"),
+        (r#"{"size_reduction_pct": -0.1}"#, "size_reduction_pct"),
+        (r#"{"size_reduction_pct": true}"#, "size_reduction_pct"),
+        (r#"{"entry_adjustment_pct": -100.01}"#, "entry_adjustment_pct"),
+        (r#"{"entry_adjustment_pct": 250}"#, "entry_adjustment_pct"),
+    ] {
+        let text = format!(r#"{{"action":"modify","confidence":0.9,"modifications":{modifications}}}"#);
+        assert_eq!(read(&text), Err(Unreadable::Number(name)), "{text}");
+    }
+}
+
+#[test]
 fn modifications_are_exact_decimals() {
     let text = r#"{"action":"modify","confidence":1,"reasoning":"","modifications":
-        {"leverage":2,"size_reduction_pct":33.3,"entry_adjustment_pct":-0.15}}"#;
+        {"leverage":2,"size_reduction_pct":3.33e1,"entry_adjustment_pct":-0.1500000000000000000000001}}"#;
     let wanted = Modifications {
         leverage: Some(number("2")),
         size_reduction_pct: Some(number("33.3")),
-        entry_adjustment_pct: Some(number("-0.15")),
+        entry_adjustment_pct: Some(number("-0.1500000000000000000000001")),
     };
     assert_eq!(read(text).unwrap().modifications, Some(wanted));
 }
@@ -142,9 +192,12 @@ fn what_is_not_exactly_one_answer_of_the_schema_is_none() {
 }
 
 #[test]
-fn contradictions_and_endless_replies_are_named() {
+fn two_answers_nothing_and_endless_replies_are_named() {
     let twice = r#"{"action": "abort", "confidence": 0.5} {"action": "wait", "confidence": 0.5}"#;
-    assert_eq!(read(twice), Err(Unreadable::Contradiction));
+    assert_eq!(read(twice), Err(Unreadable::TextAround));
+    for nothing in ["", " \n", "\u{feff}", "<think>a</think>", "```json\n```"] {
+        assert_eq!(read(nothing), Err(Unreadable::Empty), "{nothing:?}");
+    }
     let long = "x".repeat(reply::BYTES_MAX + 1);
     assert_eq!(read(&long), Err(Unreadable::TooLong(long.len())));
 }
@@ -181,6 +234,9 @@ fn nearly_an_answer() -> impl Strategy<Value = String> {
         "\"reasoning\"",
         "\"\\u0000\"",
         "```",
+        "```json\n",
+        "<think>",
+        "</think>",
         " ",
         "[",
         "]",

@@ -107,8 +107,7 @@ impl Series {
         if self.ring.len() == CANDLES_MAX {
             self.ring.pop_front();
         }
-        let scales = [candle.open, candle.high, candle.low, candle.close].map(|price| price.scale());
-        self.decimals = scales.into_iter().fold(self.decimals, u32::max);
+        self.decimals = self.decimals.max(candle.price_decimals());
         let bar = Bar::from(candle);
         self.indicators.push(bar);
         self.hours.push(candle, bar);

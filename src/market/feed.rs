@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{FileExtent, ReplayError, Since};
-use crate::domain::{Candle, Confidence, SafeText, SentimentBias, Symbol, Timestamp};
+use crate::domain::{Asset, Candle, Confidence, DECIMALS_MAX, SafeText, SentimentBias, Symbol, Timestamp};
 
 /// What a feed reports.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,12 @@ pub trait Feed: Send {
 
     /// Length of its candles.
     fn interval(&self) -> Duration;
+
+    /// Decimal places of an asset's amounts.
+    fn decimals(&self, asset: &Asset) -> u32 {
+        let _ = asset;
+        DECIMALS_MAX
+    }
 
     /// The tag shown wherever its data shows: `SIM`, `REPLAY`.
     fn label(&self) -> &'static str;

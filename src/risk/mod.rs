@@ -28,5 +28,6 @@ pub use order_rate::{RecentOrders, SentOrder};
 pub use rules::{check_entry, check_exit, check_leg};
 pub use streak::{CooldownCause, Streak, StreakTransition};
 pub use view::{
-    EntryProposal, EntryVerdict, ExitProposal, LegProposal, OrderVerdict, Rejection, RiskView, VenueTerms,
+    EntryProposal, EntryVerdict, ExitProposal, LegOrder, LegProposal, OrderVerdict, Rejection, RiskView,
+    VenueTerms,
 };

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::view::{EntryProposal, Rejection, RiskView};
-use crate::domain::{ReasonCode, checked_div, round_quantity};
+use crate::domain::{DECIMALS_MAX, ReasonCode, checked_div, round_quantity};
 
 /// A price, amount or quantity above this is a mistake of units, not a trade: 10^12.
 const AMOUNT_MAX: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0);
@@ -87,9 +87,10 @@ pub(super) fn quantity(worth: Decimal, price: Decimal) -> Result<Decimal, Reject
     if rounded.is_zero() { invalid(format!("quantity {exact} rounds down to nothing")) } else { Ok(rounded) }
 }
 
-/// For details: at most four places, without trailing zeros.
+/// For details: at most four places, and all that there are below one, without trailing zeros.
 pub(super) fn short(value: Decimal) -> Decimal {
-    value.round_dp(4).normalize()
+    let places = if value.abs() < Decimal::ONE { DECIMALS_MAX } else { 4 };
+    value.round_dp(places).normalize()
 }
 
 fn invalid<T>(detail: String) -> Result<T, Rejection> {

@@ -49,10 +49,14 @@ pub(super) fn reduce(
     Pct::new(size.pct).map_err(|error| Rejection::new(ReasonCode::InvalidOrder, error.to_string()))
 }
 
-/// `SIZE_TOO_SMALL`: what the reductions left, in the account currency, has to be worth its fees.
-pub(super) fn worth_while(worth: Decimal, config: &Orders) -> Result<(), Rejection> {
-    if worth < config.entry_min {
-        let detail = format!("worth {} < {}", short(worth), config.entry_min.normalize());
+/// `SIZE_TOO_SMALL`: what the reductions left, in the account currency, has to be worth its fees. `FEED_STALE` while the
+/// least amount cannot be converted.
+pub(super) fn worth_while(worth: Decimal, least: Option<Decimal>, config: &Orders) -> Result<(), Rejection> {
+    let least = least.ok_or_else(|| {
+        Rejection::new(ReasonCode::FeedStale, format!("no fresh price for entry_min {}", config.entry_min))
+    })?;
+    if worth < least {
+        let detail = format!("worth {} < {} ({})", short(worth), short(least), config.entry_min);
         return Rejection::no(ReasonCode::SizeTooSmall, detail);
     }
     Ok(())

@@ -5,11 +5,16 @@ use rust_decimal::Decimal;
 use super::numbers::{EntryNumbers, short};
 use super::view::Rejection;
 use crate::config;
-use crate::domain::{ReasonCode, Symbol, checked_div, checked_sub, pct_of};
+use crate::domain::{ReasonCode, Symbol, TradeCosts, checked_div, checked_mul, checked_sub, pct_of};
 
-/// `STOP_LOSS_REQUIRED`, `STOP_WRONG_SIDE`, `STOP_TOO_TIGHT`, `STOP_TOO_WIDE`, `LOW_RR`. Gives the distance of the
+/// `STOP_LOSS_REQUIRED`, `STOP_WRONG_SIDE`, `STOP_TOO_TIGHT`, `STOP_TOO_WIDE`, `LOW_RR`, `TARGET_BELOW_COST`. Gives the distance of the
 /// stop in percent of the entry. The side comes before the distance, which means nothing on the wrong side.
-pub(super) fn check(symbol: &Symbol, n: &EntryNumbers, config: &config::Stop) -> Result<Decimal, Rejection> {
+pub(super) fn check(
+    symbol: &Symbol,
+    n: &EntryNumbers,
+    config: &config::Stop,
+    costs: TradeCosts,
+) -> Result<Decimal, Rejection> {
     let stop =
         n.stop.ok_or_else(|| Rejection::new(ReasonCode::StopLossRequired, "the signal has no stop"))?;
     if stop > n.entry {
@@ -32,7 +37,25 @@ pub(super) fn check(symbol: &Symbol, n: &EntryNumbers, config: &config::Stop) ->
         let detail = format!("{} < {}", short(reward_risk), config.reward_risk_min);
         return Rejection::no(ReasonCode::LowRr, detail);
     }
+    worth_its_costs(n.entry, target, config, costs)?;
     Ok(distance_pct)
+}
+
+/// What the target brings has to be a multiple of what buying and selling take.
+fn worth_its_costs(
+    entry: Decimal,
+    target: Decimal,
+    config: &config::Stop,
+    costs: TradeCosts,
+) -> Result<(), Rejection> {
+    let gain_pct = pct_of(checked_sub(target, entry)?, entry)?;
+    let costs_pct = costs.round_trip_pct()?;
+    if gain_pct < checked_mul(costs_pct, config.target_costs_min)? {
+        let least = config.target_costs_min.normalize();
+        let detail = format!("{} % < {least} times {} % of costs", short(gain_pct), short(costs_pct));
+        return Rejection::no(ReasonCode::TargetBelowCost, detail);
+    }
+    Ok(())
 }
 
 /// `STOP_WRONG_SIDE` also when the market is at or under the stop: the entry would fill at once, and its stop too.

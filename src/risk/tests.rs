@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use super::*;
 use crate::config::{Config, Risk};
-use crate::domain::{Confidence, Level, Pct, ReasonCode, Regime, Symbol, Timestamp, Verdict};
+use crate::domain::{Confidence, Level, Pct, ReasonCode, Regime, Symbol, Timestamp, TradeCosts, Verdict};
 
 /// Read once: a property test builds a hundred thousand worlds.
 static DEFAULTS: LazyLock<Risk> = LazyLock::new(|| Config::defaults().unwrap().risk);
@@ -45,6 +45,7 @@ struct World {
     last_price: Option<Decimal>,
     quote_rate: Option<Decimal>,
     funds: Decimal,
+    entry_min: Option<Decimal>,
     recent: RecentOrders,
     level: Level,
 }
@@ -53,7 +54,10 @@ impl World {
     fn new() -> Self {
         Self {
             config: DEFAULTS.clone(),
-            terms: VenueTerms { leverage_max: Decimal::ONE, fee_pct: pct(dec("0.26")) },
+            terms: VenueTerms {
+                leverage_max: Decimal::ONE,
+                costs: TradeCosts { fee_pct: pct(dec("0.26")), slippage_pct: pct(dec("0.1")) },
+            },
             now: Timestamp::from_secs(1_000_000),
             equity: Some(dec("10000")),
             drawdown_pct: Decimal::ZERO,
@@ -67,6 +71,7 @@ impl World {
             last_price: Some(dec("40000")),
             quote_rate: Some(Decimal::ONE),
             funds: dec("10000"),
+            entry_min: Some(dec("10")),
             recent: RecentOrders::default(),
             level: Level::Normal,
         }
@@ -87,6 +92,7 @@ impl World {
             last_price: self.last_price,
             quote_rate: self.quote_rate,
             funds: self.funds,
+            entry_min: self.entry_min,
             recent: &self.recent,
             level: self.level,
         }

@@ -6,7 +6,8 @@ use rust_decimal::Decimal;
 
 use super::{Breakers, RecentOrders, Streak};
 use crate::domain::{
-    Change, Confidence, Level, MoneyError, Pct, ReasonCode, Regime, Side, Signal, Symbol, Timestamp, Verdict,
+    Change, Confidence, Level, MoneyError, Pct, ReasonCode, Regime, Side, Signal, Symbol, Timestamp,
+    TradeCosts, Verdict,
 };
 
 /// An entry as consensus and conflicts left it: a limit order to buy, with stop and target. There is no side: the
@@ -59,6 +60,22 @@ pub struct LegProposal {
     pub quote_rate: Option<Decimal>,
     /// What may be spent: the quote balance outside lots when buying, the base balance outside lots when selling.
     pub available: Decimal,
+    /// By how much a purchase may be smaller because the trades of its plan cost more than their amounts, account
+    /// currency.
+    pub costs_max: Decimal,
+    /// Decimal places of the pair's prices.
+    pub price_decimals: u32,
+    /// Most distance of the fill from the price.
+    pub collar: Pct,
+}
+
+/// A leg as it may go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegOrder {
+    /// Base units.
+    pub quantity: Decimal,
+    /// The worst price at which it may fill: within the collar, and paid for with its fee.
+    pub price_bound: Decimal,
 }
 
 /// A sale of lots (or of holdings, when flattening all).
@@ -81,8 +98,8 @@ pub struct ExitProposal {
 pub struct VenueTerms {
     /// Its leverage limit; spot is 1.
     pub leverage_max: Decimal,
-    /// Its fee, percent of the traded amount.
-    pub fee_pct: Pct,
+    /// What its trades cost beside their price.
+    pub costs: TradeCosts,
 }
 
 /// What the core knows at the moment of asking. All amounts are in the account currency unless said otherwise.
@@ -114,6 +131,8 @@ pub struct RiskView<'a> {
     pub quote_rate: Option<Decimal>,
     /// Quote units that may be spent: balance minus lots, minus what working orders will spend.
     pub funds: Decimal,
+    /// Least worth of an entry; none while it cannot be converted.
+    pub entry_min: Option<Decimal>,
     /// Orders of the last minutes.
     pub recent: &'a RecentOrders,
     /// Effective degradation level.
@@ -155,5 +174,5 @@ pub struct EntryVerdict {
     pub changes: Vec<Change>,
 }
 
-/// The verdict on a leg or exit: the quantity in base units, or the first rule that said no.
+/// The verdict on an exit: the quantity in base units, or the first rule that said no.
 pub type OrderVerdict = Result<Decimal, Rejection>;

@@ -125,6 +125,7 @@ mod tests {
             let (mut snapshot, ..) =
                 crate::runtime::seen_at_the_end(&simulated_for(Duration::from_secs(60))).unwrap();
             let position = PositionView {
+                stale_since: None,
                 symbol: Symbol::new("BTC/USDT").unwrap(),
                 quantity: Decimal::ONE,
                 entry: Decimal::ONE,

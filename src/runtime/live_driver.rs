@@ -171,7 +171,7 @@ impl LiveDriver {
         );
         let durable = core.durable().seq;
         let mut driver = Self {
-            tally: Tally::begin(core.durable(), begins_at),
+            tally: Tally::begin(&core, begins_at),
             outbox: Outbox::new(durable),
             store: Store::Open,
             commands: core.durable().last_command,
@@ -690,6 +690,7 @@ impl LiveDriver {
             wall,
             dropped: self.world.bus.stats().counts.dropped,
             journal_head: String::new(),
+            script: self.script.as_ref().map(Script::left),
         };
         self.world.bus.stop();
         let Self { writer, core, checkpoints, tally, mut outbox, mut replies, .. } = self;

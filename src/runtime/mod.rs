@@ -4,6 +4,7 @@
 mod accidents;
 mod agent_threads;
 mod anchors;
+pub mod buy_and_hold;
 mod checkpoints;
 pub mod clock;
 pub mod front;
@@ -15,6 +16,7 @@ pub mod options;
 mod outbox;
 pub mod panics;
 pub mod script;
+mod signals;
 mod start;
 pub mod summary;
 mod virtual_driver;
@@ -26,16 +28,15 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::domain::SafeText;
 use crate::llm::Models;
 use crate::telemetry::{self, LogLines, TelemetryError};
 use front::{Front, LEAVE_WITHIN, Seat};
 pub use live_driver::LiveError;
 use live_driver::{Engine, LiveDriver};
 use options::{RunOptions, Speed, SummaryFormat};
+use signals::Signals;
 pub use start::{Assembly, Place, StartError};
 use summary::Summary;
 pub use virtual_driver::{Latency, VirtualDriver, VirtualError};
@@ -105,6 +106,13 @@ pub fn run(options: &RunOptions, front: Option<Front>) -> Result<(), RunError> {
 /// # Errors
 /// See [`RunError`].
 fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunError> {
+    // A pipe may wait here for its reader: nothing is made yet, and signals still end the process.
+    let anchors = options.anchors.as_deref().map(|path| (path, anchors::open(path)));
+    let anchors = anchors
+        .map(|(path, file)| file.map_err(|error| RunError::Anchors { path: path.to_owned(), error }))
+        .transpose()?;
+    // Before there is anything that a signal could leave behind.
+    let signals = Signals::listen(front.is_some())?;
     let place = Place::of(options)?;
     let assembly = Assembly::new(options, place.path())?;
     let front = front.map(|front| (front, LogLines::new(options.config.console.log_kept)));
@@ -116,13 +124,12 @@ fn complete(options: &RunOptions, front: Option<Front>) -> Result<Summary, RunEr
         Place::Temporary(_) => None,
     };
     panics::log_all();
-    let anchors = options.anchors.as_deref().map(|path| (path, anchors::open(path)));
-    let anchors = anchors
-        .map(|(path, file)| file.map_err(|error| RunError::Anchors { path: path.to_owned(), error }))
-        .transpose()?;
     match options.speed {
-        Speed::Max => Ok(VirtualDriver::run(assembly, options.seed, options.run_for)?),
-        Speed::Times(times) => run_live(assembly, options, times, front, anchors),
+        Speed::Max => {
+            let stopped = signals.stopped.clone();
+            Ok(VirtualDriver::run_until(assembly, options.seed, options.run_for, stopped)?)
+        }
+        Speed::Times(times) => run_live(assembly, options, times, front, anchors, &signals),
     }
 }
 
@@ -171,21 +178,21 @@ fn run_live(
     times: u32,
     front: Option<(Front, LogLines)>,
     anchors: Option<File>,
+    signals: &Signals,
 ) -> Result<Summary, RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let operator = operator::current(options.operator.clone());
     let ended = runtime.block_on(async {
         let Engine { driver, handle, watchdog, lock, progress } =
             LiveDriver::prepare(assembly, times, operator)?;
-        let (stop, mut stopped) = watch::channel(None);
+        let mut stopped = signals.stopped.clone();
         let (close_front, shutdown) = watch::channel(false);
-        let (hang_up, hangups) = watch::channel(false);
-        let signals = tokio::spawn(end_by_signal(stop.clone(), front.is_some().then_some(hang_up))?);
         let front = match front {
             Some((front, log)) => {
                 let seat = Seat { handle: handle.clone(), traffic: handle.traffic(), log, shutdown };
                 let left = front::on_its_thread(front, seat)?;
-                let close = close_front.clone();
+                let (close, hangups, stop) =
+                    (close_front.clone(), signals.hangups.clone(), signals.stop.clone());
                 Some(tokio::spawn(front::watch(left, hangups, close, handle, stop)))
             }
             None => None,
@@ -210,7 +217,6 @@ fn run_live(
             // A pipe that nobody empties must not keep the process.
             drop(tokio::time::timeout(LEAVE_WITHIN, told).await);
         }
-        signals.abort();
         drop(watchdog);
         drop(lock);
         match ended {
@@ -221,47 +227,6 @@ fn run_live(
     // A disk that hangs must not keep the process.
     runtime.shutdown_timeout(LEAVE_WITHIN);
     ended
-}
-
-/// Waits for the signals that end a run cleanly. A hangup goes to `hang_up` where there is a front.
-fn end_by_signal(
-    stop: watch::Sender<Option<SafeText>>,
-    hang_up: Option<watch::Sender<bool>>,
-) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    let (mut interrupt, mut terminate, mut closed) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    Ok(async move {
-        let mut parked = Vec::new();
-        loop {
-            let name = tokio::select! {
-                biased;
-                _ = interrupt.recv() => "SIGINT",
-                _ = terminate.recv() => "SIGTERM",
-                _ = closed.recv() => match &hang_up {
-                    Some(hang_up) => {
-                        match park_stdin() {
-                            Ok(keeps_it_open) => parked.push(keeps_it_open),
-                            Err(error) => tracing::warn!(
-                                %error, "no pipe in the place of the closed terminal; reading keys may keep a core busy"
-                            ),
-                        }
-                        hang_up.send_replace(true);
-                        continue;
-                    }
-                    None => "SIGHUP",
-                },
-            };
-            stop.send_replace(Some(SafeText::ours(name)));
-        }
-    })
-}
-
-/// Puts a pipe that never speaks in the place of a terminal that was closed: whoever still reads keys from it sleeps
-/// instead of spinning on its end. The pipe is silent as long as what is returned lives.
-fn park_stdin() -> std::io::Result<std::os::fd::OwnedFd> {
-    let (silent, keeps_it_open) = rustix::pipe::pipe()?;
-    rustix::stdio::dup2_stdin(&silent)?;
-    Ok(keeps_it_open)
 }
 
 #[cfg(test)]

@@ -7,12 +7,14 @@
 //!   do: ack_alarm all
 //! ```
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::config::bounded::{self, Unbounded};
 use crate::domain::{Command, CommandParseError, Timestamp};
 
 /// A day.
@@ -22,12 +24,22 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Debug, Error)]
 pub enum ScriptError {
     /// The file cannot be read.
-    #[error("{}: cannot read the operator script: {source}", path.display())]
+    #[error("{}: the operator script is not read: {source}", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: Unbounded,
+    },
+    /// Nobody means this many brackets.
+    #[error("{}:{line}:{column}: {}", path.display(), bounded::too_deep_text())]
+    TooDeep {
+        /// Which.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
     },
     /// It is not a YAML list of `at` and `do`.
     #[error("{}: {source}; an operator script is a YAML list of entries with `at:` and `do:`", path.display())]
@@ -82,7 +94,20 @@ enum At {
 #[derive(Debug)]
 pub struct Script {
     entries: Vec<(At, Command)>,
-    due: Vec<Option<Timestamp>>,
+    /// When which entry is due next; those of one instant in the order of the file.
+    due: BTreeSet<(Timestamp, usize)>,
+    given: BTreeSet<usize>,
+}
+
+/// An entry that never became due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NeverDue {
+    /// Number of the entry, from 1.
+    pub(super) entry: usize,
+    /// Name of its command.
+    pub(super) command: &'static str,
+    /// When it would have been.
+    pub(super) at: Timestamp,
 }
 
 impl Script {
@@ -91,12 +116,15 @@ impl Script {
     /// # Errors
     /// Unreadable file, not a list of `at` and `do`, an instant or a command that is not one.
     pub fn load(path: &Path, start: Timestamp) -> Result<Self, ScriptError> {
-        let text = std::fs::read_to_string(path)
+        let text = bounded::read(path)
             .map_err(|source| ScriptError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text, path, start)
     }
 
     fn parse(text: &str, path: &Path, start: Timestamp) -> Result<Self, ScriptError> {
+        if let Some((line, column)) = bounded::too_deep(text) {
+            return Err(ScriptError::TooDeep { path: path.to_owned(), line, column });
+        }
         let raw: Option<Vec<Entry>> = serde_yaml::from_str(text)
             .map_err(|source| ScriptError::NotAScript { path: path.to_owned(), source })?;
         let raw = raw.filter(|entries| !entries.is_empty());
@@ -116,28 +144,36 @@ impl Script {
             })?;
             entries.push((when, command));
         }
-        let due = entries.iter().map(|(at, _)| Some(first_due(*at, start))).collect();
-        Ok(Self { entries, due })
+        let due = entries.iter().enumerate().map(|(index, (at, _))| (first_due(*at, start), index)).collect();
+        Ok(Self { entries, due, given: BTreeSet::new() })
     }
 
     /// When the next entry is due.
     pub fn next_at(&self) -> Option<Timestamp> {
-        self.due.iter().flatten().min().copied()
+        self.due.first().map(|(at, _)| *at)
     }
 
-    /// The first entry (in the order of the file) that is due at `now`, if any; a daily one is due again the next
-    /// day.
+    /// The first entry that is due at `now`, if any; a daily one is due again the next day.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Command> {
-        let index = self.due.iter().position(|due| due.is_some_and(|due| due <= now))?;
+        let (due, index) = self.due.first().copied().filter(|(due, _)| *due <= now)?;
+        self.due.remove(&(due, index));
         let (at, command) = self.entries.get(index)?;
-        let next = match at {
-            At::Offset(_) => None,
-            At::Daily(_) => self.due.get(index).copied().flatten().map(|due| due.plus(DAY)),
-        };
-        if let Some(due) = self.due.get_mut(index) {
-            *due = next;
+        match at {
+            At::Offset(_) => {}
+            At::Daily(_) => drop(self.due.insert((due.plus(DAY), index))),
         }
+        self.given.insert(index);
         Some(command.clone())
+    }
+
+    /// The entries whose time has not come once.
+    pub(super) fn left(&self) -> Vec<NeverDue> {
+        let left = self.due.iter().filter(|(_, index)| !self.given.contains(index));
+        left.filter_map(|(at, index)| {
+            let (_, command) = self.entries.get(*index)?;
+            Some(NeverDue { entry: index + 1, command: command.name(), at: *at })
+        })
+        .collect()
     }
 }
 
@@ -179,12 +215,34 @@ mod tests {
         assert_eq!(script.next_at(), Some(start().plus(Duration::from_secs(7_200))));
         assert_eq!(script.pop_due(start()), None);
         let lunch = start().plus(Duration::from_secs(7_200));
+        assert_eq!(script.left().len(), 2);
         assert_eq!(script.pop_due(lunch), Some(Command::Pause { reason: "lunch".into() }));
+        let left = script.left();
+        assert_eq!(left.iter().map(|left| (left.entry, left.command)).collect::<Vec<_>>(), [(1, "resume")]);
         assert_eq!(script.pop_due(lunch), None);
         let morning: Timestamp = "2024-01-02T08:00:00Z".parse().unwrap();
         assert_eq!(script.next_at(), Some(morning));
         assert_eq!(script.pop_due(morning), Some(Command::Resume));
         assert_eq!(script.next_at(), Some(morning.plus(DAY)));
+        assert_eq!(script.left(), []);
+    }
+
+    #[test]
+    fn what_nobody_can_have_meant_is_refused_at_once() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "x".repeat(10_000_000)).unwrap();
+        let error = Script::load(file.path(), start()).unwrap_err().to_string();
+        assert!(error.contains("more than 128 KiB"), "{error}");
+        for (text, expected) in [
+            (format!("- {}", "[".repeat(100_000)), "s.yaml:1:67: more than 64 brackets"),
+            (
+                format!("- {{ at: 1h, do: pause {} }}", "x".repeat(1_000)),
+                "s.yaml: entry 1: 1006 characters, at most 500",
+            ),
+        ] {
+            let error = script(&text).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::coordinator::input::{OldRecords, Started};
 use crate::coordinator::schedule::ScheduleImage;
 use crate::coordinator::{Coordinator, Setup};
 use crate::domain::{
-    ClientOrderId, InstallId, Now, Order, SafeText, Seq, Symbol, Timestamp, TradeId, TradingState,
+    CandleSpan, ClientOrderId, InstallId, Now, Order, SafeText, Seq, Symbol, Timestamp, TradeId, TradingState,
 };
 use crate::gate::Gate;
 use crate::llm::{Models, NoClient, Providers, RealModel};
@@ -205,11 +205,9 @@ impl Assembly {
             seed: matches!(options.market, MarketChoice::Simulated).then_some(options.seed),
         };
         let Owned { bound, market_grown } = belongs_to(&dir, &identity, feed.as_ref())?;
-        if let Err(error) = dir.fill_reserve() {
-            tracing::warn!(%error, "no space could be reserved for recording a halt on a full disk");
-        }
-        let (mut latch, latched) = WatchedLatch::arm(Latch::new(dir.root()));
+        let (mut latch, latched) = WatchedLatch::look(Latch::new(dir.root()));
         let beside_latch = OrderNotes::new(dir.root());
+        let unreserved = keep_back(&dir, latched.is_none().then_some(&latch), &beside_latch);
         let (noted, notes_fault) = read_notes(&beside_latch);
         let recovered = recover(&dir, state_after)?;
         let mut faults = Faults::of(&recovered);
@@ -231,7 +229,9 @@ impl Assembly {
         let durable_writes = !is_virtual || options.durable;
         let sync = if durable_writes { SyncMode::Data } else { SyncMode::None };
         let journal = Writer::new(Box::new(dir.journal_disk(durable_writes)), sync, resume);
-        let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec());
+        let setup = setup_of(options, feed.as_ref(), &config);
+        let candle = CandleSpan::new(setup.candle_interval);
+        let terms = PaperTerms::new(&config.execution.paper, feed.symbols().to_vec(), candle);
         let log = dir.root().join("venue.log");
         let venue = PaperVenue::open(terms, &log, durable_writes)?;
         faults.compare(venue.book(), log, &past.durable, &noted)?;
@@ -246,7 +246,6 @@ impl Assembly {
             first_gate(&past.durable, first || keep_running, latched.is_some() || faults.halts),
         );
         let now = at_once(begins_at);
-        let setup = setup_of(options, feed.as_ref(), &config);
         let started = Started {
             run,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -263,6 +262,7 @@ impl Assembly {
             },
             torn: faults.torn,
             checkpoint_rebuilt: faults.checkpoint,
+            unreserved,
             market_grown,
             keep_running,
         };
@@ -297,11 +297,25 @@ impl Assembly {
     }
 }
 
-/// The orders beside the latch, and why some of them may be missing. Makes room for more.
+/// Keeps space back for what a halt writes, so that a full disk does not lose it. What could not be kept back, and why.
+fn keep_back(dir: &DataDir, latch: Option<&WatchedLatch>, notes: &OrderNotes) -> Vec<SafeText> {
+    // The small ones first: they matter most, and fit where the reserve of the journal does not.
+    let kept = [
+        ("halt.armed", latch.map_or(Ok(()), WatchedLatch::arm)),
+        ("halt.orders", notes.arm()),
+        ("reserve", dir.fill_reserve()),
+    ];
+    let missing = kept.into_iter().filter_map(|(name, kept)| Some((name, kept.err()?)));
+    missing
+        .map(|(name, error)| {
+            tracing::error!(%error, name, "no space could be kept back for recording a halt on a full disk");
+            SafeText::ours(format!("{name}: {error}"))
+        })
+        .collect()
+}
+
+/// The orders beside the latch, and why some of them may be missing.
 fn read_notes(notes: &OrderNotes) -> (Vec<Order>, Option<SafeText>) {
-    if let Err(error) = notes.arm() {
-        tracing::error!(%error, "orders beside the latch will need disk space to be noted");
-    }
     match notes.read() {
         Ok(Noted { orders, unreadable: 0 }) => (orders, None),
         Ok(Noted { orders, unreadable }) => {
@@ -366,6 +380,7 @@ fn setup_of(options: &RunOptions, feed: &dyn Feed, config: &Config) -> Setup {
             Speed::Max => None,
         },
         symbols: feed.symbols().to_vec(),
+        decimals: feed.decimals(&config.execution.account.currency),
         listed_at: feed
             .symbols()
             .iter()

@@ -7,20 +7,24 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::account::Results;
+use super::buy_and_hold::{BuyAndHold, Held};
+use super::script::NeverDue;
+use crate::account::{Posting, Results};
 use crate::alarm::{AlarmState, AlarmTransition};
 use crate::config::TaskName;
+use crate::coordinator::Coordinator;
 use crate::coordinator::conflict::{CallFailure, Resolved};
 use crate::coordinator::dca::{Leg, LegState, Plan, PlanTransition, Plans};
 use crate::coordinator::degradation::DegradationTransition;
-use crate::coordinator::durable::Durable;
+use crate::coordinator::durable::{Durable, Uncertain};
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::record::RecordKind;
 use crate::coordinator::task::TaskFailure;
 use crate::domain::{
-    Asset, DecisionId, FillRole, OrderStatus, Outcome, PlanId, ReasonCode, Rule, RunId, Symbol, Timestamp,
-    Topic, TradingState, checked_add, checked_sub, pct_of,
+    Actor, Asset, CommandOutcome, DECIMALS_MAX, DecisionId, FillRole, OrderStatus, Outcome, PlanId,
+    ReasonCode, Rule, RunId, Symbol, Timestamp, Topic, TradingState, checked_add, checked_mul, checked_sub,
+    pct_of, shown_amount,
 };
 
 /// Orders by how they stand.
@@ -32,6 +36,8 @@ pub struct OrderCounts {
     pub filled: u64,
     /// Cancelled or run out.
     pub cancelled: u64,
+    /// Those of the cancelled that were filled in part.
+    pub part_filled: u64,
     /// Refused by gate or venue.
     pub rejected: u64,
     /// Left without an answer for a while.
@@ -86,6 +92,17 @@ pub struct ListedAlarm {
     pub headline: String,
 }
 
+/// What the run has paid to trade.
+#[derive(Debug, Serialize)]
+pub struct Costs {
+    /// Fees of all executions, account currency.
+    pub fees: Decimal,
+    /// The same in percent of the equity at the first mark.
+    pub pct_of_start: Option<Decimal>,
+    /// Fees that are missing in the sum, because their asset had no price.
+    pub unpriced: u64,
+}
+
 /// What sales out of lots have brought.
 #[derive(Debug, Serialize)]
 pub struct RunResults {
@@ -97,6 +114,47 @@ pub struct RunResults {
     pub realised: Decimal,
     /// Sales whose result is missing in the sum, because the quote asset had no price.
     pub unpriced: u64,
+}
+
+/// What became of the commands of an operator script.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ScriptAccount {
+    /// Commands that were carried out; a daily entry gives one each day.
+    pub done: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Those without an answer at the end.
+    pub unanswered: u64,
+    /// Entries whose time did not come.
+    pub never_due: u64,
+    /// The first refusals, in words.
+    pub refusals: Vec<String>,
+    /// The first entries whose time did not come.
+    pub not_reached: Vec<String>,
+}
+
+impl ScriptAccount {
+    /// Most refusals, and most entries, that are told in words.
+    const TOLD_MAX: usize = 5;
+
+    fn ended(&mut self, at: Timestamp, command: &str, outcome: &CommandOutcome) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        let why = match outcome {
+            CommandOutcome::Done { .. } => return self.done += 1,
+            CommandOutcome::Refused { why } | CommandOutcome::Preview { would: why, .. } => why,
+        };
+        self.refused += 1;
+        if self.refusals.len() < Self::TOLD_MAX {
+            self.refusals.push(format!("{at} {command}: {why}"));
+        }
+    }
+
+    fn left(&mut self, left: &[NeverDue]) {
+        self.never_due = left.len() as u64;
+        let told = left.iter().take(Self::TOLD_MAX);
+        self.not_reached =
+            told.map(|it| format!("entry {}: {} at {}", it.entry, it.command, it.at)).collect();
+    }
 }
 
 /// Numbers by two words, such as a class and a state.
@@ -171,10 +229,19 @@ pub struct Summary {
     pub equity_end: Option<Decimal>,
     /// Deepest fall of the marks below the highest one before, percent; a mark is every five minutes.
     pub drawdown_max_pct: Decimal,
+    /// What the same targets, bought at the start and kept, would have made of it.
+    pub buy_and_hold: Option<Held>,
+    /// What was paid to trade.
+    pub costs: Costs,
+    /// Held assets without a fresh price at the end: since when and by how much the equity is uncertain.
+    pub uncertain: Vec<Uncertain>,
     /// What sales out of lots have brought in this run.
     pub results: RunResults,
     /// Account currency.
     pub currency: String,
+    /// What became of the operator script, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<ScriptAccount>,
     /// Messages that mailboxes dropped.
     pub dropped: u64,
     /// Records in the journal.
@@ -201,6 +268,10 @@ pub struct Tally {
     stops: u64,
     targets: u64,
     fees: BTreeMap<Asset, Decimal>,
+    /// The same in the account currency, and how many could not be converted.
+    fees_in_account: (Decimal, u64),
+    buy_and_hold: BuyAndHold,
+    currency_decimals: u32,
     /// Those that were open when last looked at.
     open_plans: BTreeSet<PlanId>,
     legs: BTreeMap<String, u64>,
@@ -211,6 +282,7 @@ pub struct Tally {
     state: Option<(TradingState, Timestamp)>,
     equity: Option<Equity>,
     results_before: Results,
+    script: ScriptAccount,
 }
 
 /// The marks of equity so far.
@@ -250,12 +322,17 @@ pub struct Ending {
     pub dropped: u64,
     /// Hash of the last journal record.
     pub journal_head: String,
+    /// Entries of the operator script that never became due; none without a script.
+    pub(super) script: Option<Vec<NeverDue>>,
 }
 
 impl Tally {
-    /// Begins to count at `now` in the state `durable` is in.
-    pub fn begin(durable: &Durable, now: Timestamp) -> Self {
+    /// Begins to count at `now` in the state `core` is in.
+    pub fn begin(core: &Coordinator, now: Timestamp) -> Self {
+        let durable = core.durable();
         Self {
+            buy_and_hold: BuyAndHold::of(core.config()),
+            currency_decimals: core.decimals(),
             state: Some((durable.control.state, now)),
             last_decision: durable.last_decision,
             results_before: durable.account.results().clone(),
@@ -280,6 +357,9 @@ impl Tally {
                 Err(TaskFailure::Panicked(_)) => "panicked",
             };
             self.run_ended(*run, outcome);
+        }
+        if let Input::Candle(candle) = input {
+            self.buy_and_hold.candle(candle);
         }
         if let Input::Resolved { resolved, .. } = input {
             self.models_called(resolved);
@@ -317,6 +397,10 @@ impl Tally {
             Effect::AbandonTask(run) => self.run_ended(*run, "timed_out"),
             Effect::Record(record) => {
                 self.record(record.at, &record.actor.to_string(), &record.kind);
+                if record.actor == Actor::Script {
+                    self.scripted(record.at, &record.kind);
+                }
+                self.count_part_filled(&record.kind, durable);
                 self.count_ended_plans(&durable.plans);
             }
             Effect::Submit { .. }
@@ -334,6 +418,15 @@ impl Tally {
             | Effect::OpenGate { .. }
             | Effect::SetLatch { .. }
             | Effect::ReleaseLatch { .. } => {}
+        }
+    }
+
+    /// Counts an order that ended after a part of it was filled.
+    fn count_part_filled(&mut self, kind: &RecordKind, durable: &Durable) {
+        if let RecordKind::OrderStatus { client_id, status: OrderStatus::Cancelled, .. } = kind
+            && durable.orders.get(client_id).is_some_and(|tracked| !tracked.filled.is_zero())
+        {
+            self.orders.part_filled += 1;
         }
     }
 
@@ -378,6 +471,7 @@ impl Tally {
                 let fee = &posting.fill.fee;
                 let paid = self.fees.entry(fee.currency.clone()).or_default();
                 *paid = checked_add(*paid, fee.amount).unwrap_or(Decimal::MAX);
+                self.count_fee(posting);
             }
             RecordKind::Alarm(AlarmTransition::Raised { class, .. }) => {
                 *self.alarms_raised.entry(class.to_string()).or_default() += 1;
@@ -385,8 +479,9 @@ impl Tally {
             RecordKind::Plan(PlanTransition::Created { plan }) => {
                 self.open_plans.insert(plan.id);
             }
-            RecordKind::Mark { equity } => {
+            RecordKind::Mark { equity, .. } => {
                 self.equity.get_or_insert_with(|| Equity::begin(*equity)).mark(*equity);
+                self.buy_and_hold.mark(at, *equity);
             }
             RecordKind::State(_)
             | RecordKind::RunStarted { .. }
@@ -403,6 +498,27 @@ impl Tally {
             | RecordKind::Alarm(_)
             | RecordKind::TaskEnabled { .. }
             | RecordKind::Note { .. } => {}
+        }
+    }
+
+    /// Counts what the script asked for, and what became of it.
+    fn scripted(&mut self, at: Timestamp, kind: &RecordKind) {
+        if let RecordKind::CommandRequested { .. } = kind {
+            self.script.unanswered += 1;
+        }
+        if let RecordKind::CommandEnded { command, outcome, .. } = kind {
+            self.script.ended(at, command, outcome);
+        }
+    }
+
+    /// A fee in the quote asset is worth what that was when it was paid.
+    fn count_fee(&mut self, posting: &Posting) {
+        let fee = &posting.fill.fee;
+        let rate = posting.quote_rate.filter(|_| fee.currency == *posting.fill.symbol.quote());
+        let (sum, unpriced) = &mut self.fees_in_account;
+        match rate.map(|rate| checked_mul(fee.amount, rate).and_then(|paid| checked_add(*sum, paid))) {
+            Some(Ok(total)) => *sum = total,
+            Some(Err(_)) | None => *unpriced += 1,
         }
     }
 
@@ -454,11 +570,19 @@ impl Tally {
             count(&mut alarms, &alarm.class, &state);
             alarms_listed.push(ListedAlarm { class: alarm.class.to_string(), state, headline });
         }
+        let decimals = self.currency_decimals;
+        let shown = |amount| shown_amount(amount, decimals);
+        let (fees, unpriced) = self.fees_in_account;
+        let costs = Costs {
+            fees: shown(fees),
+            pct_of_start: self.equity.and_then(|equity| pct_of(fees, equity.first).ok()).map(percent),
+            unpriced,
+        };
         let (before, results) = (&self.results_before, durable.account.results());
         let results = RunResults {
             won: results.won - before.won,
             lost: results.lost - before.lost,
-            realised: cents(checked_sub(results.realised, before.realised).unwrap_or_default()),
+            realised: shown(checked_sub(results.realised, before.realised).unwrap_or_default()),
             unpriced: results.unpriced - before.unpriced,
         };
         let control = &durable.control;
@@ -509,11 +633,18 @@ impl Tally {
                 by: control.by.to_string(),
                 reason: control.reason.to_string(),
             },
-            equity_start: self.equity.map(|equity| cents(equity.first)),
-            equity_end: self.equity.map(|equity| cents(equity.last)),
-            drawdown_max_pct: cents(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
+            equity_start: self.equity.map(|equity| shown(equity.first)),
+            equity_end: self.equity.map(|equity| shown(equity.last)),
+            buy_and_hold: self.buy_and_hold.end(ended_at, decimals),
+            costs,
+            drawdown_max_pct: percent(self.equity.map(|equity| equity.drawdown_max_pct).unwrap_or_default()),
+            uncertain: durable.uncertain(),
             results,
             currency: durable.account.currency().to_string(),
+            script: ending.script.map(|left| {
+                self.script.left(&left);
+                self.script
+            }),
             dropped: ending.dropped,
             records: durable.seq.0,
             journal_head: ending.journal_head,
@@ -537,15 +668,10 @@ fn leg_text(plan: &Plan, leg: &Leg) -> String {
     format!("{} {} {} {}{why}", plan.leg_id(leg), leg.symbol, leg.side, leg.amount)
 }
 
-/// Always two decimals, so that equal amounts look equal.
-fn cents(amount: Decimal) -> Decimal {
-    let mut rounded = amount.round_dp(2);
-    rounded.rescale(2);
-    rounded
+/// A percentage as the summary says it.
+fn percent(value: Decimal) -> Decimal {
+    shown_amount(value, 2)
 }
-
-/// Decimals of fees in the text.
-const FEE_DECIMALS: u32 = 8;
 
 const fn state_word(state: AlarmState) -> &'static str {
     match state {
@@ -600,6 +726,20 @@ impl Summary {
                 self.drawdown_max_pct
             ),
         );
+        if let Some(Held { since, end, .. }) = &self.buy_and_hold {
+            line(
+                "buy and hold",
+                format!("{end} {}, the targets bought at {since} without fees", self.currency),
+            );
+        }
+        let Costs { fees, pct_of_start, unpriced } = &self.costs;
+        let share = pct_of_start.map(|pct| format!(", {pct} % of the start")).unwrap_or_default();
+        let missing =
+            if *unpriced > 0 { format!(", {unpriced} fees without a price left out") } else { String::new() };
+        line("costs", format!("{fees} {} of fees{share}{missing}", self.currency));
+        for uncertain in &self.uncertain {
+            line("  uncertain", uncertain.to_string());
+        }
         let RunResults { won, lost, realised, unpriced } = &self.results;
         let missing = if *unpriced > 0 {
             format!(", {unpriced} sales without a price left out")
@@ -612,15 +752,14 @@ impl Summary {
         );
         line("decisions", list(&self.decisions));
         line("reasons", table(&self.reasons));
+        let OrderCounts { intended, filled, cancelled, part_filled, rejected, unknown } = &self.orders;
+        let in_part =
+            if *part_filled > 0 { format!(" ({part_filled} filled in part)") } else { String::new() };
         line(
             "orders",
             format!(
-                "{} intended, {} filled, {} cancelled, {} rejected, {} unknown for a time",
-                self.orders.intended,
-                self.orders.filled,
-                self.orders.cancelled,
-                self.orders.rejected,
-                self.orders.unknown,
+                "{intended} intended, {filled} filled, {cancelled} cancelled{in_part}, {rejected} rejected, \
+                 {unknown} unknown for a time"
             ),
         );
         line(
@@ -630,7 +769,7 @@ impl Summary {
         let fees = self
             .fees
             .iter()
-            .map(|(asset, paid)| format!("{} {asset}", paid.round_dp(FEE_DECIMALS).normalize()));
+            .map(|(asset, paid)| format!("{} {asset}", paid.round_dp(DECIMALS_MAX).normalize()));
         line("fees", fees.collect::<Vec<_>>().join(", "));
         line("legs", list(&self.legs));
         for leg in &self.legs_waiting {
@@ -648,6 +787,19 @@ impl Summary {
         }
         for step in &self.level_changes {
             line("  level", format!("{} {} to {}", step.at, step.from, step.to));
+        }
+        if let Some(script) = &self.script {
+            let ScriptAccount { done, refused, unanswered, never_due, .. } = script;
+            let open = if *unanswered > 0 { format!(", {unanswered} unanswered") } else { String::new() };
+            line("script", format!("{done} done, {refused} refused, {never_due} never due{open}"));
+            let more = |all: u64, told: &[String]| match all.saturating_sub(told.len() as u64) {
+                0 => String::new(),
+                more => format!("and {more} more"),
+            };
+            script.refusals.iter().for_each(|why| line("  refused", why.clone()));
+            line("  refused", more(*refused, &script.refusals));
+            script.not_reached.iter().for_each(|entry| line("  never due", entry.clone()));
+            line("  never due", more(*never_due, &script.not_reached));
         }
         line("messages", list(&self.messages));
         for (task, runs) in &self.task_runs {

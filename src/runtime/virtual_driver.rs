@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::clock;
 use super::script::Script;
@@ -88,6 +89,8 @@ pub struct VirtualDriver {
     journal: Writer,
     checkpoints: CheckpointStore,
     script: Option<Script>,
+    /// Who may end it before its time.
+    stop: Option<watch::Receiver<Option<SafeText>>>,
     answers: BinaryHeap<Reverse<Answer>>,
     answers_made: u64,
     model_calls: u64,
@@ -113,6 +116,23 @@ impl VirtualDriver {
         Self::run_with(assembly, seed, Box::new(move |run| Some(latency(seed, run.id.0))), run_for)
     }
 
+    /// As [`Self::run`], until `stop` says why it shall end, if that is earlier.
+    ///
+    /// # Errors
+    /// See [`VirtualError`].
+    pub(super) fn run_until(
+        assembly: Assembly,
+        seed: u64,
+        run_for: Option<Duration>,
+        stop: watch::Receiver<Option<SafeText>>,
+    ) -> Result<Summary, VirtualError> {
+        let wall = clock::monotonic();
+        let mut driver = Self::begin(assembly, seed, Box::new(move |run| Some(latency(seed, run.id.0))));
+        driver.stop = Some(stop);
+        driver.go(run_for)?;
+        driver.finish(wall.elapsed())
+    }
+
     /// As [`Self::run`], with agents as slow as `latency` says: answers may come late, or never.
     ///
     /// # Errors
@@ -134,7 +154,7 @@ impl VirtualDriver {
             core, world, feed, journal, checkpoints, script, started, begins_at, dir, lock, ..
         } = assembly;
         let mut driver = Self {
-            tally: Tally::begin(core.durable(), begins_at),
+            tally: Tally::begin(&core, begins_at),
             commands: core.durable().last_command,
             core,
             world,
@@ -142,6 +162,7 @@ impl VirtualDriver {
             journal,
             checkpoints,
             script,
+            stop: None,
             answers: BinaryHeap::new(),
             answers_made: 0,
             model_calls: 0,
@@ -158,17 +179,30 @@ impl VirtualDriver {
         driver
     }
 
-    /// Lets `span` of market time pass, or all there is.
+    /// Lets `span` of market time pass, or all there is, unless it is stopped.
     fn go(&mut self, span: Option<Duration>) -> Result<(), VirtualError> {
         let end = span.map(|span| self.began_at.plus(span));
         self.until(end)?;
-        self.now = self.now.max(end.unwrap_or(self.now));
+        if self.stopped_by().is_none() {
+            self.now = self.now.max(end.unwrap_or(self.now));
+        }
         Ok(())
+    }
+
+    /// Why it was asked to end before its time.
+    fn stopped_by(&self) -> Option<SafeText> {
+        self.stop.as_ref()?.borrow().clone()
+    }
+
+    /// Whether [`Self::stopped_by`] may have something to say: asked at every step, so without its lock.
+    fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.has_changed().unwrap_or(false))
     }
 
     /// The end record, everything on disk, the checkpoint, the summary.
     fn finish(mut self, wall: Duration) -> Result<Summary, VirtualError> {
-        self.input(Input::Stop { reason: SafeText::ours("end of the run") });
+        let reason = self.stopped_by().unwrap_or_else(|| SafeText::ours("end of the run"));
+        self.input(Input::Stop { reason });
         self.journal.commit()?;
         self.journal.note_head()?;
         let anchor = self.journal.head();
@@ -183,6 +217,7 @@ impl VirtualDriver {
             wall,
             dropped: self.world.bus.stats().counts.dropped,
             journal_head: anchor.hash.to_string(),
+            script: self.script.as_ref().map(Script::left),
         };
         Ok(self.tally.end(self.core.durable(), ending))
     }
@@ -208,7 +243,10 @@ impl VirtualDriver {
     fn until(&mut self, end: Option<Timestamp>) -> Result<(), VirtualError> {
         let mut steps_here = 0_u32;
         while let Some(next) = self.next_at() {
-            if end.is_some_and(|end| next > end) || (self.feed.next_at().is_none() && end.is_none()) {
+            if self.is_stopped()
+                || end.is_some_and(|end| next > end)
+                || (self.feed.next_at().is_none() && end.is_none())
+            {
                 break;
             }
             steps_here = if next > self.now { 0 } else { steps_here + 1 };

@@ -38,8 +38,8 @@ pub struct WatchedLatch {
 }
 
 impl WatchedLatch {
-    /// Arms the latch of a data directory and reads it: its reason, if it is set or cannot be read.
-    pub fn arm(latch: Latch) -> (Self, Option<SafeText>) {
+    /// Reads the latch of a data directory: its reason, if it is set or cannot be read.
+    pub fn look(latch: Latch) -> (Self, Option<SafeText>) {
         let (seen, reason) = match latch.read() {
             LatchState::Clear => (None, None),
             LatchState::Halted { reason, seen } => {
@@ -58,12 +58,15 @@ impl WatchedLatch {
                 (None, Some(SafeText::ours(format!("HALT is unreadable: {why}"))))
             }
         };
-        if reason.is_none()
-            && let Err(error) = latch.arm()
-        {
-            tracing::error!(%error, "the HALT latch cannot be armed; halting will need disk space");
-        }
         (Self { latch, seen }, reason)
+    }
+
+    /// Makes what a halt will rename, so that it needs no space then.
+    ///
+    /// # Errors
+    /// The operating system's answer; halting will need disk space.
+    pub(super) fn arm(&self) -> std::io::Result<()> {
+        self.latch.arm()
     }
 
     /// Puts a reason on disk. What the latch says then counts as shown only if what it said before was.

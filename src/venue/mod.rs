@@ -60,7 +60,7 @@ pub struct OrderReport {
     pub protective: Vec<ProtectiveOrder>,
 }
 
-/// A stop and a target on the quantity of one fill; when one of them executes, the other is gone.
+/// A stop and a target on the quantity of one fill. What the one executes, the other no longer stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProtectiveOrder {
     /// The entry whose fill it protects.
@@ -73,6 +73,9 @@ pub struct ProtectiveOrder {
     pub levels: Protection,
     /// Since when it stands.
     pub placed_at: Timestamp,
+    /// The stop was reached and could not be executed whole: the rest sells at the market, and the target is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub triggered: bool,
 }
 
 /// Answer to the question for one order.
@@ -91,12 +94,13 @@ impl OrderReport {
         let client_id = self.order.client_id;
         let whole = self.status == OrderStatus::Filled;
         let last = self.fills.iter().rposition(|fill| fill.role == FillRole::Order);
+        let unprotected = self.protective.is_empty();
+        let last_sale = self.fills.iter().rposition(|fill| fill.role != FillRole::Order);
         let mut events = vec![VenueEvent::Accepted { client_id }];
         events.extend(self.fills.into_iter().enumerate().map(|(index, fill)| {
             let done = match fill.role {
                 FillRole::Order => whole && Some(index) == last,
-                // Each stop and target is executed whole.
-                FillRole::Stop | FillRole::Target => true,
+                FillRole::Stop | FillRole::Target => unprotected && Some(index) == last_sale,
             };
             VenueEvent::Filled { fill, done }
         }));

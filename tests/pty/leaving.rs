@@ -46,6 +46,7 @@ fn quitting_asks_first(#[case] key: &str) {
 #[rstest]
 #[case::term("TERM")]
 #[case::int("INT")]
+#[case::quit("QUIT")]
 fn a_signal_ends_it_cleanly(#[case] name: &str) {
     let dir = tempdir().unwrap();
     let mut console = Console::start(80, 24, dir.path(), &[]);
@@ -57,6 +58,26 @@ fn a_signal_ends_it_cleanly(#[case] name: &str) {
     assert_eq!(status.exit_code(), 0);
     console.assert_given_back();
     assert_clean_end(dir.path(), name);
+}
+
+#[test]
+fn the_signals_of_the_user_leave_the_console_as_it_is() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start(120, 40, dir.path(), &[]);
+    console.shows(&["RUNNING"]);
+
+    console.signal("USR1");
+    console.signal("USR2");
+    console.wait_for("both to be heard", || {
+        let log = log(dir.path());
+        log.contains("SIGUSR1 has no meaning") && log.contains("SIGUSR2 has no meaning")
+    });
+
+    console.press("p");
+    console.shows(&["PAUSED"]);
+    console.signal("TERM");
+    assert_eq!(console.end().exit_code(), 0);
+    console.assert_given_back();
 }
 
 #[test]

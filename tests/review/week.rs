@@ -14,8 +14,8 @@ use andon::coordinator::degradation::Policy;
 use andon::coordinator::record::{Record, RecordKind};
 use andon::coordinator::task::TaskRun;
 use andon::domain::{
-    Asset, Candle, ClientOrderId, Fill, Level, Order, OrderStatus, Purpose, Side, Symbol, Timestamp, TradeId,
-    Untrusted, VenueEvent, VenueReject,
+    Asset, Candle, CandleSpan, ClientOrderId, Fill, Level, Order, OrderStatus, Purpose, Side, Symbol,
+    Timestamp, TradeId, Untrusted, VenueEvent, VenueReject,
 };
 use andon::gate::AnyPermit;
 use andon::market::{Feed, FeedEvent, SentimentSource};
@@ -285,7 +285,8 @@ fn week(seed: u64, data: &Data) -> Summary {
         *agent = Arc::new(FaultyAgent { inner: agent.clone(), symbols: symbols.clone(), seed, until });
     }
     assembly.feed = Box::new(FaultyFeed::new(assembly.feed, seed, until));
-    let terms = PaperTerms::new(&options.config.execution.paper, symbols);
+    let terms =
+        PaperTerms::new(&options.config.execution.paper, symbols, CandleSpan::new(assembly.feed.interval()));
     let nowhere = PaperVenue::in_memory(terms);
     let inner = std::mem::replace(&mut assembly.world.venue, Box::new(nowhere));
     assembly.world.venue = Box::new(FaultyVenue { inner, chance: Chance::of(seed, 2), until });

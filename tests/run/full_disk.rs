@@ -105,3 +105,36 @@ fn a_full_disk_halts_and_records_it_and_trading_comes_back_with_the_space() {
     let last = data.records().into_iter().rev().find(|it| matches!(it.kind, RecordKind::State(_))).unwrap();
     assert!(last.seq.0 > 1, "the new segment begins with the state");
 }
+
+#[test]
+fn a_start_without_space_for_the_reserve_raises_an_alarm() {
+    let place = Place::new();
+    let data = place.data();
+    let andon = place.command(&["--no-console", "--speed", "max", "--for", "1h", "--data-dir", data.arg()]);
+    // At most 1,536 blocks for a file, of 512 or of 1,024 bytes: less than the reserve wants.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 1536; exec \"$0\" \"$@\""]).arg(andon.get_program());
+    command.args(andon.get_args()).current_dir(place.path()).env("HOME", place.path());
+
+    let output = command.output().unwrap();
+
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("High, unacknowledged: No reserve for recording a halt"), "{said}");
+    let raised = data.records().into_iter().find_map(|record| match record.kind {
+        RecordKind::Alarm(AlarmTransition::Raised { key, detail, .. })
+            if key.source == AlarmSource::ReserveMissing =>
+        {
+            Some(detail.to_string())
+        }
+        _ => None,
+    });
+    assert!(raised.is_some_and(|detail| detail.starts_with("reserve: ")), "{said}");
+
+    let with_space =
+        place.andon(&["--no-console", "--speed", "max", "--for", "1h", "--data-dir", data.arg()]);
+    assert!(
+        text(&with_space.stdout).contains("returned unacknowledged: No reserve"),
+        "the reserve is there again"
+    );
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test stop at the first surprise")]
 
 mod continued;
+mod foreign_text;
 mod full_disk;
 mod live;
 mod misplaced;
@@ -11,6 +12,7 @@ mod old_records;
 mod place;
 mod refusals;
 mod replay;
+mod signals;
 mod simulated;
 mod summary;
 mod versions;

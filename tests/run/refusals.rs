@@ -85,6 +85,39 @@ fn a_wrong_operator_script_exits_2_and_names_the_entry(#[case] script: &str, #[c
     assert_fails(&output, 2, &["s.yaml", said]);
 }
 
+#[rstest]
+#[case::one_value("x: ", "a", 10_000_000, "risk.yaml: more than 128 KiB")]
+#[case::many_keys("", "- a\n", 3_000_000, "risk.yaml: more than 128 KiB")]
+#[case::brackets("x: ", "[", 100_000, "risk.yaml:1:68: more than 64 brackets")]
+#[case::braces("x: ", "{a: ", 25_000, "brackets open within each other")]
+#[case::lists_in_a_line("x:\n ", "- ", 60_000, "recursion limit")]
+fn a_configuration_that_nobody_can_have_meant_is_refused_with_its_limit(
+    #[case] before: &str,
+    #[case] part: &str,
+    #[case] times: usize,
+    #[case] said: &str,
+) {
+    let place = Place::new();
+    place.write("risk.yaml", &(before.to_owned() + &part.repeat(times)));
+    let output = place.andon(&["config", "check", "--config", "."]);
+    assert_fails(&output, 2, &["risk.yaml", said]);
+}
+
+#[test]
+fn a_script_that_nobody_can_have_meant_is_refused_with_its_limit() {
+    let place = Place::new();
+    let reason = "x".repeat(10_000);
+    for (script, said) in [
+        ("# much\n".repeat(2_000_000), "s.yaml: the operator script is not read: more than 128 KiB"),
+        (format!("- {{ at: 1h, do: note {reason} }}"), "entry 1: 10005 characters, at most 500"),
+        ("[".repeat(100_000), "s.yaml:1:65: more than 64 brackets"),
+    ] {
+        place.write("s.yaml", &script);
+        let output = place.andon(&[&AT_ONCE[..], &["--operator-script", "s.yaml"]].concat());
+        assert_fails(&output, 2, &[said]);
+    }
+}
+
 #[test]
 fn a_journal_that_was_cut_is_not_traded_upon() {
     let place = Place::new();

@@ -130,7 +130,9 @@ fn legs_and_fees_are_those_of_the_whole_run() {
     let config = config(&[
         "portfolio.rebalancing.every_min=1h",
         "portfolio.rebalancing.threshold_pct=0.2",
-        "portfolio.dca.at_once_below=1",
+        "portfolio.rebalancing.gain_per_cost_min=0",
+        "risk.stop.target_costs_min=0",
+        "portfolio.dca.at_once_below=1 USDT",
         "portfolio.dca.spacing=5m",
     ]);
     let options =
@@ -157,7 +159,7 @@ fn legs_and_fees_are_those_of_the_whole_run() {
     assert_eq!((summary.stops, summary.fees), (stops, fees));
     let (mut highest, mut deepest) = (Decimal::ZERO, Decimal::ZERO);
     for mark in place.data().records().into_iter().filter_map(|record| match record.kind {
-        RecordKind::Mark { equity } => Some(equity),
+        RecordKind::Mark { equity, .. } => Some(equity),
         _ => None,
     }) {
         highest = highest.max(mark);
@@ -182,7 +184,39 @@ fn the_text_summary_is_for_a_person() {
         "market       SIM 2024-01-08T00:00:00.000Z to ",
         "time in      RUNNING 6.0 h\n",
         "equity       10000.00 to ",
+        "buy and hold ",
+        " USDT, the targets bought at 2024-01-08T00:",
+        "costs        ",
+        " USDT of fees, ",
     ] {
         assert!(said.contains(line), "{line:?} is not in:\n{said}");
     }
+}
+
+#[test]
+fn the_summary_says_what_became_of_every_command_of_the_script() {
+    let place = Place::new();
+    let script = place.write(
+        "s.yaml",
+        "- { at: 1h, do: pause lunch }\n- { at: 2h, do: release x }\n- { at: 2h, do: skip_leg p9/9 }\n\
+         - { at: daily 03:00, do: resume }\n- { at: 40d, do: halt much later }\n",
+    );
+    let options = ["--operator-script", script.to_str().unwrap()];
+
+    let output = place.andon(&[&AT_ONCE[..], &options, &["--summary", "json"]].concat());
+
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let account = &summary["script"];
+    for (key, number) in [("done", 2), ("refused", 2), ("never_due", 1), ("unanswered", 0)] {
+        assert_eq!(account[key], number, "{key}: {account}");
+    }
+    let refusals = account["refusals"].as_array().unwrap();
+    assert!(refusals[0].as_str().unwrap().starts_with("2024-01-08T02:00:00.000Z release: "), "{account}");
+    assert!(
+        account["not_reached"][0].as_str().unwrap().starts_with("entry 5: halt at 2024-02-17"),
+        "{account}"
+    );
+    let said = text(&place.andon(&[&AT_ONCE[..], &options].concat()).stdout);
+    assert!(said.contains("script       2 done, 2 refused, 1 never due\n"), "{said}");
+    assert!(said.contains("  refused    2024-01-08T02:00:00.000Z skip_leg: "), "{said}");
 }

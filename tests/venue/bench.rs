@@ -23,13 +23,15 @@ pub fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(1_640_995_200 + secs)
 }
 
-/// Fee 0.26 %, slippage 0.1 %, prices fresh for 300 s.
+/// Fee 0.26 %, slippage 0.1 %, a tenth of a bar's volume, prices fresh for 300 s.
 pub fn terms() -> PaperTerms {
     PaperTerms {
         symbols: [btc(), Symbol::new("XRP/USDT").unwrap()].into(),
         fee_pct: Pct::new(dec("0.26")).unwrap(),
         slippage_pct: Pct::new(dec("0.1")).unwrap(),
+        volume_share_max_pct: Pct::new(dec("10")).unwrap(),
         price_fresh_for: Duration::from_secs(300),
+        limit_at_once_for: Duration::from_secs(300),
     }
 }
 
@@ -65,20 +67,17 @@ pub fn exit(decision: u64, quantity: &str, kind: OrderKind) -> Order {
     order(Purpose::Exit { decision: DecisionId(decision) }, Side::Sell, quantity, kind)
 }
 
-/// The minute of BTC that begins `minute` minutes into the day.
-pub fn candle(minute: i64, [open, high, low, close]: [i64; 4]) -> Candle {
-    let candle = Candle {
-        symbol: btc(),
-        open_time: at(minute * 60),
-        interval_secs: 60,
-        open: open.into(),
-        high: high.into(),
-        low: low.into(),
-        close: close.into(),
-        volume: Decimal::ONE,
-        synthetic: false,
-    };
-    candle.validated().unwrap()
+/// The minute of BTC that begins `minute` minutes into the day, with volume enough for every order here. Its tick is a
+/// hundredth.
+pub fn candle(minute: i64, prices: [i64; 4]) -> Candle {
+    thin(minute, prices, 1_000_000)
+}
+
+/// The same with this volume, of which a tenth may be bought and a tenth sold.
+pub fn thin(minute: i64, prices: [i64; 4], volume: i64) -> Candle {
+    let [open, high, low, close] = prices.map(|price| Decimal::new(price * 100, 2));
+    let (symbol, open_time, volume) = (btc(), at(minute * 60), volume.into());
+    Candle { symbol, open_time, interval_secs: 60, open, high, low, close, volume, synthetic: false }.validated().unwrap()
 }
 
 /// Hands an order over with the permit that its purpose needs.

@@ -7,3 +7,5 @@ mod log;
 mod orders;
 mod properties;
 mod protection;
+mod sentences;
+mod volume;

@@ -1,12 +1,15 @@
 //! Market and limit orders: prices, fees, refusals, names, cancelling, expiry, questions.
 
+use std::time::Duration;
+
 use andon::domain::{
-    DecisionId, FillRole, Order, OrderKind, OrderStatus, Protection, Purpose, Side, Symbol, TradeId,
+    Candle, DecisionId, FillRole, Order, OrderKind, OrderStatus, Protection, Purpose, Side, Symbol, TradeId,
     TradingState, VenueEvent, VenueReject,
 };
 use andon::gate::Gate;
-use andon::venue::{Answer, CancelScope, PaperVenue, Venue, VenueError};
+use andon::venue::{Answer, CancelScope, PaperTerms, PaperVenue, Venue, VenueError};
 use rstest::rstest;
+use rust_decimal::Decimal;
 
 use crate::bench::*;
 
@@ -83,6 +86,42 @@ fn the_open_of_a_bar_that_began_before_the_order_is_not_its_price() {
     submit(&mut venue, at(90), &leg(0, Side::Buy, "1", limit("95")));
     let events = venue.on_candle(&candle(1, [92, 97, 91, 96])).unwrap();
     assert_fill(&events, FillRole::Order, "1", "95");
+}
+
+#[test]
+fn a_bar_that_lies_below_the_limit_as_a_whole_fills_at_its_open() {
+    let mut venue = PaperVenue::in_memory(terms());
+    submit(&mut venue, at(90), &leg(0, Side::Buy, "1", limit("95")));
+    let events = venue.on_candle(&candle(1, [92, 94, 91, 93])).unwrap();
+    assert_fill(&events, FillRole::Order, "1", "92");
+}
+
+#[test]
+fn a_limit_order_waits_for_the_running_bar_when_the_last_price_is_not_of_now() {
+    let terms = PaperTerms { limit_at_once_for: Duration::from_secs(100), ..terms() };
+    let mut venue = PaperVenue::in_memory(terms);
+    venue.on_candle(&candle(0, [100, 100, 100, 100])).unwrap();
+    let waits = submit(&mut venue, at(161), &leg(0, Side::Buy, "1", limit("100")));
+    assert_eq!(waits, [VenueEvent::Accepted { client_id: id("leg/1/0") }]);
+    assert_fill(
+        &submit(&mut venue, at(161), &leg(1, Side::Buy, "1", market())),
+        FillRole::Order,
+        "1",
+        "100.1",
+    );
+}
+
+#[rstest]
+#[case::buy_at_the_market(leg(0, Side::Buy, "1", market()), "100")]
+#[case::sell_at_the_market(leg(0, Side::Sell, "1", market()), "100")]
+#[case::buy_at_a_limit_between_two_ticks(leg(0, Side::Buy, "1", limit("100.7")), "100")]
+fn fills_stand_on_the_tick_of_the_pair(#[case] order: Order, #[case] price: &str) {
+    let mut venue = PaperVenue::in_memory(terms());
+    let whole = |price: i64| Decimal::from(price);
+    let bar = candle(0, [100, 100, 100, 100]);
+    let bar = Candle { open: whole(100), high: whole(100), low: whole(100), close: whole(100), ..bar };
+    venue.on_candle(&bar).unwrap();
+    assert_fill(&submit(&mut venue, at(61), &order), FillRole::Order, "1", price);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What holds for the paper venue whatever is asked of it, over restarts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use andon::domain::{
     ClientOrderId, Fill, FillRole, Order, OrderKind, Purpose, Side, TradeId, VenueEvent, checked_add,
@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use crate::bench::*;
+use crate::sentences::Market;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -37,7 +38,8 @@ enum Step {
     Cancel(prop::sample::Index),
     CancelAll(bool),
     Shrink(prop::sample::Index, u32),
-    Candle([i64; 4]),
+    /// The minute that closes now.
+    Candle([i64; 4], i64),
     Time,
     Restart,
 }
@@ -65,7 +67,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::Cancel),
         1 => any::<bool>().prop_map(Step::CancelAll),
         1 => (index(), 0_u32..10).prop_map(|(which, to)| Step::Shrink(which, to)),
-        6 => [price(), price(), price(), price()].prop_map(Step::Candle),
+        8 => ([price(), price(), price(), price()], prop_oneof![Just(0_i64), 1_i64..100, Just(10_000_i64)])
+            .prop_map(|(prices, volume)| Step::Candle(prices, volume)),
         1 => Just(Step::Time),
         1 => Just(Step::Restart),
     ]
@@ -85,17 +88,20 @@ struct Play {
     directory: tempfile::TempDir,
     orders: Vec<Order>,
     told: BTreeMap<TradeId, Fill>,
+    market: Market,
 }
 
 impl Play {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let venue = PaperVenue::open(terms(), &directory.path().join("venue.log"), false).unwrap();
-        Self { venue, directory, orders: Vec::new(), told: BTreeMap::new() }
+        Self { venue, directory, orders: Vec::new(), told: BTreeMap::new(), market: Market::default() }
     }
 
     fn submit(&mut self, minute: i64, order: Order) -> Vec<VenueEvent> {
-        let events = submit(&mut self.venue, at(minute * 60), &order);
+        // Some seconds into the minute of which nobody knows anything yet.
+        let events = submit(&mut self.venue, at(minute * 60 + 7), &order);
+        self.market.check_at_once(&order, &events);
         self.orders.push(order);
         events
     }
@@ -126,7 +132,7 @@ impl Play {
             }
             Step::Again(which) if !self.orders.is_empty() => {
                 let order = which.get(&self.orders).clone();
-                submit(&mut self.venue, at(minute * 60), &order)
+                submit(&mut self.venue, at(minute * 60 + 7), &order)
             }
             Step::Again(_) => Vec::new(),
             Step::Cancel(which) => self.venue.cancel(self.id_at(*which)).unwrap(),
@@ -138,10 +144,14 @@ impl Play {
                 self.venue.shrink_protection(self.id_at(*which), (*to).into()).unwrap();
                 Vec::new()
             }
-            Step::Candle([open, a, b, close]) => {
+            Step::Candle([open, a, b, close], volume) => {
                 let high = *open.max(a).max(b).max(close);
                 let low = *open.min(a).min(b).min(close);
-                self.venue.on_candle(&candle(minute, [*open, high, low, *close])).unwrap()
+                let bar = thin(minute - 1, [*open, high, low, *close], *volume);
+                let protected = self.protected();
+                let events = self.venue.on_candle(&bar).unwrap();
+                self.market.check_bar(bar, &self.orders, &protected, &events, &self.venue);
+                events
             }
             Step::Time => self.venue.on_time(at(minute * 60)).unwrap(),
             Step::Restart => {
@@ -152,6 +162,10 @@ impl Play {
                 Vec::new()
             }
         }
+    }
+
+    fn protected(&self) -> BTreeSet<ClientOrderId> {
+        self.venue.protective_orders().unwrap().iter().map(|p| p.client_id).collect()
     }
 
     /// Everything that must hold after any step.
@@ -171,7 +185,11 @@ impl Play {
             let executed = sum(mine().filter(|fill| fill.role == FillRole::Order));
             let closed = sum(mine().filter(|fill| fill.role != FillRole::Order));
             assert!(executed <= order.quantity, "an order was filled twice: {order:?}");
-            assert!(mine().filter(|fill| fill.role != FillRole::Order).count() <= 1, "stop and target fired");
+            let after_stop = mine().skip_while(|fill| fill.role != FillRole::Stop);
+            assert!(
+                after_stop.into_iter().all(|fill| fill.role != FillRole::Target),
+                "a target after its stop"
+            );
             assert!(closed + self.venue.book().protected(order.client_id) <= executed);
         }
 

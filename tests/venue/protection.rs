@@ -74,6 +74,27 @@ fn the_high_of_the_bar_that_bought_does_not_reach_the_target() {
 }
 
 #[test]
+fn a_close_beyond_the_target_sells_in_the_bar_that_bought() {
+    let mut venue = at_100();
+    submit(&mut venue, at(60), &entry(1, "1", "95"));
+    let events = venue.on_candle(&candle(1, [100, 125, 94, 121])).unwrap();
+    let roles: Vec<_> = fills(&events).into_iter().map(|fill| (fill.role, fill.price)).collect();
+    assert_eq!(roles, [(FillRole::Order, dec("95")), (FillRole::Target, dec("120"))]);
+}
+
+#[test]
+fn what_was_bought_at_once_meets_the_next_bar_from_its_open_however_far_it_had_come() {
+    for (bar, role, price) in
+        [([80, 85, 75, 82], FillRole::Stop, "79.92"), ([130, 135, 125, 131], FillRole::Target, "130")]
+    {
+        let mut venue = at_100();
+        let bought = submit(&mut venue, at(61), &entry(1, "2", "100"));
+        assert_fill(&bought, FillRole::Order, "2", "100");
+        assert_fill(&venue.on_candle(&candle(1, bar)).unwrap(), role, "2", price);
+    }
+}
+
+#[test]
 fn stops_of_other_symbols_stay() {
     let mut venue = holding_two();
     let mut xrp = candle(1, [50, 50, 50, 50]);

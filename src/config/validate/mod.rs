@@ -12,7 +12,7 @@ use super::file::ConfigFile;
 use super::key_path::KeyPath;
 use super::problem::{Finding, or_one_of};
 use super::{Agents, Config, Console, IndicatorPeriods, KeyPress};
-use crate::domain::Pct;
+use crate::domain::{Pct, checked_mul};
 use rust_decimal::Decimal;
 
 /// What validation found.
@@ -27,6 +27,9 @@ pub struct Report {
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Older than this many candles is old, whatever the feed.
+const CANDLES_MAX: u32 = 100;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Highest leverage that any key may hold; far above what any venue gives, low enough to catch a slip of the pen.
@@ -69,12 +72,30 @@ fn agents(config: &Config, check: &mut Check) {
 
     let reward = Decimal::try_from(trading_decision.take_profit_stops);
     let reward_min = config.risk.stop.reward_risk_min;
-    if reward.is_ok_and(|reward| reward < reward_min) {
+    if reward.as_ref().is_ok_and(|reward| *reward < reward_min) {
         check.problem(
             KeyPath::of("trading_decision.take_profit_stops"),
             format!(
                 "{} is below stop.reward_risk_min ({reward_min}) of risk.yaml: every entry would be rejected as LOW_RR",
                 trading_decision.take_profit_stops
+            ),
+        );
+    }
+    let stop = &config.risk.stop;
+    let farthest = reward.ok().and_then(|reward| checked_mul(stop.distance_max_pct.value(), reward).ok());
+    let costs = config.execution.paper.costs().round_trip_pct();
+    let needed = costs.and_then(|costs| checked_mul(costs, stop.target_costs_min));
+    if let (Some(farthest), Ok(needed)) = (farthest, needed)
+        && farthest < needed
+    {
+        check.problem(
+            KeyPath::of("trading_decision.take_profit_stops"),
+            format!(
+                "with stop.distance_max_pct of risk.yaml the farthest target is {} % away, and stop.target_costs_min ({}) \
+                 wants {} %: every entry would be rejected as TARGET_BELOW_COST",
+                farthest.normalize(),
+                stop.target_costs_min,
+                needed.normalize()
             ),
         );
     }

@@ -7,16 +7,16 @@ use rust_decimal::Decimal;
 
 use super::check::{Check, Shown};
 use super::money::symbol_is_priced;
-use super::{DAY, HOUR, LEVERAGE_MAX, MINUTE, SECOND};
+use super::{CANDLES_MAX, DAY, HOUR, LEVERAGE_MAX, MINUTE, SECOND};
 use crate::config::key_path::KeyPath;
 use crate::config::problem::suggestion;
 use crate::config::{Config, EmergencyVerb, Orchestration, Schedules, TaskName};
-use crate::domain::{MESSAGE_BYTES_MAX, Pct, ResolutionAction};
+use crate::domain::{AGE_CANDLES_MIN, MESSAGE_BYTES_MAX, Pct, ResolutionAction};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Older than this many candles is old, whatever the feed.
-const CANDLES_MAX: u32 = 100;
+/// A limit above this would let a price through that has lost two of its digits.
+const JUMP_PCT_MAX: Decimal = Decimal::ONE_HUNDRED;
 
 /// The breaches that the risk rules know.
 const BREAKERS: [&str; 3] = ["daily_loss", "weekly_loss", "max_drawdown"];
@@ -75,9 +75,11 @@ fn spans_and_sizes(file: &Orchestration, check: &mut Check) {
     check.range("message_bus.cleanup_every", file.message_bus.cleanup_every, SECOND, HOUR);
 
     check.range("signals.max_age", file.signals.max_age, SECOND, DAY);
-    check.range("signals.max_age_candles", file.signals.max_age_candles, 1, CANDLES_MAX);
+    check.range("signals.max_age_candles", file.signals.max_age_candles, AGE_CANDLES_MIN, CANDLES_MAX);
     check.range("signals.feed_stale_after", file.signals.feed_stale_after, SECOND, DAY);
-    check.range("signals.feed_stale_candles", file.signals.feed_stale_candles, 1, CANDLES_MAX);
+    check.range("signals.feed_stale_candles", file.signals.feed_stale_candles, AGE_CANDLES_MIN, CANDLES_MAX);
+    check.range("market.jump_max_pct", file.market.jump_max_pct.value(), Decimal::ONE, JUMP_PCT_MAX);
+    check.range("market.stale_held_max", file.market.stale_held_max, MINUTE, 30 * DAY);
 
     check.range("market.quiet_max", file.market.quiet_max, MINUTE, 31 * DAY);
     check.range("market.gap_max", file.market.gap_max, DAY, 3_660 * DAY);
@@ -161,7 +163,7 @@ fn consensus(file: &Orchestration, check: &mut Check) {
     check.range("consensus.max_boost", it.max_boost, 0.0, 1.0);
     check.range("consensus.max_penalty", it.max_penalty, 0.0, 1.0);
     check.range("consensus.min_voices_for_boost", it.min_voices_for_boost, 1, 3);
-    check.range("consensus.fresh_candles_min", it.fresh_candles_min, 1, CANDLES_MAX);
+    check.range("consensus.fresh_candles_min", it.fresh_candles_min, AGE_CANDLES_MIN, CANDLES_MAX);
     check.range("consensus.fresh_for.technical", it.fresh_for.technical, SECOND, DAY);
     check.range("consensus.fresh_for.regime", it.fresh_for.regime, SECOND, DAY);
     check.range("consensus.fresh_for.sentiment", it.fresh_for.sentiment, SECOND, 7 * DAY);
@@ -170,6 +172,7 @@ fn consensus(file: &Orchestration, check: &mut Check) {
 fn conflicts(file: &Orchestration, check: &mut Check) {
     let it = &file.conflicts;
     check.range("conflicts.confidence_gap", it.confidence_gap, 0.0, 1.0);
+    check.range("conflicts.proceed_confidence_min", it.proceed_confidence_min, 0.0, 1.0);
     let defaults = KeyPath::of("conflicts.defaults");
     for (key, action) in [
         ("ta_sentiment_conflict", it.defaults.ta_sentiment_conflict),

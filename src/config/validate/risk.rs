@@ -6,13 +6,11 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::check::{Check, Shown};
+use super::money::{least, within_reach};
 use super::{DAY, LEVERAGE_MAX};
 use crate::config::key_path::KeyPath;
 use crate::config::{Config, Leverage, ORDERS_KEPT_FOR, ORDERS_KEPT_MAX, Risk, Stop};
 use crate::domain::{Confidence, Pct, Regime, Symbol};
-
-/// The largest least worth of an entry, in the account currency; above it is a slip of the pen.
-const ENTRY_MIN_MAX: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 pub(super) fn check(config: &Config, check: &mut Check) {
     let file = &config.risk;
@@ -34,7 +32,8 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     check.above("exposure.margin_max_pct", file.exposure.margin_max_pct, Pct::ZERO, Pct::HUNDRED);
     correlation_groups(&file.exposure.correlation_groups, &config.orchestration.symbols, check);
 
-    check.range("orders.entry_min", file.orders.entry_min, Decimal::ZERO, ENTRY_MIN_MAX);
+    least("orders.entry_min", &file.orders.entry_min, config, check);
+    within_reach("orders.entry_min", &file.orders.entry_min, file.size.per_symbol_max_pct, config, check);
     check.above("orders.price_collar_pct", file.orders.price_collar_pct, Pct::ZERO, Pct::HUNDRED);
     check.range("orders.duplicate_within", file.orders.duplicate_within, Duration::ZERO, ORDERS_KEPT_FOR);
     check.range("orders.per_minute_max", file.orders.per_minute_max, 1, ORDERS_KEPT_MAX);
@@ -81,6 +80,7 @@ fn stop(stop: &Stop, symbols: &[Symbol], check: &mut Check) {
         }
     }
     check.range("stop.reward_risk_min", stop.reward_risk_min, Decimal::ZERO, Decimal::ONE_HUNDRED);
+    check.range("stop.target_costs_min", stop.target_costs_min, Decimal::ZERO, Decimal::ONE_THOUSAND);
 }
 
 fn correlation_groups(groups: &[Vec<Symbol>], symbols: &[Symbol], check: &mut Check) {

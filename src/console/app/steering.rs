@@ -7,6 +7,7 @@ use crate::console::dialogs::{Dialog, EmergencyBox, Release, Resume};
 use crate::console::facts::Facts;
 use crate::console::keymap::Binding;
 use crate::console::panes::{PaneId, RowId};
+use crate::console::stop_keys::{Pressed, Stop};
 use crate::console::toasts::Ticket;
 use crate::coordinator::input::Confirmation;
 use crate::domain::{AlarmTarget, Command, CommandOutcome, TradingState, short_span};
@@ -101,37 +102,30 @@ impl App {
         }
     }
 
-    /// At once, no dialog. When it is PAUSED already it does nothing, unless a resume is on its way: then it
-    /// overtakes it.
-    pub(super) fn pause_key(&mut self, tasks: &mut Vec<Task>) {
-        match self.facts.state() {
-            TradingState::Running => {
-                self.send(Command::Pause { reason: String::new() }, Confirmation::None, tasks);
+    /// A stop key has worked, or there was nothing left to stop.
+    pub(super) fn stopped(&mut self, pressed: Pressed, tasks: &mut Vec<Task>) {
+        let Pressed { key, asked, found, armed } = pressed;
+        self.looked();
+        self.typing.forget();
+        if let Some(stop) = asked {
+            self.tickets += 1;
+            let now = self.now();
+            self.toasts.pending(self.tickets, stop.command().name(), false, now);
+            tasks.push(Task::Follow(self.tickets));
+        }
+        let is_armed_now = armed.is_some() && key == Stop::Halt;
+        self.halt_armed = armed;
+        if is_armed_now {
+            let (key, anywhere) =
+                (self.keymap.name_of(Binding::Halt), self.keymap.name_of(Binding::HaltAnywhere));
+            let within = short_span(self.halt_within);
+            self.say(format!("paused; {key} or {anywhere} again within {within} HALTS"));
+        } else if asked.is_none() {
+            match (key, found) {
+                (Stop::Pause, TradingState::Halted) => self.say("HALTED is stricter than PAUSED already"),
+                (Stop::Pause | Stop::Halt, _) => self.say(format!("already {found}")),
             }
-            TradingState::Paused if self.toasts.is_loosening() => {
-                self.send(Command::Pause { reason: String::new() }, Confirmation::None, tasks);
-            }
-            TradingState::Paused => self.say("already PAUSED"),
-            TradingState::Halted => self.say("HALTED is stricter than PAUSED already"),
         }
-    }
-
-    /// Pauses at once; pressed again in time, halts.
-    pub(super) fn halt_key(&mut self, tasks: &mut Vec<Task>) {
-        let key = self.keymap.name_of(Binding::Halt);
-        if self.is_halt_armed() {
-            self.halt_armed = None;
-            self.send(Command::Halt { reason: String::new() }, Confirmation::None, tasks);
-            return;
-        }
-        if self.facts.state() == TradingState::Halted && !self.toasts.is_loosening() {
-            self.say("already HALTED");
-            return;
-        }
-        self.pause_key(tasks);
-        self.halt_armed = Some(self.now().plus(self.halt_within));
-        let (anywhere, within) = (self.keymap.name_of(Binding::HaltAnywhere), short_span(self.halt_within));
-        self.say(format!("paused; {key} or {anywhere} again within {within} HALTS"));
     }
 
     pub(super) fn resume_key(&mut self) {

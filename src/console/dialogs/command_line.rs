@@ -1,9 +1,12 @@
 //! `:` any command, with completion. The engine carries it out, refuses it, or says what it would do: then that is shown
 //! and confirmed, by `y` or by the code that the engine wants typed. What has to be confirmed is the engine's rule alone.
 
+use std::time::Duration;
+
 use crossterm::event::KeyCode;
 use ratatui::text::Line;
 
+use super::code_entry::{CodeEntry, Entered};
 use super::{Dialog, Panel, Release, Reply, Resume, given, keys, plain, typed};
 use crate::config::KeyPress;
 use crate::console::facts::Facts;
@@ -16,7 +19,6 @@ use crate::coordinator::input::Confirmation;
 use crate::domain::{Command, CommandOutcome, Epoch, Timestamp, TradingState};
 
 const LINE_CHARS_MAX: usize = 300;
-const CODE_CHARS: usize = 4;
 /// So many candidates are shown with their arguments; more of them by name alone.
 const USAGES_MAX: usize = 9;
 
@@ -28,7 +30,7 @@ enum Step {
     Confirm(Preview),
     Code {
         preview: Preview,
-        typed: TextField,
+        entry: CodeEntry,
     },
 }
 
@@ -48,6 +50,7 @@ pub struct CommandLine {
     step: Step,
     problem: Option<String>,
     read_only: bool,
+    code_valid_for: Duration,
 }
 
 /// Everything that can be typed: the commands, and the question that is answered here.
@@ -56,9 +59,17 @@ fn usages() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl CommandLine {
-    /// An empty line. With `read_only`, only pause and halt are accepted.
-    pub const fn new(read_only: bool) -> Self {
-        Self { field: TextField::new(LINE_CHARS_MAX), step: Step::Typing, problem: None, read_only }
+    /// An empty line. With `read_only`, only pause and halt are accepted. The core takes a code for `code_valid_for`.
+    pub const fn new(read_only: bool, code_valid_for: Duration) -> Self {
+        let field = TextField::new(LINE_CHARS_MAX);
+        Self { field, step: Step::Typing, problem: None, read_only, code_valid_for }
+    }
+
+    pub(super) const fn answers(&self) -> &'static str {
+        match self.step {
+            Step::Asked(_) => "the engine has not answered yet: wait, or Esc",
+            Step::Typing | Step::Confirm(_) | Step::Code { .. } => "y or Esc",
+        }
     }
 
     pub(super) const fn is_text(&self) -> bool {
@@ -145,19 +156,16 @@ impl CommandLine {
                     Reply::Ask(command.clone())
                 }
             }
-            Step::Asked(_) | Step::Confirm(_) => Reply::Stay,
-            Step::Code { preview, .. } if preview.epoch != facts.gate.epoch => {
-                Reply::Ask(preview.command.clone())
-            }
-            Step::Code { preview, typed } => {
-                typed
-                    .key(key.typed().map_or(key, |c| KeyPress::plain(KeyCode::Char(c.to_ascii_uppercase()))));
-                if typed.text().chars().count() < CODE_CHARS {
-                    return Reply::Stay;
+            Step::Asked(_) | Step::Confirm(_) => Reply::Unknown,
+            Step::Code { preview, entry } => match entry.key(key, facts) {
+                Entered::Nothing => Reply::Stay,
+                Entered::Say(words) => Reply::Say(format!("{}: {words}", preview.command.name())),
+                Entered::Another => Reply::Ask(preview.command.clone()),
+                Entered::Right => {
+                    let confirmation = given(facts, entry.shown_at(), Some(entry.code().to_owned()));
+                    Reply::Send(preview.command.clone(), confirmation)
                 }
-                let confirmation = given(facts, preview.shown_at, Some(typed.text().to_owned()));
-                Reply::Send(preview.command.clone(), confirmation)
-            }
+            },
         }
     }
 
@@ -240,8 +248,8 @@ impl CommandLine {
             }
             CommandOutcome::Preview { would, code: None } => Step::Confirm(preview(would.as_str())),
             CommandOutcome::Preview { would, code: Some(code) } => Step::Code {
-                preview: preview(&format!("{would}. Code: {code}")),
-                typed: TextField::new(CODE_CHARS),
+                preview: preview(would.as_str()),
+                entry: CodeEntry::new(code, self.code_valid_for, facts),
             },
         };
         true
@@ -252,44 +260,49 @@ impl CommandLine {
         matches!(self.step, Step::Asked(_))
     }
 
-    pub(super) fn panel(&self, theme: Theme, width: usize) -> Panel {
-        let line = || LineBuilder::new(theme);
-        let mut lines = Vec::new();
+    pub(super) fn panel(&self, facts: &Facts, theme: Theme, width: usize) -> Panel {
+        let said = |title: &str, choices, prose| Panel {
+            title: title.to_owned(),
+            role: Role::Title,
+            choices,
+            prose,
+        };
         match &self.step {
             Step::Typing => {
-                if let Some(problem) = &self.problem {
-                    lines.extend(
-                        text::wrap(problem, width).iter().map(|part| line().text(part, Role::Bad).build()),
-                    );
-                } else {
-                    lines.extend(self.offers(theme, width));
-                }
-                lines.push(typed(theme, ":", self.field.raw()));
-                lines.push(keys(theme, &[("Tab", "complete"), ("Enter", "go on"), ("Esc", "cancel")]));
+                let mut choices = vec![typed(theme, ":", self.field.raw())];
+                choices.extend(keys(
+                    theme,
+                    &[("Tab", "complete"), ("Enter", "go on"), ("Esc", "cancel")],
+                    width,
+                ));
+                let bad = |part: &String| LineBuilder::new(theme).text(part, Role::Bad).build();
+                let prose = match &self.problem {
+                    Some(problem) => text::wrap(problem, width).iter().map(bad).collect(),
+                    None => self.offers(theme, width),
+                };
+                said("Command", choices, prose)
             }
             Step::Asked(command) => {
-                lines.push(plain(theme, format!("{}: waiting for the engine's answer", command.name())));
-                lines.push(typed(theme, ":", self.field.text()));
-                lines.push(keys(theme, &[("Esc", "back")]));
+                let words = format!("{}: waiting for the engine's answer", command.name());
+                said("Command", keys(theme, &[("Esc", "back")], width), vec![plain(theme, words)])
             }
             Step::Confirm(preview) => {
-                lines.extend(preview.lines(theme, width));
-                lines.push(typed(theme, ":", self.field.text()));
-                lines.push(keys(theme, &[("y", "carry out"), ("Esc", "back (default)")]));
+                let choices = keys(theme, &[("y", "carry out"), ("Esc", "back (default)")], width);
+                said("Carry it out?", choices, preview.lines(self.field.text(), theme, width))
             }
-            Step::Code { preview, typed: code } => {
-                lines.extend(preview.lines(theme, width));
-                lines.push(typed(theme, "type the code to carry it out:", code.raw()));
-                lines.push(keys(theme, &[("Esc", "back (default)")]));
+            Step::Code { preview, entry } => {
+                let choices = entry.lines("carry it out", facts, theme, width);
+                said("Carry it out?", choices, preview.lines(self.field.text(), theme, width))
             }
         }
-        Panel { title: "Command".to_owned(), role: Role::Title, lines }
     }
 }
 
 impl Preview {
-    fn lines(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    /// What was asked for, and what the engine says to it.
+    fn lines(&self, asked: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
         let said = format!("{}: {}", self.command.name(), self.would);
-        text::wrap(&said, width).iter().map(|part| plain(theme, part)).collect()
+        let lines = text::wrap(asked, width).into_iter().chain(text::wrap(&said, width));
+        lines.map(|part| plain(theme, part)).collect()
     }
 }

@@ -12,6 +12,7 @@ use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
 use crate::coordinator::input::Confirmation;
+use crate::coordinator::snapshot::AlarmRow;
 use crate::domain::{AlarmId, AlarmTarget, Command};
 
 const COMMENT_CHARS_MAX: usize = 200;
@@ -65,11 +66,10 @@ impl EmergencyBox {
     }
 
     pub(super) fn key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
-        if facts.alarm(self.alarm).is_none_or(|row| !row.unacknowledged) {
-            return Reply::Close;
-        }
+        let is_over = facts.alarm(self.alarm).is_none_or(|row| !row.unacknowledged);
         if let Comment::Typed(field) = &mut self.comment {
             return match key.code {
+                KeyCode::Esc | KeyCode::Enter if is_over => Reply::Close,
                 KeyCode::Esc => {
                     self.comment = Comment::Open;
                     Reply::Restage
@@ -87,6 +87,9 @@ impl EmergencyBox {
                 }
             };
         }
+        if is_over {
+            return Reply::Close;
+        }
         match (key.typed(), &self.comment) {
             _ if key.code == KeyCode::Esc => Reply::Close,
             (Some('y'), Comment::Chosen(digit, word)) => self.acknowledge(&format!("{digit} {word}")),
@@ -96,9 +99,9 @@ impl EmergencyBox {
                 Reply::Stay
             }
             (typed, _) => {
-                if let Some((digit, word)) = COMMENTS.into_iter().find(|(digit, _)| typed == Some(*digit)) {
-                    self.comment = Comment::Chosen(digit, word);
-                }
+                let chosen = COMMENTS.into_iter().find(|(digit, _)| typed == Some(*digit));
+                let Some((digit, word)) = chosen else { return Reply::Unknown };
+                self.comment = Comment::Chosen(digit, word);
                 Reply::Stay
             }
         }
@@ -112,12 +115,14 @@ impl EmergencyBox {
             _ => "!! EMERGENCY".to_owned(),
         };
         let Some(row) = facts.alarm(self.alarm) else {
-            let lines = vec![plain(theme, "gone from the list"), keys(theme, &[("Esc", "close")])];
-            return Panel { title, role: Role::Emergency, lines };
+            let mut choices = self.typed_line(theme);
+            choices.extend(keys(theme, &[("Esc", "close")], width));
+            let prose = vec![plain(theme, "gone from the list: nothing is left to be acknowledged")];
+            return Panel { title, role: Role::Emergency, choices, prose };
         };
         let line = || LineBuilder::new(theme);
         let age = text::ago(row.raised.operator, facts.now.operator);
-        let mut lines = vec![
+        let mut prose = vec![
             line().text(row.title.as_str(), Role::Title).text(format!("  {age} ago"), Role::Dim).build(),
         ];
         let mut labelled = |label: &str, words: &str| {
@@ -126,30 +131,45 @@ impl EmergencyBox {
                 let name = if at == 0 { label } else { "" };
                 line().left(name, 8, Role::Dim).text(part, Role::Plain).build()
             });
-            lines.extend::<Vec<Line<'static>>>(parts.collect());
+            prose.extend::<Vec<Line<'static>>>(parts.collect());
         };
         labelled("what", row.headline.as_str());
         labelled("cause", row.cause.as_str());
         labelled("effect", row.consequence.as_str());
         labelled("do", row.response.as_str());
+        prose.push(plain(theme, "Acknowledging says: seen, mine. It clears and resumes nothing."));
+        Panel { title, role: Role::Emergency, choices: self.choices(row, theme, width), prose }
+    }
+
+    fn choices(&self, row: &AlarmRow, theme: Theme, width: usize) -> Vec<Line<'static>> {
         let [(_, first), (_, second), (_, third)] = COMMENTS;
         let offers = [("1", first), ("2", second), ("3", third), ("t", "text")];
         match &self.comment {
-            Comment::Open => {
-                lines.push(plain(theme, "Acknowledge (seen, mine; clears and resumes nothing) as:"));
-                lines.push(keys(theme, &offers));
-                lines.push(keys(theme, &[("Esc", "hide")]));
-            }
+            Comment::Open => keys(theme, &[offers.as_slice(), &[("Esc", "hide")]].concat(), width),
             Comment::Chosen(_, word) => {
-                lines.push(keys(theme, &offers));
                 let confirm = format!("acknowledge as {word}");
-                lines.push(keys(theme, &[("y", confirm.as_str()), ("Esc", "hide (default)")]));
+                let mut choices = keys(theme, &[("y", confirm.as_str()), ("Esc", "hide (default)")], width);
+                choices.extend(keys(theme, &offers, width));
+                choices
             }
-            Comment::Typed(field) => {
-                lines.push(typed(theme, "comment:", field.raw()));
-                lines.push(keys(theme, &[("Enter", "acknowledge"), ("Esc", "back")]));
+            Comment::Typed(_) => {
+                let offers: &[_] = if row.unacknowledged {
+                    &[("Enter", "acknowledge"), ("Esc", "back")]
+                } else {
+                    &[("Esc", "close: acknowledged already")]
+                };
+                let mut choices = self.typed_line(theme);
+                choices.extend(keys(theme, offers, width));
+                choices
             }
         }
-        Panel { title, role: Role::Emergency, lines }
+    }
+
+    /// The comment being typed, if one is.
+    fn typed_line(&self, theme: Theme) -> Vec<Line<'static>> {
+        match &self.comment {
+            Comment::Typed(field) => vec![typed(theme, "comment:", field.raw())],
+            Comment::Open | Comment::Chosen(..) => Vec::new(),
+        }
     }
 }

@@ -46,12 +46,15 @@ impl FilterLine {
         }
     }
 
-    pub(super) fn panel(&self, theme: Theme) -> Panel {
-        let lines = vec![
-            plain(theme, "topic:ta  source:sim  symbol:BTC  prio:H (and above)  or any text; all must match"),
-            typed(theme, "/", self.field.raw()),
-            keys(theme, &[("Enter", "keep"), ("Esc", "show all, then close")]),
-        ];
-        Panel { title: "Filter topics".to_owned(), role: Role::Title, lines }
+    pub(super) fn panel(&self, theme: Theme, width: usize) -> Panel {
+        let mut choices = vec![typed(theme, "/", self.field.raw())];
+        choices.extend(keys(theme, &[("Enter", "keep"), ("Esc", "show all, then close")], width));
+        let how = "topic:ta  source:sim  symbol:BTC  prio:H (and above)  or any text; all must match";
+        Panel {
+            title: "Filter topics".to_owned(),
+            role: Role::Title,
+            choices,
+            prose: vec![plain(theme, how)],
+        }
     }
 }

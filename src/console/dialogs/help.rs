@@ -35,7 +35,12 @@ impl Help {
         let line = |Entry { keys, what, .. }: Entry| {
             LineBuilder::new(theme).left(keys, 14, Role::Key).gap(1).text(what, Role::Plain).build()
         };
-        let lines = keymap.entries().into_iter().skip(self.from).map(line).collect();
-        Panel { title: "Keys (Esc closes, j k scroll)".to_owned(), role: Role::Title, lines }
+        let prose = keymap.entries().into_iter().skip(self.from).map(line).collect();
+        Panel {
+            title: "Keys (Esc closes, j k scroll)".to_owned(),
+            role: Role::Title,
+            choices: Vec::new(),
+            prose,
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::config::KeyPress;
 use crate::console::facts::Facts;
 use crate::console::line::LineBuilder;
 use crate::console::panes::degradation;
+use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
 use crate::coordinator::input::Confirmation;
@@ -59,6 +60,13 @@ impl LevelMenu {
         matches!(self.step, Step::Reason(_))
     }
 
+    pub(super) const fn answers(&self) -> &'static str {
+        match self.step {
+            Step::Choose => "1 to 4, or Esc",
+            Step::Reason(_) | Step::Confirm { .. } => "y or Esc",
+        }
+    }
+
     pub(super) fn paste(&mut self, pasted: &str) {
         if self.is_text() {
             self.reason.paste(pasted);
@@ -72,7 +80,7 @@ impl LevelMenu {
         match self.step.clone() {
             Step::Choose => {
                 let level = key.typed().and_then(|c| Level::ALL.into_iter().find(|level| digit(*level) == c));
-                level.map_or(Reply::Stay, |level| self.choose(level, facts))
+                level.map_or(Reply::Unknown, |level| self.choose(level, facts))
             }
             Step::Reason(level) if key.code == KeyCode::Enter => {
                 if self.reason.text().is_empty() {
@@ -99,7 +107,7 @@ impl LevelMenu {
                 };
                 Reply::Send(command, given(facts, shown_at, None))
             }
-            Step::Confirm { .. } => Reply::Stay,
+            Step::Confirm { .. } => Reply::Unknown,
         }
     }
 
@@ -133,13 +141,14 @@ impl LevelMenu {
         Reply::Restage
     }
 
-    pub(super) fn panel(&self, facts: &Facts, theme: Theme) -> Panel {
+    pub(super) fn panel(&self, facts: &Facts, theme: Theme, width: usize) -> Panel {
         let view = &facts.snapshot.degradation;
         let line = || LineBuilder::new(theme);
         let forced =
             view.forced.as_ref().map_or_else(|| "none".to_owned(), |forced| forced.level.to_string());
         let now = format!("now LEVEL {}: automatic {}, forced {forced}", view.effective, view.automatic);
-        let mut lines = vec![plain(theme, now)];
+        let mut choices = Vec::new();
+        let mut prose = vec![plain(theme, now)];
         match &self.step {
             Step::Choose => {
                 for level in Level::ALL {
@@ -154,13 +163,13 @@ impl LevelMenu {
                         .left(level.to_string(), 10, degradation::role(level))
                         .left(meaning(level), 48, Role::Plain)
                         .text(how, Role::Dim);
-                    lines.push(row.build());
+                    choices.push(row.build());
                 }
-                lines.push(keys(theme, &[("Esc", "cancel (default)")]));
+                choices.extend(keys(theme, &[("Esc", "cancel (default)")], width));
             }
             Step::Reason(level) => {
-                lines.push(typed(theme, &format!("why may it be LEVEL {level}?"), self.reason.raw()));
-                lines.push(keys(theme, &[("Enter", "go on"), ("Esc", "back")]));
+                choices.push(typed(theme, &format!("why may it be LEVEL {level}?"), self.reason.raw()));
+                choices.extend(keys(theme, &[("Enter", "go on"), ("Esc", "back")], width));
             }
             Step::Confirm { level, .. } => {
                 let after = (*level).max(view.automatic);
@@ -170,10 +179,10 @@ impl LevelMenu {
                     meaning(after),
                     self.reason.text()
                 );
-                lines.push(plain(theme, words));
-                lines.push(keys(theme, &[("y", "loosen"), ("Esc", "back (default)")]));
+                prose.extend(text::wrap(&words, width).iter().map(|part| plain(theme, part)));
+                choices.extend(keys(theme, &[("y", "loosen"), ("Esc", "back (default)")], width));
             }
         }
-        Panel { title: "Degradation level".to_owned(), role: Role::Title, lines }
+        Panel { title: "Degradation level".to_owned(), role: Role::Title, choices, prose }
     }
 }

@@ -1,6 +1,7 @@
 //! Dialogs and text lines above the screen. A dialog names its target, what will happen and its keys; the key that
 //! confirms is never the one that opened it; the result comes from the engine alone.
 
+mod code_entry;
 mod command_line;
 mod emergency;
 mod filter_line;
@@ -48,6 +49,8 @@ const EMERGENCY_GUARD: Duration = Duration::from_millis(500);
 pub enum Reply {
     /// Nothing.
     Stay,
+    /// The key means nothing here.
+    Unknown,
     /// It shows something new to decide on: keys are guarded again.
     Restage,
     /// It is finished.
@@ -105,8 +108,10 @@ pub struct Panel {
     pub title: String,
     /// Look of the title.
     pub role: Role,
-    /// Its content.
-    pub lines: Vec<Line<'static>>,
+    /// What is typed, the keys and what they do: they stand first and are cut last.
+    pub choices: Vec<Line<'static>>,
+    /// What there is to know.
+    pub prose: Vec<Line<'static>>,
 }
 
 impl Open {
@@ -119,6 +124,23 @@ impl Open {
             Dialog::Emergency(alarm) => alarm.is_text(),
             Dialog::Command(line) => line.is_text(),
             Dialog::Filter(_) => true,
+        }
+    }
+
+    /// Whether a character acts only when nothing is typed right before or behind it: where something is decided, what is
+    /// typed in a row is no answer.
+    pub const fn wants_single_keys(&self) -> bool {
+        !self.is_text() && !matches!(&self.dialog, Dialog::Help(_))
+    }
+
+    /// The keys that act, for whoever presses another one.
+    pub const fn answers(&self) -> &'static str {
+        match &self.dialog {
+            Dialog::Resume(_) | Dialog::Release(_) | Dialog::Quit(_) => "y or Esc",
+            Dialog::Level(menu) => menu.answers(),
+            Dialog::Emergency(_) => "1, 2, 3 or t, then y; or Esc",
+            Dialog::Command(line) => line.answers(),
+            Dialog::Filter(_) | Dialog::Help(_) => "Esc",
         }
     }
 
@@ -197,11 +219,11 @@ impl Open {
         match &self.dialog {
             Dialog::Resume(_) => Resume::panel(facts, theme, width),
             Dialog::Release(dialog) => dialog.panel(facts, theme, width),
-            Dialog::Level(dialog) => dialog.panel(facts, theme),
+            Dialog::Level(dialog) => dialog.panel(facts, theme, width),
             Dialog::Emergency(dialog) => dialog.panel(facts, theme, width),
-            Dialog::Command(dialog) => dialog.panel(theme, width),
-            Dialog::Filter(dialog) => dialog.panel(theme),
-            Dialog::Quit(_) => quit::panel(facts, theme),
+            Dialog::Command(dialog) => dialog.panel(facts, theme, width),
+            Dialog::Filter(dialog) => dialog.panel(theme, width),
+            Dialog::Quit(_) => quit::panel(facts, theme, width),
             Dialog::Help(dialog) => dialog.panel(app.keymap(), theme),
         }
     }
@@ -226,12 +248,30 @@ fn plain(theme: Theme, words: impl AsRef<str>) -> Line<'static> {
     LineBuilder::new(theme).text(words, Role::Plain).build()
 }
 
-/// A line of keys and what they do: `y resume`, `Esc cancel`.
-fn keys(theme: Theme, offers: &[(&str, &str)]) -> Line<'static> {
-    let line = offers.iter().fold(LineBuilder::new(theme), |line, (key, word)| {
-        line.text(*key, Role::Key).gap(1).text(*word, Role::Plain).gap(3)
-    });
-    line.build()
+/// Keys and what they do: `y resume   Esc cancel`, on as many lines as they need.
+fn keys(theme: Theme, offers: &[(&str, &str)], width: usize) -> Vec<Line<'static>> {
+    const GAP: usize = 3;
+    let mut lines = Vec::new();
+    let mut line = LineBuilder::new(theme);
+    for (key, word) in offers {
+        let offer = LineBuilder::new(theme).text(*key, Role::Key).gap(1).text(*word, Role::Plain);
+        if line.used() == 0 {
+            line = offer;
+        } else if line.used() + GAP + offer.used() <= width {
+            line = line.gap(GAP).then(offer);
+        } else {
+            lines.push(std::mem::replace(&mut line, offer).build());
+        }
+    }
+    lines.push(line.build());
+    lines
+}
+
+/// What is said first where there is room for a few lines alone: the title and what can be done.
+pub fn in_short(app: &App, open: &Open, width: usize) -> Vec<Line<'static>> {
+    let panel = open.panel(app, width);
+    let title = Line::styled(panel.title, app.theme().style(panel.role));
+    std::iter::once(title).chain(panel.choices).collect()
 }
 
 /// Draws a dialog over the body. The Emergency box leaves header, portfolio and footer visible.
@@ -245,9 +285,21 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, open: &Open, body: Rect, portfolio
     };
     let width = room.width.min(90);
     let panel = open.panel(app, usize::from(width.saturating_sub(4)));
-    let height = cells(panel.lines.len() + 2).min(room.height);
-    let bottom = matches!(open.dialog, Dialog::Command(_) | Dialog::Filter(_));
-    let y = if bottom || matches!(open.dialog, Dialog::Emergency(_)) {
+    let mut lines = panel.choices;
+    lines.extend(panel.prose);
+    let height = cells(lines.len() + 2).min(room.height);
+    // Text is typed at the bottom; what is decided on has a box of its own.
+    let is_line = match &open.dialog {
+        Dialog::Command(line) => line.is_typing(),
+        Dialog::Filter(_) => true,
+        Dialog::Resume(_)
+        | Dialog::Release(_)
+        | Dialog::Level(_)
+        | Dialog::Emergency(_)
+        | Dialog::Quit(_)
+        | Dialog::Help(_) => false,
+    };
+    let y = if is_line || matches!(open.dialog, Dialog::Emergency(_)) {
         room.bottom().saturating_sub(height)
     } else {
         room.y + (room.height.saturating_sub(height)) / 2
@@ -258,14 +310,6 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, open: &Open, body: Rect, portfolio
         .border_type(BorderType::Plain)
         .title(Line::styled(format!(" {} ", panel.title), style))
         .padding(ratatui::widgets::Padding::horizontal(1));
-    // The keys at the end of a dialog are worth more than its middle.
-    let inner = usize::from(height.saturating_sub(2));
-    let mut lines = panel.lines;
-    if lines.len() > inner && inner > 0 && !matches!(open.dialog, Dialog::Help(_)) {
-        let keys = lines.pop();
-        lines.truncate(inner - 1);
-        lines.extend(keys);
-    }
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }

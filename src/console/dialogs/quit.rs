@@ -19,12 +19,12 @@ impl Quit {
         match key.code {
             KeyCode::Char('y') if !key.ctrl && !key.alt => Reply::Quit,
             KeyCode::Esc | KeyCode::Char('n') => Reply::Close,
-            _ => Reply::Stay,
+            _ => Reply::Unknown,
         }
     }
 }
 
-pub(super) fn panel(facts: &Facts, theme: Theme) -> Panel {
+pub(super) fn panel(facts: &Facts, theme: Theme, width: usize) -> Panel {
     let positions = &facts.snapshot.portfolio.positions;
     let mut lines = Vec::new();
     if positions.is_empty() {
@@ -59,6 +59,6 @@ pub(super) fn panel(facts: &Facts, theme: Theme) -> Panel {
         }
     }
     let stay = if facts.has_ended { "stay (default)" } else { "keep running (default)" };
-    lines.push(keys(theme, &[("y", "quit"), ("Esc", stay)]));
-    Panel { title: "Quit?".to_owned(), role: Role::Warn, lines }
+    let choices = keys(theme, &[("y", "quit"), ("Esc", stay)], width);
+    Panel { title: "Quit?".to_owned(), role: Role::Warn, choices, prose: lines }
 }

@@ -1,9 +1,8 @@
 //! From HALTED to PAUSED: the pre-flight, live; then a reason; then the code.
 
-use std::time::Duration;
-
 use crossterm::event::KeyCode;
 
+use super::code_entry::{CodeEntry, Entered};
 use super::{Panel, Reply, given, keys, plain, typed};
 use crate::config::KeyPress;
 use crate::console::facts::Facts;
@@ -11,7 +10,7 @@ use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::text_field::TextField;
 use crate::console::theme::{Role, Theme};
-use crate::domain::{Command, Epoch, Timestamp, short_span};
+use crate::domain::Command;
 
 const REASON_CHARS_MAX: usize = 200;
 
@@ -20,17 +19,6 @@ enum Step {
     Checks,
     Reason,
     Code(CodeEntry),
-}
-
-/// The code as it was shown, what is typed of it, and what makes it void.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct CodeEntry {
-    field: TextField,
-    code: String,
-    epoch: Epoch,
-    reasons: usize,
-    shown_at: Timestamp,
-    valid_for: Duration,
 }
 
 /// The dialog.
@@ -82,7 +70,7 @@ impl Release {
             return self.back();
         }
         match &mut self.step {
-            Step::Checks if key.typed() != Some('y') => Reply::Stay,
+            Step::Checks if key.typed() != Some('y') => Reply::Unknown,
             Step::Checks if is_clear(facts) => {
                 self.step = Step::Reason;
                 Reply::Restage
@@ -122,45 +110,22 @@ impl Release {
         if self.reason.text().is_empty() {
             return Reply::Say("release: write why first".to_owned());
         }
-        self.step = Step::Code(CodeEntry {
-            field: TextField::new(view.code.chars().count()),
-            code: view.code.clone(),
-            epoch: facts.gate.epoch,
-            reasons: control.halt_reasons.len(),
-            shown_at: facts.now.operator,
-            valid_for: view.valid_for,
-        });
+        self.step = Step::Code(CodeEntry::new(&view.code, view.valid_for, facts));
         Reply::Restage
     }
 
     fn code_key(&mut self, key: KeyPress, facts: &Facts) -> Reply {
-        let Step::Code(CodeEntry { field, code, epoch, reasons, shown_at, valid_for }) = &mut self.step
-        else {
-            return Reply::Stay;
-        };
-        let is_void = facts.gate.epoch != *epoch || facts.snapshot.control.halt_reasons.len() != *reasons;
-        if is_void {
-            self.step = Step::Checks;
-            return Reply::Say(
-                "release: halted again meanwhile; the code is void, look at the checks".to_owned(),
-            );
+        let Step::Code(entry) = &mut self.step else { return Reply::Stay };
+        match entry.key(key, facts) {
+            Entered::Nothing => Reply::Stay,
+            Entered::Say(words) => Reply::Say(format!("release: {words}")),
+            // What was checked is looked at again with it.
+            Entered::Another => self.show_code(facts),
+            Entered::Right => {
+                let confirmation = given(facts, entry.shown_at(), Some(entry.code().to_owned()));
+                Reply::Send(Command::Release { reason: self.reason.text().to_owned() }, confirmation)
+            }
         }
-        if facts.now.operator.since(*shown_at) >= *valid_for {
-            let span = short_span(*valid_for);
-            self.step = Step::Reason;
-            return Reply::Say(format!("release: the code ran out after {span}; Enter shows a new one"));
-        }
-        let typed =
-            field.key(key.typed().map_or(key, |c| KeyPress::plain(KeyCode::Char(c.to_ascii_uppercase()))));
-        if !typed || field.text().chars().count() < code.chars().count() {
-            return Reply::Stay;
-        }
-        if !field.text().eq_ignore_ascii_case(code) {
-            field.set("");
-            return Reply::Say("release: that is not the code; type what is shown".to_owned());
-        }
-        let confirmation = given(facts, *shown_at, Some(code.clone()));
-        Reply::Send(Command::Release { reason: self.reason.text().to_owned() }, confirmation)
     }
 
     pub(super) fn panel(&self, facts: &Facts, theme: Theme, width: usize) -> Panel {
@@ -188,22 +153,21 @@ impl Release {
             lines.push(plain(theme, "the core has not answered yet"));
         }
         lines.push(line().text("It goes to PAUSED; nothing is bought or sold by it.", Role::Dim).build());
-        match &self.step {
+        let choices = match &self.step {
             Step::Checks if is_clear(facts) => {
-                lines.push(keys(theme, &[("y", "go on: reason, then code"), ("Esc", "cancel (default)")]));
+                keys(theme, &[("y", "go on: reason, then code"), ("Esc", "cancel (default)")], width)
             }
-            Step::Checks => lines.push(keys(theme, &[("Esc", "back (default); failed checks forbid it")])),
+            Step::Checks => keys(theme, &[("Esc", "back (default); failed checks forbid it")], width),
             Step::Reason => {
-                lines.push(typed(theme, "why is it safe again?", self.reason.raw()));
-                lines.push(keys(theme, &[("Enter", "shows the code"), ("Esc", "back")]));
+                let mut choices = vec![typed(theme, "why is it safe again?", self.reason.raw())];
+                choices.extend(keys(theme, &[("Enter", "shows the code"), ("Esc", "back")], width));
+                choices
             }
-            Step::Code(CodeEntry { field, code, shown_at, valid_for, .. }) => {
-                let left = valid_for.saturating_sub(facts.now.operator.since(*shown_at)).as_secs();
+            Step::Code(entry) => {
                 lines.push(line().text(format!("reason: {}", self.reason.text()), Role::Plain).build());
-                lines.push(typed(theme, &format!("type {code} to release ({left} s left):"), field.raw()));
-                lines.push(keys(theme, &[("Esc", "back (default)")]));
+                entry.lines("release", facts, theme, width)
             }
-        }
-        Panel { title: "Release: HALTED to PAUSED".to_owned(), role: Role::Halted, lines }
+        };
+        Panel { title: "Release: HALTED to PAUSED".to_owned(), role: Role::Halted, choices, prose: lines }
     }
 }

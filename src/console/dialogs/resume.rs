@@ -48,7 +48,7 @@ impl Resume {
             return Reply::Close;
         }
         if key.typed() != Some('y') {
-            return Reply::Stay;
+            return Reply::Unknown;
         }
         let Some(view) = &facts.snapshot.control.resume else {
             return Reply::Say("the core has not listed what a resume would do yet: wait, then y".to_owned());
@@ -70,9 +70,13 @@ impl Resume {
         let title = "Resume: PAUSED to RUNNING".to_owned();
         let line = || LineBuilder::new(theme);
         let Some(view) = &facts.snapshot.control.resume else {
-            let lines =
-                vec![plain(theme, "the core has not answered yet"), keys(theme, &[("Esc", "cancel")])];
-            return Panel { title, role: Role::Paused, lines };
+            let prose = vec![plain(theme, "the core has not answered yet")];
+            return Panel {
+                title,
+                role: Role::Paused,
+                choices: keys(theme, &[("Esc", "cancel")], width),
+                prose,
+            };
         };
         let mut lines = vec![plain(theme, "What it sets going within the next hour of market time:")];
         if view.next_hour.is_empty() {
@@ -91,13 +95,13 @@ impl Resume {
             );
         }
         lines.push(line().text("Positions, stops and plans stay as they are.", Role::Dim).build());
-        if view.unacknowledged > 0 {
+        let choices = if view.unacknowledged > 0 {
             let words = format!("{} Emergency unacknowledged: not possible before that", view.unacknowledged);
-            lines.push(line().text(words, Role::Emergency).build());
-            lines.push(keys(theme, &[("Esc", "back (default), then a to acknowledge")]));
+            lines.insert(0, line().text(words, Role::Emergency).build());
+            keys(theme, &[("Esc", "back (default), then a to acknowledge")], width)
         } else {
-            lines.push(keys(theme, &[("y", "resume"), ("Esc", "cancel (default)")]));
-        }
-        Panel { title, role: Role::Paused, lines }
+            keys(theme, &[("y", "resume"), ("Esc", "cancel (default)")], width)
+        };
+        Panel { title, role: Role::Paused, choices, prose: lines }
     }
 }

@@ -5,7 +5,7 @@ use ratatui::text::Line;
 use super::{Content, Cx, Form, Row, RowId};
 use crate::console::text;
 use crate::console::theme::Role;
-use crate::coordinator::snapshot::{LegView, PlanView};
+use crate::coordinator::snapshot::{LegView, PlanView, PortfolioView};
 use crate::domain::days_hms;
 
 /// `p1/2`: the name of the leg in commands, alarms and journal.
@@ -35,8 +35,8 @@ const WHEN_CELLS: usize = 11;
 
 fn line(cx: &Cx<'_>, plan: &PlanView, leg: &LegView, width: usize) -> crate::console::line::LineBuilder {
     let (when, role) = when(cx, leg);
-    let currency = &cx.facts.snapshot.portfolio.currency;
-    let (amount, name) = (text::amount(leg.amount), leg_id(plan, leg));
+    let PortfolioView { currency, decimals, .. } = &*cx.facts.snapshot.portfolio;
+    let (amount, name) = (text::amount(leg.amount, *decimals), leg_id(plan, leg));
     let line = cx
         .line()
         .left(leg.symbol.as_str(), 9, Role::Plain)
@@ -74,13 +74,14 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         .map(|(at, (plan, leg))| cx.row(at, leg_id(plan, leg), || line(cx, plan, leg, width)))
         .collect();
     if cx.form == Form::Column {
-        rows.extend(plans.iter().map(|plan| Row::below(cx.note(totals(plan)))));
+        rows.extend(plans.iter().map(|plan| Row::below(cx.note(totals(cx, plan)))));
     }
     Content { title, rows, ..Content::default() }
 }
 
-fn totals(plan: &PlanView) -> String {
-    format!("{} done {}  left {}", plan.id, text::amount(plan.done), text::amount(plan.left))
+fn totals(cx: &Cx<'_>, plan: &PlanView) -> String {
+    let amount = |sum| text::amount(sum, cx.facts.snapshot.portfolio.decimals);
+    format!("{} done {}  left {}", plan.id, amount(plan.done), amount(plan.left))
 }
 
 /// The plan of one leg.
@@ -90,7 +91,7 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
         return Vec::new();
     };
     let head = format!("plan {} made {}", plan.id, plan.at);
-    let mut lines = vec![cx.line().text(head, Role::Title).build(), cx.note(totals(plan)).build()];
+    let mut lines = vec![cx.line().text(head, Role::Title).build(), cx.note(totals(cx, plan)).build()];
     lines.extend(plan.legs.iter().map(|leg| {
         let mark = if leg_id(plan, leg) == id.0 { ">" } else { " " };
         cx.line().left(mark, 2, Role::Key).then(line(cx, plan, leg, width.saturating_sub(2))).build()

@@ -11,6 +11,7 @@ use super::Cx;
 use super::alarms::minute;
 use crate::console::text;
 use crate::console::theme::Role;
+use crate::domain::DECIMALS_MAX;
 
 const STEPS: [char; 7] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇'];
 
@@ -83,8 +84,9 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             .data(&curve),
         Dataset::default().marker(Marker::Dot).style(cx.theme.style(Role::Warn)).data(&marks),
     ];
+    let places = places_of(high - low + 2.0 * margin);
     let money = |value: f64| {
-        Decimal::from_f64_retain(value).map_or_else(String::new, |value| text::number(value.round_dp(0)))
+        Decimal::from_f64_retain(value).map_or_else(String::new, |value| text::said(value.round_dp(places)))
     };
     let dim = cx.theme.style(Role::Dim);
     let x_axis = Axis::default()
@@ -96,6 +98,16 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
         .bounds([low - margin, high + margin])
         .labels([money(low - margin), money(high + margin)]);
     frame.render_widget(Chart::new(datasets).x_axis(x_axis).y_axis(y_axis).legend_position(None), area);
+}
+
+/// Decimal places at which the two ends of so wide an axis differ.
+fn places_of(span: f64) -> u32 {
+    let (mut places, mut span) = (0, span);
+    while span < 1.0 && places < DECIMALS_MAX {
+        span *= 10.0;
+        places += 1;
+    }
+    places
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub fn in_words(payload: &Payload) -> String {
         Payload::Execution(event) => execution(event),
         Payload::Portfolio(update) => format!(
             "equity {} {}, exposure {}%, dd {}%",
-            text::amount(update.equity),
+            text::said(update.equity),
             update.currency,
             text::percent(update.exposure_pct),
             text::percent(update.drawdown_pct)

@@ -4,12 +4,13 @@ use ratatui::text::Line;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use super::alarms::minute;
 use super::{Content, Cx, Form, Row, RowId, equity_chart};
 use crate::console::line::LineBuilder;
 use crate::console::text;
 use crate::console::theme::Role;
 use crate::coordinator::snapshot::{AllocationRow, PortfolioView, PositionView};
-use crate::domain::short_span;
+use crate::domain::{Timestamp, short_span};
 
 /// The look of a gain or a loss.
 pub const fn result_role(value: Decimal) -> Role {
@@ -38,17 +39,22 @@ fn of_limit(line: LineBuilder, name: &str, (value, limit): (Option<Decimal>, Dec
         .gap(2)
 }
 
+/// How a figure looks that rests on a price of `stale_since`.
+fn freshness(stale_since: Option<Timestamp>) -> Role {
+    if stale_since.is_some() { Role::Stale } else { Role::Plain }
+}
+
 fn position(cx: &Cx<'_>, position: &PositionView, width: usize) -> LineBuilder {
     let wide = width > 60;
     let cells = if wide { (12, 11, 11) } else { (9, 9, 8) };
     let (price, price_role) = position.price.map_or_else(
         || ("no price".to_owned(), Role::Stale),
-        |price| (text::fitted(price, cells.1, false), Role::Plain),
+        |price| (text::fitted(price, cells.1, false), freshness(position.stale_since)),
     );
     let (result, role) = position.result.map_or_else(
         || ("–".to_owned(), Role::Stale),
         |result| {
-            let said = text::result(result);
+            let said = text::result(result, cx.facts.snapshot.portfolio.decimals);
             let fits = text::width(&said) <= cells.2;
             (if fits { said } else { text::fitted(result, cells.2, true) }, result_role(result))
         },
@@ -111,16 +117,18 @@ fn asset_kind(view: &PortfolioView, row: &AllocationRow) -> &'static str {
 fn asset_line(cx: &Cx<'_>, view: &PortfolioView, row: &AllocationRow, width: usize) -> LineBuilder {
     let line = cx.line().left(asset_kind(view, row), 6, Role::Dim).left(row.asset.as_str(), 6, Role::Plain);
     let Some(value) = row.value else {
-        let said = format!("{}, no fresh price", text::number(row.quantity));
+        let said = format!("{}, never had a price", text::number(row.quantity));
         let target = format!(" of {}%", text::percent(row.target_pct));
         return line.text(said, Role::Stale).text(target, Role::Dim);
     };
     let share = row.share_pct.map_or_else(|| "?%".to_owned(), |pct| format!("{}%", text::percent(pct)));
-    let line = line.right(text::amount(value), 11, Role::Plain).right(share, 7, Role::Plain).left(
-        format!(" of {}%", text::percent(row.target_pct)),
-        10,
-        Role::Dim,
-    );
+    let line = line
+        .right(text::amount_within(value, view.decimals, 11), 11, freshness(row.stale_since))
+        .right(share, 7, Role::Plain)
+        .left(format!(" of {}%", text::percent(row.target_pct)), 10, Role::Dim);
+    if let Some(since) = row.stale_since {
+        return line.text(format!("price of {}", minute(since)), Role::Stale);
+    }
     let cells = width.saturating_sub(line.used()).min(40);
     match row.share_pct {
         Some(share) => line.text(equity_chart::bar(share, row.target_pct, cells), Role::Dim),
@@ -180,7 +188,11 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     }
     let (equity, role) = view.equity.map_or_else(
         || ("unknown, no price".to_owned(), Role::Stale),
-        |equity| (format!("{} {}", text::amount(equity), view.currency), Role::Plain),
+        |equity| {
+            let stale = view.stale_since.map(|since| format!(", some at prices of {}", minute(since)));
+            let said = format!("{} {}{}", text::amount(equity, view.decimals), view.currency, stale.unwrap_or_default());
+            (said, freshness(view.stale_since))
+        },
     );
     let line = cx.line().text("equity ", Role::Dim).text(equity, role);
     let line = of_limit(line.gap(2), "exposure", view.exposure_pct);
@@ -203,7 +215,9 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
     for row in cash_last(view) {
         rows.push(Row::new(format!("asset {}", row.asset), asset_line(cx, view, row, width)));
     }
-    rows.push(Row::below(cx.note(format!("realised since the start {}", text::result(view.realised)))));
+    rows.push(Row::below(
+        cx.note(format!("realised since the start {}", text::result(view.realised, view.decimals))),
+    ));
     Content { title, rows, ..Content::default() }
 }
 
@@ -214,9 +228,10 @@ pub fn detail(cx: &Cx<'_>, id: &RowId, width: usize) -> Vec<Line<'static>> {
         return Vec::new();
     };
     let mut lines = vec![cx.line().text(position.symbol.as_str(), Role::Title).build()];
-    let price = position.price.map_or_else(|| "no fresh price".to_owned(), text::number);
+    let price = position.price.map_or_else(|| "no price yet".to_owned(), text::number);
+    let stale = position.stale_since.map(|since| format!(" of {}", minute(since))).unwrap_or_default();
     let said = format!(
-        "{} bought at {} on average, last {price}",
+        "{} bought at {} on average, last {price}{stale}",
         text::number(position.quantity),
         text::number(position.entry)
     );

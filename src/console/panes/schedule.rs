@@ -15,7 +15,7 @@ fn word(state: &TaskState) -> (String, Role) {
         TaskState::WaitingForSlot | TaskState::WaitingOn(_) | TaskState::WaitingForFeed => {
             ("WAIT".to_owned(), Role::Dim)
         }
-        TaskState::NoSource => ("none".to_owned(), Role::Dim),
+        TaskState::NotListed | TaskState::NoSource => ("none".to_owned(), Role::Dim),
         TaskState::SkippedByLevel => ("LEVEL".to_owned(), Role::Warn),
         TaskState::SkippedByState => ("STATE".to_owned(), Role::Warn),
         TaskState::Disabled => ("OFF".to_owned(), Role::Warn),
@@ -29,6 +29,7 @@ fn because(cx: &Cx<'_>, row: &TaskRow) -> (String, Role) {
         TaskState::WaitingForSlot => ("for its turn".to_owned(), Role::Dim),
         TaskState::WaitingOn(task) => (format!("for {task}"), Role::Dim),
         TaskState::WaitingForFeed => ("for a candle".to_owned(), Role::Dim),
+        TaskState::NotListed => ("not listed yet".to_owned(), Role::Dim),
         TaskState::SkippedByLevel => {
             (format!("not at {}", cx.facts.snapshot.degradation.effective), Role::Dim)
         }

@@ -9,6 +9,7 @@ use crate::console::app::{Action, App, Task};
 use crate::console::dialogs::Dialog;
 use crate::console::facts::Facts;
 use crate::console::panes::PaneId;
+use crate::console::stop_keys::{Stop, Switch};
 use crate::console::{Options, fixture};
 use crate::coordinator::input::Confirmation;
 use crate::coordinator::snapshot::{AlarmRow, ControlView, ForcedView, Snapshot};
@@ -18,6 +19,7 @@ use crate::domain::{AlarmId, Command, CommandOutcome, Epoch, Level, SafeText, Tr
 struct Desk {
     app: App,
     facts: Facts,
+    switch: Switch,
     sent: Vec<(Command, Confirmation)>,
     has_quit: bool,
     tickets: Vec<u64>,
@@ -31,7 +33,8 @@ impl Desk {
     fn of(snapshot: Snapshot, options: Options) -> Self {
         let facts = fixture::facts(snapshot);
         let app = fixture::new_app(facts.clone(), options);
-        Self { app, facts, sent: Vec::new(), has_quit: false, tickets: Vec::new() }
+        let switch = Switch::new(Config::defaults().unwrap().orchestration.control.halt_confirm_within);
+        Self { app, facts, switch, sent: Vec::new(), has_quit: false, tickets: Vec::new() }
     }
 
     fn act(&mut self, action: Action) {
@@ -41,8 +44,21 @@ impl Desk {
                     self.tickets.push(ticket);
                     self.sent.push((command, confirmation));
                 }
-                Task::Bell => {}
+                Task::Stop(stop) => self.stop(stop),
+                Task::Follow(_) | Task::Bell => {}
                 Task::Quit => self.has_quit = true,
+            }
+        }
+    }
+
+    /// A stop key works, wherever it was read.
+    fn stop(&mut self, stop: Stop) {
+        let (state, now) = (self.facts.state(), self.facts.now.operator);
+        let pressed = self.switch.press(stop, state, self.app.is_loosening(), now);
+        for task in self.app.update(self.facts.clone(), Action::Stopped(pressed)) {
+            if let (Task::Follow(ticket), Some(stop)) = (task, pressed.asked) {
+                self.tickets.push(ticket);
+                self.sent.push((stop.command(), Confirmation::None));
             }
         }
     }
@@ -52,7 +68,15 @@ impl Desk {
         self.act(Action::Facts);
     }
 
+    /// A key with nothing right behind it.
     fn key(&mut self, key: &str) {
+        self.press(key);
+        if self.app.next_due().is_some() {
+            self.wait(100);
+        }
+    }
+
+    fn press(&mut self, key: &str) {
         self.act(Action::Key(key.parse().unwrap()));
     }
 
@@ -149,6 +173,7 @@ fn the_time_for_the_second_halt_key_is_the_configured_one() {
     config.orchestration.control.halt_confirm_within = Duration::from_secs(3);
     let mut desk = running();
     desk.app = App::new(desk.facts.clone(), Options::default(), fixture::keymap(), &config);
+    desk.switch = Switch::new(Duration::from_secs(3));
     desk.key("H");
     assert!(desk.screen().contains("again within 3s HALTS"), "{}", desk.screen());
     desk.wait(2_999);
@@ -680,7 +705,8 @@ fn resume_and_release_typed_by_name_open_their_dialogs() {
 #[test]
 fn flatten_shows_the_engine_s_preview_and_wants_its_code() {
     let mut desk = answered("flatten", would("sells 0.012 BTC/USDT", Some("W3ZP")));
-    assert!(desk.screen().contains("sells 0.012 BTC/USDT. Code: W3ZP"), "{}", desk.screen());
+    assert!(desk.screen().contains("flatten: sells 0.012 BTC/USDT"), "{}", desk.screen());
+    assert!(desk.screen().contains("type W3ZP to carry it out"), "{}", desk.screen());
     let shown_at = desk.facts.now.operator;
     desk.wait(400);
     desk.words("y");
@@ -880,4 +906,144 @@ fn the_first_key_after_a_long_time_says_what_happened() {
     desk.edit(|snapshot| snapshot.alarms = Arc::new(alarms));
     desk.key("k");
     assert!(desk.screen().contains("since 10:42: 1 alarms, 0 decisions"), "{}", desk.screen());
+}
+
+#[test]
+fn what_is_typed_in_a_row_confirms_nothing() {
+    for gap in [0, 30, 99] {
+        let mut desk = paused();
+        desk.keys(&["r"]);
+        desk.wait(1_000);
+        for key in ["y", "e", "s", "y"] {
+            desk.press(key);
+            desk.wait(gap);
+        }
+        desk.wait(500);
+        // The last one has a moment behind it, but none before.
+        assert!(desk.sent.is_empty(), "{gap} ms apart");
+        assert!(desk.screen().contains("typed in a row, which is no answer: y or Esc"), "{}", desk.screen());
+        desk.keys(&["y"]);
+        assert_eq!(desk.commands(), ["resume"], "a key alone still is one");
+    }
+}
+
+#[test]
+fn a_y_acts_only_when_nothing_is_typed_or_pasted_behind_it() {
+    let mut desk = paused();
+    desk.keys(&["r"]);
+    desk.wait(1_000);
+    desk.press("y");
+    desk.wait(99);
+    assert!(desk.sent.is_empty());
+    desk.act(Action::Paste("es".into()));
+    desk.wait(1_000);
+    assert!(desk.sent.is_empty());
+}
+
+#[test]
+fn a_y_that_waits_does_not_confirm_what_is_shown_instead() {
+    let mut desk = running();
+    desk.keys(&["q"]);
+    desk.wait(1_000);
+    desk.press("y");
+    desk.press("H");
+    desk.wait(1_000);
+    assert!(!desk.has_quit);
+    assert_eq!(desk.commands(), ["pause"]);
+}
+
+#[test]
+fn another_key_in_a_preview_says_which_ones_act_and_there_is_no_cursor() {
+    let mut desk = answered("reset_failures storm", would("2 failures become 0", None));
+    assert!(desk.screen().contains("reset_failures storm ") && !desk.screen().contains("storm_"));
+    desk.keys(&["n"]);
+    assert!(desk.screen().contains("y or Esc"), "{}", desk.screen());
+    assert_eq!(desk.sent.len(), 1);
+}
+
+/// A release whose code is shown, and counts for 30 s.
+fn with_code() -> Desk {
+    let mut desk = halted();
+    desk.keys(&["r", "y"]);
+    desk.wait(400);
+    desk.words("ok");
+    desk.keys(&["enter"]);
+    desk.wait(400);
+    desk
+}
+
+#[test]
+fn letters_of_a_code_that_ran_out_go_nowhere() {
+    let mut desk = with_code();
+    desk.wait(30_000);
+    desk.words("k7qxpHHry");
+    assert!(desk.sent.is_empty());
+    assert!(desk.screen().contains("reason: ok"), "{}", desk.screen());
+    assert!(desk.screen().contains("the code ran out after 30s"), "{}", desk.screen());
+    desk.keys(&["enter"]);
+    desk.wait(400);
+    desk.words("k7qx");
+    assert!(matches!(&desk.sent[0].0, Command::Release { reason } if reason == "ok"), "{:?}", desk.sent);
+}
+
+#[test]
+fn letters_of_a_void_code_go_nowhere() {
+    for mut desk in [with_code(), answered("flatten", would("sells 1 BTC/USDT", Some("W3ZP")))] {
+        let before = desk.sent.len();
+        desk.wait(400);
+        desk.facts.gate.epoch.count += 1;
+        desk.words("ypHHqr");
+        assert_eq!(desk.sent.len(), before);
+        assert!(!desk.has_quit);
+        assert!(desk.screen().contains("the code is void"), "{}", desk.screen());
+    }
+}
+
+#[test]
+fn a_wrong_code_is_told_and_typed_again_wherever_it_is_wanted() {
+    for mut desk in [with_code(), answered("flatten", would("sells 1 BTC/USDT", Some("K7QX")))] {
+        let before = desk.sent.len();
+        desk.wait(400);
+        desk.words("AAAA");
+        assert_eq!(desk.sent.len(), before);
+        assert!(desk.screen().contains("that is not the code"), "{}", desk.screen());
+        desk.words("K7QX");
+        assert_eq!(desk.sent.len(), before + 1);
+    }
+}
+
+#[test]
+fn what_is_typed_beyond_a_code_does_not_act_on_the_screen_below() {
+    let mut desk = with_code();
+    desk.words("k7qxqa:");
+    assert_eq!(desk.commands(), ["release"]);
+    assert!(desk.app.dialog().is_none(), "{}", desk.screen());
+}
+
+#[test]
+fn a_comment_being_typed_does_not_turn_into_keys_when_somebody_else_acknowledges() {
+    let mut desk = alarmed();
+    desk.keys(&["t"]);
+    desk.wait(400);
+    desk.words("hap");
+    desk.edit(|snapshot| {
+        let mut alarms = (*snapshot.alarms).clone();
+        alarms.iter_mut().for_each(|row| row.unacknowledged = false);
+        snapshot.alarms = Arc::new(alarms);
+    });
+    desk.words("pened H q");
+    assert!(desk.sent.is_empty());
+    assert!(desk.screen().contains("comment: happened H q_"), "{}", desk.screen());
+    assert!(desk.screen().contains("acknowledged already"), "{}", desk.screen());
+    desk.keys(&["enter"]);
+    assert!(desk.app.dialog().is_none() && desk.sent.is_empty());
+}
+
+#[test]
+fn what_was_dropped_and_how_long_nothing_was_drawn_is_told() {
+    let mut desk = running();
+    desk.act(Action::Dropped(3));
+    assert!(desk.screen().contains("3 pastes or key sequences without an end"), "{}", desk.screen());
+    desk.act(Action::Stalled(Duration::from_secs(42)));
+    assert!(desk.screen().contains("the terminal took nothing for 42s"), "{}", desk.screen());
 }

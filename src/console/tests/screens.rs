@@ -53,6 +53,10 @@ fn with_dialog(snapshot: Snapshot, keys: &[&str]) -> App {
     for key in keys {
         let facts = fixture::later(app.facts(), 1_000);
         app.update(facts, Action::Key(key.parse().unwrap()));
+        if app.next_due().is_some() {
+            let facts = fixture::later(app.facts(), 100);
+            app.update(facts, Action::Facts);
+        }
     }
     app
 }
@@ -300,6 +304,32 @@ fn an_emergency_box_leaves_header_portfolio_and_footer_visible() {
         for seen in ["‖ PAUSED", "8 Portfolio", "-310.22", "? help", "1 investigating", "do      check stops"]
         {
             assert!(screen.contains(seen), "{width}x{height} hides {seen}:\n{screen}");
+        }
+    }
+}
+
+#[test]
+fn every_box_shows_its_choices_first_at_every_size() {
+    let halted = || with_control(fixture::halted_control());
+    let overfull = || fixture::app_of(fixture::overfull());
+    let mut acknowledging = overfull();
+    press(&mut acknowledging, "a");
+    for (app, choice) in [
+        (acknowledging, "1 investigating"),
+        (with_dialog(fixture::snapshot(), &["a", "2"]), "y acknowledge as expected"),
+        (with_dialog(fixture::snapshot(), &["a", "t"]), "Enter acknowledge"),
+        (with_dialog(fixture::snapshot(), &["r"]), "Esc"),
+        (with_dialog(halted(), &["r"]), "y go on"),
+        (with_dialog(halted(), &["r", "y"]), "Enter shows the code"),
+        (with_dialog(halted(), &["r", "y", "o", "enter"]), "to release ("),
+        (with_dialog(fixture::snapshot(), &["d"]), "4 EMERGENCY"),
+        (with_dialog(fixture::snapshot(), &["q"]), "y quit"),
+        (with_dialog(fixture::snapshot(), &[":"]), "Enter go on"),
+        (with_dialog(fixture::snapshot(), &["/"]), "Enter keep"),
+    ] {
+        for (width, height) in [(120, 40), (80, 24), (60, 16), (200, 60), (40, 10)] {
+            let screen = fixture::screen(&app, width, height);
+            assert!(screen.contains(choice), "{width}x{height} hides `{choice}`:\n{screen}");
         }
     }
 }

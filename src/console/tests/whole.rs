@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use futures_util::stream;
+use crossterm::event::KeyCode;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, TestBackend, WindowSize};
 use ratatui::buffer::Cell;
@@ -15,8 +14,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use crate::bus::MessageBus;
-use crate::config::Config;
+use crate::config::{Config, KeyPress};
 use crate::console::event_loop::{self, World};
+use crate::console::keyboard::Input;
+use crate::console::stop_keys::{Stop, StopKeys};
 use crate::console::{ConsoleEnd, ConsoleError, LogSource, Options, fixture};
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{Command, CommandOutcome, Now, TradingState};
@@ -79,15 +80,16 @@ struct Engine {
     snapshots: watch::Sender<Arc<Snapshot>>,
     requests: mpsc::Receiver<Request>,
     bus: MessageBus,
-    input: mpsc::UnboundedSender<io::Result<Event>>,
+    input: mpsc::Sender<io::Result<Input>>,
+    stop_keys: Arc<StopKeys>,
     shutdown: watch::Sender<bool>,
     frames: Arc<AtomicUsize>,
 }
 
 impl Engine {
     fn press(&self, key: char) {
-        let event = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
-        self.input.send(Ok(event)).unwrap();
+        let (key, at) = (KeyPress::plain(KeyCode::Char(key)), fixture::now().operator);
+        self.input.try_send(Ok(Input::Key { key, at })).ok().unwrap();
     }
 
     fn frames(&self) -> usize {
@@ -112,10 +114,11 @@ where
     let (snapshots, seen) = watch::channel(Arc::new(snapshot));
     let (send, requests) = mpsc::channel(16);
     let bus = MessageBus::new(&Config::defaults().unwrap().orchestration.message_bus);
-    let (input, events) = mpsc::unbounded_channel();
+    let (input, events) = mpsc::channel(64);
     let (shutdown, stop) = watch::channel(false);
     let gate = Gate::new(1, TradingState::Running);
     let handle = Handle::new(seen, send, gate.clone(), bus.clone(), Arc::new(clock));
+    let stop_keys = Arc::new(StopKeys::new(handle.clone(), Duration::from_secs(10)));
     let frames = Arc::new(AtomicUsize::new(0));
     let backend = Counting { inner: TestBackend::new(120, 40), frames: Arc::clone(&frames) };
     let mut terminal = Terminal::new(backend).unwrap();
@@ -126,12 +129,14 @@ where
         traffic: handle.traffic(),
         log: &NoLog,
         log_kept: 10,
-        input: Box::pin(stream::unfold(events, async |mut events| Some((events.recv().await?, events)))),
+        input: events,
+        stop_keys: &stop_keys,
         shutdown: stop,
         frame: Duration::from_millis(50),
         bell: &mut || {},
     };
-    let engine = Engine { gate, snapshots, requests, bus, input, shutdown, frames };
+    let engine =
+        Engine { gate, snapshots, requests, bus, input, stop_keys: Arc::clone(&stop_keys), shutdown, frames };
     let end = {
         let console = event_loop::run(&mut terminal, &mut app, world);
         let script = async {
@@ -238,7 +243,7 @@ async fn a_core_that_stops_telling_facts_is_stuck_after_three_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_terminal_that_is_gone_ends_the_console_with_an_error() {
     let (end, _) = beside(async |engine| {
-        engine.input.send(Err(io::Error::other("EIO"))).unwrap();
+        engine.input.send(Err(io::Error::other("EIO"))).await.ok().unwrap();
         engine
     })
     .await;
@@ -251,9 +256,40 @@ async fn quitting_ends_the_console() {
         engine.press('q');
         sleep(Duration::from_millis(400)).await;
         engine.press('y');
-        sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(105)).await;
         engine
     })
     .await;
     assert!(matches!(end, Ok(ConsoleEnd::Quit)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_key_of_the_keyboard_is_shown_with_its_answer() {
+    let (_, screen) = beside(async |mut engine| {
+        let (pressed, answer) = engine.stop_keys.press(Stop::Pause);
+        assert_eq!(engine.gate.state(), TradingState::Paused, "before the loop has seen anything");
+        engine.input.send(Ok(Input::Stopped(pressed, answer))).await.ok().unwrap();
+        let request = engine.requests.recv().await.unwrap();
+        request.reply.send(CommandOutcome::done("paused by ana")).unwrap();
+        sleep(Duration::from_millis(60)).await;
+        assert!(engine.requests.try_recv().is_err(), "it is asked for once");
+        engine
+    })
+    .await;
+    assert!(screen.contains("pause: done: paused by ana"), "{screen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_keyboard_knows_that_keys_are_text_once_the_loop_has_taken_the_key_that_made_them_text() {
+    let (end, _) = beside(async |engine| {
+        engine.press(':');
+        sleep(Duration::from_millis(5)).await;
+        assert!(engine.stop_keys.are_keys_text(1, 1));
+        engine.press('p');
+        sleep(Duration::from_millis(5)).await;
+        assert_eq!(engine.gate.state(), TradingState::Running);
+        engine
+    })
+    .await;
+    assert!(matches!(end, Ok(ConsoleEnd::Shutdown)));
 }

@@ -1,16 +1,13 @@
 //! What a model may change about a signal. It may reduce, delay or stop; it never adds risk.
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ModificationBounds;
 use crate::domain::{
-    Change, Confidence, MoneyError, Pct, ReasonCode, ResolutionAction, Signal, Untrusted, checked_add,
-    checked_div, checked_mul, checked_sub,
+    Change, Confidence, MoneyError, Pct, PriceRounding, ReasonCode, ResolutionAction, Signal, Untrusted,
+    checked_add, checked_div, checked_mul, checked_sub, on_tick,
 };
-
-/// Places to which an adjusted entry is rounded before the order puts it on the symbol's tick: no tick is finer.
-const ENTRY_DECIMALS: u32 = 8;
 
 /// A model's answer to a conflict, after it has been read strictly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +47,8 @@ pub struct EntryLimits {
     pub last_trade: Option<Decimal>,
     /// Distance of the collar from it.
     pub collar: Pct,
+    /// Decimal places of the pair's prices.
+    pub decimals: u32,
 }
 
 /// The values of a signal after modification. The signal itself never changes.
@@ -140,7 +139,7 @@ fn moved_entry(
     let by = wanted.min(Decimal::ZERO).max(-most);
     let moved = checked_add(entry, checked_div(checked_mul(entry, by)?, Decimal::ONE_HUNDRED)?)?;
     let moved = moved.max(checked_sub(last_trade, limits.collar.of(last_trade)?)?);
-    let moved = moved.round_dp_with_strategy(ENTRY_DECIMALS, RoundingStrategy::ToPositiveInfinity);
+    let moved = on_tick(moved, limits.decimals, PriceRounding::Up);
     // An entry at or under its stop is no entry; one that the collar forbids anyway is left to risk.
     let past_stop = stop.is_some_and(|stop| moved <= stop);
     Ok(if past_stop || moved > entry { entry } else { moved })

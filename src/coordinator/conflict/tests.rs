@@ -70,7 +70,8 @@ impl Scene {
 
     fn kinds_at(&self, action: Action, secs: i64) -> Vec<ConflictKind> {
         let orchestration = Config::defaults().unwrap().orchestration;
-        let freshness = Freshness::new(&orchestration.consensus, Duration::from_secs(60));
+        let freshness =
+            Freshness::new(&orchestration.consensus, crate::domain::CandleSpan::new(Duration::from_secs(60)));
         let pair = symbol(BTC);
         let voices = self.voices.fresh(&pair, at(secs), &freshness);
         detect(&pair, action, &voices, &self.alerts, at(secs), &orchestration.conflicts)
@@ -280,7 +281,7 @@ fn buy() -> Signal {
 
 /// Collar 98 to 102.
 fn limits() -> EntryLimits {
-    EntryLimits { last_trade: Some(number("100")), collar: Pct::new(number("2")).unwrap() }
+    EntryLimits { last_trade: Some(number("100")), collar: Pct::new(number("2")).unwrap(), decimals: 8 }
 }
 
 fn wanting(leverage: Option<&str>, size: Option<&str>, entry: Option<&str>) -> Modifications {

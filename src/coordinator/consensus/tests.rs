@@ -54,7 +54,7 @@ fn tally(voices: &Voices, action: Action) -> Tally {
 }
 
 fn freshness(candle_interval: Duration) -> Freshness {
-    Freshness::new(&config(), candle_interval)
+    Freshness::new(&config(), crate::domain::CandleSpan::new(candle_interval))
 }
 
 fn present(voices: &Voices, secs: i64, candle_interval: Duration) -> usize {

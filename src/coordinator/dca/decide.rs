@@ -1,12 +1,13 @@
 //! What follows from time, from the venue and from a restart.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 
 use super::{
     DcaRefusal, DeferReason, Intent, IntentDigest, IntentTerms, Leg, LegId, LegState, LegTransition, Plan,
     PlanTerms, PlanTransition, Plans, WaitReason, Why,
 };
-use crate::config::Dca;
 use crate::coordinator::task::RebalanceTrade;
 use crate::domain::{
     ClientOrderId, Fill, FillRole, ReasonCode, Timestamp, VenueEvent, VenueReject, checked_mul,
@@ -25,7 +26,7 @@ impl Plans {
         &self,
         trades: &[RebalanceTrade],
         now: Timestamp,
-        terms: PlanTerms<'_>,
+        terms: &PlanTerms,
     ) -> Result<PlanTransition, DcaRefusal> {
         if let Some(id) = self.open.keys().next() {
             return Err(DcaRefusal::PlanOpen(*id));
@@ -35,17 +36,17 @@ impl Plans {
     }
 
     /// What time does to the legs; `blocked` names the rule that speaks against a leg now, if one does. Of the overdue
-    /// legs of a plan only the newest run, and only when at most `dca.max_lateness` late, and the scheduled ones shift;
+    /// legs of a plan only the newest run, and only when at most `max_lateness` late, and the scheduled ones shift;
     /// the older ones wait for the operator, and so does a leg that its own terms have kept back for longer than that.
     /// Legs of one plan that are due at the same instant (one per trade) count as one. Legs in state Due afterwards are
     /// the ones to send: [`Plans::ready`].
     pub fn due(
         &self,
         now: Timestamp,
-        dca: &Dca,
+        max_lateness: Duration,
         blocked: impl Fn(&Leg) -> Option<ReasonCode>,
     ) -> Vec<PlanTransition> {
-        self.open.values().flat_map(|plan| due_of(plan, now, dca, &blocked)).collect()
+        self.open.values().flat_map(|plan| due_of(plan, now, max_lateness, &blocked)).collect()
     }
 
     /// The legs to send now, sells before buys.
@@ -239,7 +240,7 @@ fn filled(id: LegId, leg: &Leg, fill: &Fill, done: bool) -> Result<Option<LegTra
 fn due_of(
     plan: &Plan,
     now: Timestamp,
-    dca: &Dca,
+    max_lateness: Duration,
     blocked: &impl Fn(&Leg) -> Option<ReasonCode>,
 ) -> Vec<PlanTransition> {
     let unknown = plan.legs.iter().find(|leg| leg.state == LegState::Unknown).map(|leg| leg.number);
@@ -248,7 +249,7 @@ fn due_of(
     let is_overdue =
         |leg: &&Leg| matches!(leg.state, LegState::Scheduled | LegState::Deferred) && leg.due_at <= now;
     let newest = plan.legs.iter().filter(is_overdue).map(|leg| leg.due_at).max();
-    let is_too_late = |leg: &Leg| now.since(leg.due_at) > dca.max_lateness;
+    let is_too_late = |leg: &Leg| now.since(leg.due_at) > max_lateness;
     let mut steps = Vec::new();
     let mut late_by = None;
     for leg in plan.legs.iter().filter(|leg| leg.state == LegState::Due || is_overdue(leg)) {

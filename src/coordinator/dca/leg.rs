@@ -6,7 +6,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{DeferReason, Intent, LegTransition, WaitReason, Why};
-use crate::domain::{ClientOrderId, PlanId, Side, Symbol, Timestamp, TradeId, checked_add};
+use crate::domain::{
+    ClientOrderId, MoneyError, PlanId, Side, Symbol, Timestamp, TradeId, checked_add, checked_div,
+    checked_mul,
+};
 
 /// Names one leg: `p3/2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -228,6 +231,19 @@ impl Leg {
             }
             LegTransition::Skipped => self.state = LegState::Skipped,
             LegTransition::Cancelled => self.state = LegState::Cancelled,
+        }
+    }
+
+    /// How much of its amount is executed, account currency: all of it once its order was filled whole.
+    pub(super) fn amount_done(&self) -> Result<Decimal, MoneyError> {
+        match &self.intent {
+            Some(intent) if self.filled.quantity < intent.quantity => {
+                checked_div(checked_mul(self.amount, self.filled.quantity)?, intent.quantity)
+            }
+            Some(_) => Ok(self.amount),
+            // The venue executed it although we thought that it had never seen it.
+            None if self.state == LegState::Filled => Ok(self.amount),
+            None => Ok(Decimal::ZERO),
         }
     }
 

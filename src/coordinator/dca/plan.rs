@@ -6,9 +6,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{DcaRefusal, FilledPart, Leg, LegId, LegState, split};
-use crate::config::Dca;
 use crate::coordinator::task::RebalanceTrade;
-use crate::domain::{ClientOrderId, InstallId, MoneyError, PlanId, Purpose, Side, Timestamp, checked_add};
+use crate::domain::{
+    ClientOrderId, InstallId, MoneyError, PlanId, Purpose, Side, Timestamp, checked_add, checked_sub,
+};
 
 /// One plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,25 +27,32 @@ pub struct Plan {
     pub(super) shifted: Option<(Timestamp, Duration)>,
 }
 
-/// What a plan is made from.
+/// What a plan is made from. Amounts are in the account currency.
 #[derive(Debug, Clone, Copy)]
-pub struct PlanTerms<'a> {
-    /// Section `dca`.
-    pub dca: &'a Dca,
-    /// Trades below this are dropped (account currency).
+pub struct PlanTerms {
+    /// Trades that sum to less than this are one leg each.
+    pub at_once_below: Decimal,
+    /// Trades below this are dropped.
     pub trade_min: Decimal,
+    /// Least amount of a leg.
+    pub leg_min: Decimal,
+    /// Most legs per trade.
+    pub legs_max: u16,
+    /// Distance of the legs (market time).
+    pub spacing: Duration,
+    /// Decimal places of the account currency.
+    pub decimals: u32,
     /// Names the legs at the venue.
     pub install: InstallId,
 }
 
 impl Plan {
-    /// Spreads trades over legs: the first runs at `now`, the others `dca.spacing` apart. Trades that sum to less than
-    /// `dca.at_once_below` are one leg each.
+    /// Spreads trades over legs: the first runs at `now`, the others `spacing` apart.
     pub(super) fn draft(
         id: PlanId,
         now: Timestamp,
         proposed: &[RebalanceTrade],
-        terms: PlanTerms<'_>,
+        terms: &PlanTerms,
     ) -> Result<Self, DcaRefusal> {
         let worth_it =
             |trade: &&RebalanceTrade| trade.amount > Decimal::ZERO && trade.amount >= terms.trade_min;
@@ -56,11 +64,8 @@ impl Plan {
         let total = sum(trades.iter().map(|trade| trade.amount))?;
         let mut drafts = Vec::new();
         for (trade, wanted) in trades.iter().enumerate() {
-            let amounts = if total < terms.dca.at_once_below {
-                vec![wanted.amount]
-            } else {
-                split(wanted.amount, terms.dca, terms.trade_min)?
-            };
+            let amounts =
+                if total < terms.at_once_below { vec![wanted.amount] } else { split(wanted.amount, terms)? };
             drafts.extend(amounts.into_iter().enumerate().map(|(slot, amount)| (slot, trade, amount)));
         }
         drafts.sort_by_key(|&(slot, trade, _)| (slot, trade));
@@ -68,7 +73,7 @@ impl Plan {
         for (number, (slot, trade, amount)) in drafts.into_iter().enumerate() {
             let number = u16::try_from(number).map_err(|_| DcaRefusal::TooManyLegs)?;
             let slot = u32::try_from(slot).map_err(|_| DcaRefusal::TooManyLegs)?;
-            let spread: Duration = terms.dca.spacing.saturating_mul(slot);
+            let spread: Duration = terms.spacing.saturating_mul(slot);
             legs.push(Leg {
                 number,
                 trade: u16::try_from(trade).map_err(|_| DcaRefusal::TooManyLegs)?,
@@ -106,20 +111,48 @@ impl Plan {
         self.legs.iter().all(|leg| leg.state.is_terminal())
     }
 
-    /// Sum of the legs that are filled, in the account currency.
+    /// Sum of its trades, in the account currency.
+    pub fn amount(&self) -> Result<Decimal, MoneyError> {
+        sum(self.trades.iter().map(|trade| trade.amount))
+    }
+
+    /// What its purchases still need beyond what its sales still bring, in the account currency. Legs that wait for the
+    /// operator are promised to nobody.
+    pub fn amount_promised(&self) -> Result<Decimal, MoneyError> {
+        let to_come = |leg: &&Leg| match leg.state {
+            LegState::Scheduled | LegState::Due | LegState::Deferred => true,
+            LegState::Intent
+            | LegState::Sent
+            | LegState::Accepted
+            | LegState::Rejected
+            | LegState::Unknown
+            | LegState::Filled
+            | LegState::Skipped
+            | LegState::Cancelled
+            | LegState::Waiting => false,
+        };
+        self.legs.iter().filter(to_come).try_fold(Decimal::ZERO, |sum, leg| match leg.side {
+            Side::Buy => checked_add(sum, leg.amount),
+            Side::Sell => checked_sub(sum, leg.amount),
+        })
+    }
+
+    /// Sum of what is filled of the legs, in the account currency.
     ///
     /// # Errors
     /// The sum overflows.
     pub fn amount_done(&self) -> Result<Decimal, MoneyError> {
-        sum(self.legs.iter().filter(|leg| leg.state == LegState::Filled).map(|leg| leg.amount))
+        self.legs.iter().try_fold(Decimal::ZERO, |sum, leg| checked_add(sum, leg.amount_done()?))
     }
 
-    /// Sum of the legs that may still run, in the account currency.
+    /// Sum of what the legs that have not ended may still trade, in the account currency.
     ///
     /// # Errors
     /// The sum overflows.
     pub fn amount_left(&self) -> Result<Decimal, MoneyError> {
-        sum(self.legs.iter().filter(|leg| !leg.state.is_terminal()).map(|leg| leg.amount))
+        let open = self.legs.iter().filter(|leg| !leg.state.is_terminal());
+        let mut left = open.map(|leg| checked_sub(leg.amount, leg.amount_done()?));
+        left.try_fold(Decimal::ZERO, |sum, left| checked_add(sum, left?))
     }
 
     /// Whether it could have been made just now: legs numbered from 0, none begun, and each trade's legs sum to it.

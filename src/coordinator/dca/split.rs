@@ -1,27 +1,23 @@
 //! How a trade becomes legs.
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
-use crate::config::Dca;
-use crate::domain::{MoneyError, checked_add, checked_div, checked_mul, checked_sub};
-
-/// Account currencies are paid in hundredths.
-const CENT_DECIMALS: u32 = 2;
+use super::PlanTerms;
+use crate::domain::{MoneyError, checked_add, checked_div, checked_mul, checked_sub, spendable_amount};
 
 /// The amounts of the legs of one trade, in the order in which they run: at most `legs_max`, fewer where one would
-/// fall below `leg_min`, each rounded down to cents, the remainder in the first. They sum to `amount` exactly. A trade
-/// below `trade_min`, or without an amount, has no legs.
+/// fall below `leg_min`, each rounded down to the decimals of the account currency, the remainder in the first. They sum
+/// to `amount` exactly. A trade below `trade_min`, or without an amount, has no legs.
 ///
 /// # Errors
 /// The arithmetic overflows.
-pub fn split(amount: Decimal, dca: &Dca, trade_min: Decimal) -> Result<Vec<Decimal>, MoneyError> {
-    if amount <= Decimal::ZERO || amount < trade_min {
+pub fn split(amount: Decimal, terms: &PlanTerms) -> Result<Vec<Decimal>, MoneyError> {
+    if amount <= Decimal::ZERO || amount < terms.trade_min {
         return Ok(Vec::new());
     }
-    for count in (2..=dca.legs_max).rev() {
-        let share = checked_div(amount, Decimal::from(count))?;
-        let share = share.round_dp_with_strategy(CENT_DECIMALS, RoundingStrategy::ToZero);
-        if share < dca.leg_min || share.is_zero() {
+    for count in (2..=terms.legs_max).rev() {
+        let share = spendable_amount(checked_div(amount, Decimal::from(count))?, terms.decimals);
+        if share < terms.leg_min || share.is_zero() {
             continue;
         }
         let others = checked_mul(share, Decimal::from(count - 1))?;

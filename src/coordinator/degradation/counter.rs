@@ -93,6 +93,10 @@ impl Counter {
     /// clock was set back between two runs: then the failure counts.
     #[must_use]
     pub fn failed(self, now: Timestamp, config: &config::Degradation) -> Self {
+        if self.outstanding >= config.failures_max {
+            // It cannot count: nothing changes but the row of successes.
+            return Self { successes: 0, ..self };
+        }
         let spaced = self.counted_at.is_none_or(|at| at > now || now.since(at) >= config.failure_spacing);
         if spaced {
             let outstanding = self.outstanding.saturating_add(1).min(config.failures_max);

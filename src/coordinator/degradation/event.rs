@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{Component, Counter, Forced, ForcedEnd, SymbolLock};
 use crate::config::TaskName;
-use crate::domain::{Actor, Level, Now, SafeText, Symbol};
+use crate::domain::{Actor, Level, Now, PriceJump, SafeText, Symbol};
 
 /// How one run for one symbol ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,13 @@ pub enum DegradationEvent {
         symbol: Symbol,
         /// By whom.
         by: Actor,
+    },
+    /// No entries for one symbol until somebody has looked at its price.
+    PriceJumped {
+        /// Which.
+        symbol: Symbol,
+        /// From where to where.
+        jump: PriceJump,
     },
     /// Entries for it again.
     Unlock {

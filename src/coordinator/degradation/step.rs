@@ -56,6 +56,9 @@ impl Degradation {
                 vec![DegradationTransition::FailuresReset { by: by.clone(), reason: reason_wanted(reason)? }]
             }
             DegradationEvent::Lock { symbol, by } => self.lock_by(symbol, by, now).into_iter().collect(),
+            DegradationEvent::PriceJumped { symbol, jump } => {
+                vec![Self::lock_for_jump(symbol, *jump, now)]
+            }
             DegradationEvent::Unlock { symbol, by } => vec![self.unlock(symbol, by)?],
             DegradationEvent::Tick => self.time_passed(policy, now),
             DegradationEvent::Restart { providers } => self.restarted(providers, now),

@@ -7,15 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::event::{DegradationRefusal, DegradationTransition, RunResult};
 use super::{Component, Degradation, Policy};
 use crate::config::TaskName;
-use crate::domain::{Actor, Now, Symbol};
+use crate::domain::{Actor, Now, PriceJump, Symbol};
 
 /// Why a symbol takes no entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SymbolLock {
     /// Who locked it.
     pub by: Actor,
-    /// The task that failed for it; none if the operator locked it.
+    /// The task that failed for it; none if something else locked it.
     pub task: Option<TaskName>,
+    /// The jump of its price that locked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jump: Option<PriceJump>,
     /// Since when.
     pub at: Now,
 }
@@ -61,19 +64,25 @@ impl Degradation {
             }
             let lock_now = failures > streak && failures >= u32::from(policy.config.symbol_lock_after);
             if lock_now && !self.locks.contains_key(symbol) {
-                let lock = SymbolLock { by: Actor::Coordinator, task: Some(task), at: now };
+                let lock = SymbolLock { by: Actor::Coordinator, task: Some(task), jump: None, at: now };
                 transitions.push(DegradationTransition::Locked { symbol: symbol.clone(), lock });
             }
         }
         transitions
     }
 
-    /// The operator's lock; it stands over a task's, so that the name on the screen is the person's.
+    /// A jump locks also what is locked already: each has to be looked at.
+    pub(super) fn lock_for_jump(symbol: &Symbol, jump: PriceJump, now: Now) -> DegradationTransition {
+        let lock = SymbolLock { by: Actor::Coordinator, task: None, jump: Some(jump), at: now };
+        DegradationTransition::Locked { symbol: symbol.clone(), lock }
+    }
+
+    /// The operator's lock; it stands over any other, so that the name on the screen is the person's.
     pub(super) fn lock_by(&self, symbol: &Symbol, by: &Actor, now: Now) -> Option<DegradationTransition> {
-        let own = self.locks.get(symbol).is_some_and(|lock| lock.task.is_none());
+        let own = self.locks.get(symbol).is_some_and(|lock| lock.task.is_none() && lock.jump.is_none());
         (!own).then(|| DegradationTransition::Locked {
             symbol: symbol.clone(),
-            lock: SymbolLock { by: by.clone(), task: None, at: now },
+            lock: SymbolLock { by: by.clone(), task: None, jump: None, at: now },
         })
     }
 

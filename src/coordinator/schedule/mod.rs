@@ -4,7 +4,8 @@
 //! It is not journaled: an [`ScheduleImage`] of it rides in the checkpoint, and losing that costs one
 //! interval, never an order. The rules are "Scheduled tasks" of the coordinator's notes: no run of a (task, symbol)
 //! overlaps another, missed ticks collapse into one run, and a dependency that cannot run never starves what is
-//! behind it.
+//! behind it. A task that has nothing new to look at waits for it: on candles longer than its interval it runs once a
+//! candle.
 
 mod image;
 mod news;
@@ -43,6 +44,8 @@ pub struct Schedule {
     rows: Vec<Row>,
     /// The rows of each symbol.
     rows_of: BTreeMap<Symbol, Vec<usize>>,
+    /// The rows of no symbol.
+    portfolio: Vec<usize>,
     /// Runs in flight: run to row. Never more than may run at once.
     running: BTreeMap<RunId, usize>,
     /// Runs that timed out and have not answered since: run to row.
@@ -76,7 +79,8 @@ impl Schedule {
                 rows_of.entry(symbol.clone()).or_default().push(index);
             }
         }
-        link(&mut rows, &rows_of, &setup.config.tasks);
+        let portfolio: Vec<usize> = (0..rows.len()).filter(|&index| rows[index].symbol.is_none()).collect();
+        link(&mut rows, &rows_of, &portfolio, &setup.config.tasks);
         let mut schedule = Self {
             concurrent_max: setup.config.concurrent_max.max(1),
             tasks: setup.config.tasks.clone(),
@@ -84,6 +88,7 @@ impl Schedule {
             disabled: setup.disabled.clone(),
             rows,
             rows_of,
+            portfolio,
             running: BTreeMap::new(),
             abandoned: BTreeMap::new(),
             queue: Queue::new(0),
@@ -133,7 +138,7 @@ impl Schedule {
         self.conditions = conditions;
         self.recheck_at = None;
         if changed {
-            self.follow_conditions();
+            self.follow_conditions(now.market);
         }
         self.notice_due(now.market);
         let mut starts = Vec::new();
@@ -207,20 +212,28 @@ impl Schedule {
         self.recheck_at = Some(now.market);
     }
 
-    /// The feed gave a candle of `symbol`: its runs may begin.
+    /// The feed gave a candle of `symbol`: its runs may begin, and the portfolio's, which looks at all.
     pub fn candle_seen(&mut self, symbol: &Symbol, now: Timestamp) {
-        let Some(rows) = self.rows_of.get(symbol) else { return };
-        for &index in rows {
-            let row = &mut self.rows[index];
-            if row.has_candle {
-                return;
-            }
-            row.has_candle = true;
-            if row.wants_to_begin() {
-                self.queue.offer(index, row);
-            }
+        let own = self.rows_of.get(symbol).map_or(&[][..], Vec::as_slice);
+        for index in own.iter().chain(&self.portfolio).copied().collect::<Vec<_>>() {
+            self.news(index, now);
         }
-        self.recheck_at = Some(now);
+    }
+
+    /// Balances have changed: the portfolio is to be looked at again.
+    pub fn account_changed(&mut self, now: Timestamp) {
+        for index in self.portfolio.clone() {
+            self.news(index, now);
+        }
+    }
+
+    fn news(&mut self, index: usize, now: Timestamp) {
+        let row = &mut self.rows[index];
+        row.news(now);
+        if row.wants_to_begin() {
+            self.queue.offer(index, row);
+            self.recheck_at = Some(now);
+        }
     }
 
     /// Enables or disables a task. A run in flight ends as it would have; a task that is enabled again waits for its
@@ -339,7 +352,9 @@ impl Schedule {
     }
 
     /// Level or state have changed: rows that are skipped now forget what they waited for, and every other may begin.
-    fn follow_conditions(&mut self) {
+    /// What the portfolio makes of its allocation depends on them.
+    fn follow_conditions(&mut self, now: Timestamp) {
+        self.account_changed(now);
         for index in 0..self.rows.len() {
             if self.rows[index].wants_to_begin() && self.skip(&self.rows[index]).is_some() {
                 self.rows[index].forget_tick();
@@ -368,7 +383,7 @@ impl Schedule {
     /// What a row that wants to begin waits for, besides a slot.
     fn hindrance(&self, index: usize) -> Option<Wait> {
         let row = &self.rows[index];
-        if row.symbol.is_some() && !row.has_candle {
+        if !row.has_input() {
             return Some(Wait::Candle);
         }
         if row.requested {
@@ -380,14 +395,14 @@ impl Schedule {
 
     /// Whether `on` lets `row` begin.
     fn holds(&self, on: &Row, row: &Row) -> bool {
-        if !self.is_live(on) || self.skip(on).is_some() {
-            // It will not run: waiting for it would starve the row.
+        if !self.is_live(on) || self.skip(on).is_some() || !on.has_candle || on.is_settled() {
+            // It will not run, or has nothing to add: waiting for it would starve the row.
             return true;
         }
         // A success after this row became due is as fresh as can be: waiting for yet another would never end behind a
         // dependency that is slower than its own interval.
         let fresh = row.noticed.is_some_and(|noticed| on.succeeded > noticed);
-        fresh || (on.running.is_none() && !on.wants_to_begin() && on.succeeded > row.begun)
+        fresh || (on.running.is_none() && !on.may_begin() && on.succeeded > row.begun)
     }
 
     fn start(&mut self, index: usize, now: Now, run: RunId) -> Start {
@@ -428,12 +443,16 @@ fn dependency_order(tasks: &BTreeMap<TaskName, Task>) -> Vec<TaskName> {
 
 /// Tells each row which others it waits for, and each other who waits for it: rows of the same symbol; the portfolio
 /// waits for every symbol, and every symbol for the portfolio.
-fn link(rows: &mut [Row], rows_of: &BTreeMap<Symbol, Vec<usize>>, tasks: &BTreeMap<TaskName, Task>) {
-    let portfolio: Vec<usize> = (0..rows.len()).filter(|&index| rows[index].symbol.is_none()).collect();
+fn link(
+    rows: &mut [Row],
+    rows_of: &BTreeMap<Symbol, Vec<usize>>,
+    portfolio: &[usize],
+    tasks: &BTreeMap<TaskName, Task>,
+) {
     for index in 0..rows.len() {
         let Some(task) = tasks.get(&rows[index].task) else { continue };
         let concerned: Vec<usize> = match rows[index].symbol.as_ref().and_then(|symbol| rows_of.get(symbol)) {
-            Some(own) => own.iter().chain(&portfolio).copied().collect(),
+            Some(own) => own.iter().chain(portfolio).copied().collect(),
             None => (0..rows.len()).collect(),
         };
         for on in concerned {

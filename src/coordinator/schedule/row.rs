@@ -16,7 +16,7 @@ pub enum Wait {
     Dependency(TaskName),
     /// As many runs as are allowed at once are in flight.
     Slot,
-    /// The feed has not given a candle of the symbol yet.
+    /// The feed has not given a candle of the symbol since its last run, or ever: there is nothing new to look at.
     Candle,
 }
 
@@ -84,8 +84,10 @@ pub(super) struct Row {
     pub due_at: Timestamp,
     /// The operator asked for a run.
     pub requested: bool,
-    /// The feed has given a candle of its symbol; before there is nothing to analyse.
+    /// The feed has given a candle of its symbol, or the row is of none; before there is nothing to analyse.
     pub has_candle: bool,
+    /// What it looks at has changed since its last run began, or that run failed.
+    pub has_news: bool,
     /// Rows that must have succeeded first, by index.
     pub dependencies: Vec<usize>,
     /// Rows that wait for this one, by index.
@@ -103,12 +105,14 @@ pub(super) struct Row {
 
 impl Row {
     pub fn new(task: TaskName, symbol: Option<Symbol>, due_at: Timestamp) -> Self {
+        let is_portfolio = symbol.is_none();
         Self {
             task,
             symbol,
             due_at,
             requested: false,
-            has_candle: false,
+            has_candle: is_portfolio,
+            has_news: is_portfolio,
             dependencies: Vec::new(),
             dependents: Vec::new(),
             running: None,
@@ -122,6 +126,30 @@ impl Row {
 
     pub fn wants_to_begin(&self) -> bool {
         self.running.is_none() && (self.noticed.is_some() || self.requested)
+    }
+
+    /// It has something to look at, or somebody wants it to look again.
+    pub fn has_input(&self) -> bool {
+        self.has_candle && (self.has_news || self.requested)
+    }
+
+    /// It would begin if nothing held it back.
+    pub fn may_begin(&self) -> bool {
+        self.wants_to_begin() && self.has_input()
+    }
+
+    /// Its last answer is what it would say again: it succeeded, and nothing has changed since.
+    pub const fn is_settled(&self) -> bool {
+        !self.has_news && self.succeeded > self.begun
+    }
+
+    /// There is something new to look at. A tick that was waiting for it comes now: it was not late.
+    pub fn news(&mut self, now: Timestamp) {
+        if self.wants_to_begin() && !self.has_input() {
+            self.due_at = self.due_at.max(now);
+        }
+        self.has_candle = true;
+        self.has_news = true;
     }
 
     /// Whole intervals that have passed since the tick.
@@ -149,6 +177,7 @@ impl Row {
 
     pub fn begin(&mut self, running: Running, clock: u64) {
         self.forget_tick();
+        self.has_news = false;
         self.begun = clock;
         self.counts.started = self.counts.started.saturating_add(1);
         self.counts.missed = self.counts.missed.saturating_add(u64::from(running.late_cycles));
@@ -164,6 +193,7 @@ impl Row {
                 RunOutcome::Succeeded
             }
             Err(failure) => {
+                self.has_news = true;
                 self.counts.failed = self.counts.failed.saturating_add(1);
                 let timed_out = failure == TaskFailure::TimedOut;
                 self.counts.timed_out = self.counts.timed_out.saturating_add(u64::from(timed_out));

@@ -32,6 +32,8 @@ struct Bench {
     run_all_on_start: bool,
     schedule: Option<Schedule>,
     run: RunId,
+    /// A candle of every symbol comes before each look at what is due.
+    candles: bool,
 }
 
 impl Bench {
@@ -44,6 +46,13 @@ impl Bench {
             run_all_on_start: false,
             schedule: None,
             run: RunId(0),
+            candles: true,
+        }
+    }
+
+    fn candles_of_all(&mut self, now: Now) {
+        for symbol in self.symbols.clone() {
+            self.schedule().candle_seen(&symbol, now.market);
         }
     }
 
@@ -86,6 +95,9 @@ impl Bench {
 
     fn start(&mut self, now: Now, conditions: Conditions) -> Vec<Start> {
         let mut run = self.run;
+        if self.candles {
+            self.candles_of_all(now);
+        }
         let starts = self.schedule().start_due(now, conditions, || {
             run = run.next();
             run
@@ -122,6 +134,7 @@ fn names(starts: &[Start]) -> Vec<TaskName> {
 fn a_task_waits_for_the_first_candle_of_its_symbol_instead_of_failing_without() {
     let mut bench = Bench::new(&["BTC/USDT", "XRP/USDT"]).only(&[Technical]).all_on_start();
     bench.schedule = Some(Schedule::new(&bench.setup(), at(0)));
+    bench.candles = false;
     assert_eq!(bench.start(at(0), NORMAL), []);
     assert_eq!(bench.row(Technical, at(0)).status, RowStatus::Waiting(Wait::Candle));
 
@@ -129,6 +142,67 @@ fn a_task_waits_for_the_first_candle_of_its_symbol_instead_of_failing_without() 
     bench.schedule().candle_seen(&xrp, at(60).market);
     let starts = bench.start(at(60), NORMAL);
     assert_eq!(starts.iter().map(|start| start.symbol.as_ref()).collect::<Vec<_>>(), [Some(&xrp)]);
+}
+
+#[test]
+fn on_long_candles_each_task_runs_once_a_candle_in_dependency_order_and_is_never_late() {
+    let mut bench = Bench::new(&["BTC/USDT"]).all_on_start();
+    bench.sources.sentiment = false;
+    bench.candles = false;
+    bench.candles_of_all(at(0));
+    bench.run_through(at(0), NORMAL);
+    let day = 86_400;
+    for minute in 1..day / 60 {
+        assert_eq!(bench.run_through(at(60 * minute), NORMAL), [], "minute {minute}");
+    }
+    let row = bench.row(Technical, at(day - 60));
+    assert_eq!((row.status, row.late_cycles), (RowStatus::Waiting(Wait::Candle), 0));
+
+    bench.candles_of_all(at(day));
+    assert_eq!(bench.run_through(at(day), NORMAL), [Technical, Rebalance, Regime, Decision]);
+    assert_eq!(bench.run_through(at(day + 3_600), NORMAL), []);
+    assert_eq!(bench.row(Technical, at(day)).counts.missed, 0);
+}
+
+#[test]
+fn balances_that_have_changed_are_looked_at_without_a_candle() {
+    let mut bench = Bench::new(&["BTC/USDT"]).only(&[Rebalance]).all_on_start();
+    bench.candles = false;
+    assert_eq!(bench.run_through(at(0), NORMAL), [Rebalance]);
+    assert_eq!(bench.run_through(at(3_600), NORMAL), []);
+    bench.schedule().account_changed(at(3_700).market);
+    assert_eq!(bench.run_through(at(3_700), NORMAL), [Rebalance]);
+}
+
+#[test]
+fn a_failed_run_is_tried_again_at_its_next_tick_without_a_new_candle() {
+    let mut bench = Bench::new(&["BTC/USDT"]).only(&[Technical]).all_on_start();
+    bench.candles = false;
+    let run = bench.start(at(0), NORMAL)[0].run;
+    bench.schedule().finished(run, at(1), Err(&failure()));
+    assert_eq!(bench.start(at(1), NORMAL), []);
+    assert_eq!(bench.run_through(at(60), NORMAL), [Technical]);
+    assert_eq!(bench.run_through(at(120), NORMAL), []);
+}
+
+#[test]
+fn a_market_that_has_not_begun_keeps_nobody_waiting() {
+    let mut bench = Bench::new(&["BTC/USDT", "XRP/USDT"]).all_on_start();
+    bench.config.tasks.get_mut(&Rebalance).unwrap().depends_on = vec![Technical];
+    bench.schedule = Some(Schedule::new(&bench.setup(), at(0)));
+    bench.candles = false;
+    let btc = Symbol::new("BTC/USDT").unwrap();
+    for hour in 0..3 {
+        bench.schedule().candle_seen(&btc, at(3_600 * hour).market);
+        let order = bench.run_through(at(3_600 * hour), NORMAL);
+        assert!(order.contains(&Rebalance) && order.contains(&Decision), "hour {hour}: {order:?}");
+    }
+    let xrp = bench
+        .schedule()
+        .view(at(10_000))
+        .into_iter()
+        .find(|row| row.task == Technical && row.symbol.as_ref().is_some_and(|symbol| *symbol != btc));
+    assert_eq!(xrp.unwrap().late_cycles, 0);
 }
 
 #[test]

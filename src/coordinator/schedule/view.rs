@@ -41,7 +41,7 @@ pub struct RowView {
     pub status: RowStatus,
     /// The last run that ended.
     pub last: Option<LastRun>,
-    /// Its next tick, market time; in the past while it is late; none while it cannot run at all.
+    /// Its next tick, market time; in the past while it is late; none while it cannot run at all, or waits for a candle.
     pub next_due: Option<Timestamp>,
     /// `late by N cycles`: whole intervals since the tick that has not been run.
     pub late_cycles: u32,
@@ -59,14 +59,18 @@ impl Schedule {
         let row = &self.rows[index];
         let every = self.every(row);
         let status = self.status(index);
-        let can_run = !matches!(status, RowStatus::Disabled | RowStatus::NoSource);
+        let can_run =
+            !matches!(status, RowStatus::Disabled | RowStatus::NoSource | RowStatus::Waiting(Wait::Candle));
         let late_cycles = match status {
             // The run in flight has eaten its own tick: `due_at` is already the one after it.
             RowStatus::Running { .. } if row.due_at <= now.market => {
                 row.cycles_late(now.market, every).saturating_add(1)
             }
-            RowStatus::Waiting(_) | RowStatus::Idle => row.cycles_late(now.market, every),
-            RowStatus::Running { .. }
+            RowStatus::Waiting(Wait::Dependency(_) | Wait::Slot) | RowStatus::Idle => {
+                row.cycles_late(now.market, every)
+            }
+            RowStatus::Waiting(Wait::Candle)
+            | RowStatus::Running { .. }
             | RowStatus::SkippedByLevel(_)
             | RowStatus::Halted
             | RowStatus::Disabled

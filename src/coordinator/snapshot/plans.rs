@@ -34,7 +34,7 @@ pub struct LegView {
     pub due: Timestamp,
     /// Where it stands: `scheduled`, `deferred`, `sent`, ...
     pub state: String,
-    /// Why it is deferred or waiting.
+    /// Why it is deferred or waiting, or how much of it is filled.
     pub reason: Option<SafeText>,
     /// Nothing more will happen to it.
     pub is_terminal: bool,

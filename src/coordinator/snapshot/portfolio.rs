@@ -9,8 +9,12 @@ use crate::domain::{Asset, SafeText, Symbol, Timestamp};
 pub struct PortfolioView {
     /// Which.
     pub currency: Asset,
-    /// Everything at the last prices; none when a price is missing.
+    /// Decimal places of its amounts.
+    pub decimals: u32,
+    /// Everything at the last known prices; none when nothing that is held has ever had one.
     pub equity: Option<Decimal>,
+    /// The oldest price in it that is not fresh any more; none when all are.
+    pub stale_since: Option<Timestamp>,
     /// Change since 00:00 UTC, percent, none while it is unknown as in the three below; and its breaker's limit.
     pub day_pct: (Option<Decimal>, Decimal),
     /// Change since Monday 00:00 UTC, percent, and its breaker's limit.
@@ -48,6 +52,8 @@ pub struct PositionView {
     pub entry: Decimal,
     /// Last price, quote units.
     pub price: Option<Decimal>,
+    /// From when it is, if it is not fresh any more.
+    pub stale_since: Option<Timestamp>,
     /// Unrealised result, account currency.
     pub result: Option<Decimal>,
     /// Distance of the nearest stop from the last price, percent (negative: below).
@@ -61,7 +67,7 @@ pub struct OrderView {
     pub symbol: Symbol,
     /// In words: `buy 0.012 @ 42310.5`.
     pub text: String,
-    /// `intent`, `sent`, `accepted`, `unknown`.
+    /// `intent`, `sent`, `accepted`, `part filled 1 of 9.8`, `unknown`.
     pub status: String,
     /// When it was made.
     pub at: Timestamp,
@@ -74,8 +80,10 @@ pub struct AllocationRow {
     pub asset: Asset,
     /// What is owned of it outside lots, in its own units.
     pub quantity: Decimal,
-    /// Worth, account currency; none without a fresh price.
+    /// Worth at the last known price, account currency; none if there never was one.
     pub value: Option<Decimal>,
+    /// From when that price is, if it is not fresh any more.
+    pub stale_since: Option<Timestamp>,
     /// Share of all holdings, percent; none while the worth of any of them is unknown.
     pub share_pct: Option<Decimal>,
     /// Target, percent.

@@ -58,8 +58,10 @@ pub enum TaskState {
     WaitingForSlot,
     /// Is due, and waits for a task it depends on.
     WaitingOn(TaskName),
-    /// Due, but the feed has not given a candle yet.
+    /// Due, but the feed has given no candle since its last run.
     WaitingForFeed,
+    /// The market of its symbol has not begun.
+    NotListed,
     /// Nothing to ask (sentiment without a source).
     NoSource,
     /// The level forbids it.

@@ -59,6 +59,7 @@ pub(super) fn started(run: u16) -> Started {
         notes_fault: None,
         torn: None,
         checkpoint_rebuilt: None,
+        unreserved: Vec::new(),
         market_grown: None,
         keep_running: false,
     }
@@ -581,6 +582,7 @@ impl Desk {
 
 fn setup(config: &Config, candle_interval: Duration) -> Setup {
     Setup {
+        decimals: 2,
         market: "SIM".to_owned(),
         venue: "PAPER".to_owned(),
         speed: Some(60),

@@ -64,6 +64,24 @@ fn a_fill_of_a_leg_is_one_record_with_its_cash() {
 }
 
 #[test]
+fn a_leg_that_is_filled_in_part_counts_for_that_part() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::FillHalf;
+    plan(&mut desk);
+    assert_eq!(leg_state(&desk, 0), LegState::Accepted);
+    let shown = desk.snapshot().plans[0].clone();
+    assert_eq!((shown.done, shown.left), (dec("250"), dec("2750")));
+    assert_eq!(shown.legs[0].reason, Some(SafeText::ours("0.00625 of 0.0125 filled")));
+
+    let ended = desk.venue.expire(legs_sent(&desk)[0].client_id);
+    desk.venue_says(ended);
+
+    assert_eq!(leg_state(&desk, 0), LegState::Filled, "as far as the venue would");
+    let shown = desk.snapshot().plans[0].clone();
+    assert_eq!((shown.done, shown.left), (dec("250"), dec("2500")));
+}
+
+#[test]
 fn no_plan_is_made_while_entries_are_blocked() {
     let mut desk = Desk::new();
     desk.say("pause");

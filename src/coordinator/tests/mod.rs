@@ -9,6 +9,7 @@ mod exits;
 mod legs;
 mod models;
 mod orders;
+mod prices;
 mod properties;
 mod seams;
 mod signals;

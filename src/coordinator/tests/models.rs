@@ -134,6 +134,14 @@ pub(super) fn says(action: ResolutionAction, modifications: Option<Modifications
     }
 }
 
+/// The same, this sure of it.
+fn sure(mut resolved: Resolved, confidence: f64) -> Resolved {
+    if let Some(answered) = &mut resolved.answer {
+        answered.answer.confidence = Confidence::clamped(confidence);
+    }
+    resolved
+}
+
 pub(super) fn modify(leverage: Option<&str>, size: Option<&str>, entry: Option<&str>) -> Resolved {
     let wanted = Modifications {
         leverage: leverage.map(dec),
@@ -188,6 +196,28 @@ fn a_model_is_asked_once_and_its_word_is_in_the_trail() {
     assert_eq!((resolution.took, resolution.reasoning.unwrap().raw()), (Some(secs(3)), "as I see it"));
     assert_eq!(desk.venue.submitted.len(), 1);
     assert_eq!(desk.core.durable().outcomes_today.1.values().sum::<u64>(), 1, "one signal, one outcome");
+}
+
+#[test]
+fn a_model_that_is_not_sure_enough_to_go_on_is_taken_to_say_wait() {
+    let min = config().orchestration.conflicts.proceed_confidence_min;
+    for (resolved, outcome) in [
+        (sure(proceed(), min), Outcome::Filled),
+        (sure(proceed(), min - 0.01), Outcome::Waited),
+        (sure(proceed(), 0.0), Outcome::Waited),
+        (sure(modify(None, Some("10"), None), min - 0.01), Outcome::Waited),
+        (sure(says(ResolutionAction::Abort, None), 0.0), Outcome::Aborted),
+    ] {
+        let said = resolved.answer.as_ref().unwrap().answer.action;
+        let mut desk = Desk::with_models(config());
+        let (decision, _) = desk.asked();
+        let decided = desk.answer(decision.id, resolved);
+        assert_eq!(decided.outcome, Some(outcome), "{said}: {}", decided.detail);
+        let resolution = decided.resolution.unwrap();
+        assert_eq!(resolution.by, ResolvedBy::Model(ALPHA.into()), "its answer counts as one");
+        assert_eq!(resolution.action == ResolutionAction::Wait, outcome == Outcome::Waited);
+        assert_eq!(decided.detail.contains("below 0.50"), outcome == Outcome::Waited, "{}", decided.detail);
+    }
 }
 
 #[test]

@@ -64,6 +64,26 @@ fn an_entry_that_runs_out_is_unfilled_and_half_filled_is_filled() {
 }
 
 #[test]
+fn an_order_that_works_on_after_a_part_fill_shows_how_much_and_ends_saying_so() {
+    let mut desk = Desk::new();
+    desk.venue.mode = Mode::FillHalf;
+    let decision = desk.signal(&btc(), Action::Buy);
+    let wanted = desk.venue.submitted[0].quantity;
+    let half = wanted / dec("2");
+    let of = format!("{} of {}", half.normalize(), wanted.normalize());
+    assert_eq!(desk.snapshot().portfolio.orders[0].status, format!("part filled {of}"));
+    assert_eq!(desk.held(&btc()), half);
+
+    let ended = desk.venue.expire(decision.orders[0]);
+    desk.venue_says(ended);
+
+    let decision = desk.decision(&decision);
+    assert_eq!((decision.filled, decision.outcome), (half, Some(Outcome::Filled)));
+    assert_eq!(decision.detail, format!("expired after {of}"));
+    assert_eq!(desk.status(decision.orders[0]), OrderStatus::Cancelled);
+}
+
+#[test]
 fn a_halt_takes_entries_back_and_a_pause_does_not() {
     let mut desk = Desk::new();
     desk.venue.mode = Mode::Rest;

@@ -176,11 +176,13 @@ fn alarms_of_the_last_process_are_over_but_still_want_to_be_seen() {
 
 #[test]
 fn the_last_worth_of_a_run_is_that_of_its_end() {
-    let mut desk = Desk::new();
+    let mut desk = Desk::new().with_lot(&btc());
     desk.pass(secs(90));
-    let at = desk.now.market;
+    desk.btc_at("40100");
+    let (at, worth) = (desk.now.market, desk.core.equity(desk.now).unwrap());
     desk.tell(Input::Stop { reason: SafeText::ours("enough") });
     let [.., mark, end] = &desk.records[..] else { panic!("no records") };
-    assert!(matches!(&mark.kind, RecordKind::Mark { .. }) && mark.at == at, "{mark:?}");
+    let RecordKind::Mark { equity, .. } = &mark.kind else { panic!("{mark:?}") };
+    assert_eq!((mark.at, *equity), (at, worth));
     assert!(matches!(&end.kind, RecordKind::RunEnded { .. }), "{end:?}");
 }

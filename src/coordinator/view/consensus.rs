@@ -23,7 +23,7 @@ impl Coordinator {
 
     fn consensus_row(&self, symbol: &Symbol, decision: Option<&Decision>, now: Now) -> ConsensusRow {
         let last = self.live.voices.last(symbol);
-        let freshness = &self.live.freshness;
+        let freshness = &self.live.ages.voices;
         ConsensusRow {
             symbol: symbol.clone(),
             held: self.durable.account.lots_of(symbol).next().is_some(),

@@ -1,7 +1,9 @@
 //! Pane 5: plans and their legs.
 
+use rust_decimal::Decimal;
+
 use crate::coordinator::Coordinator;
-use crate::coordinator::dca::{LegState, Plan};
+use crate::coordinator::dca::{Leg, LegState, Plan};
 use crate::coordinator::snapshot::{LegView, PlanView};
 use crate::domain::SafeText;
 
@@ -22,7 +24,7 @@ fn plan_view(plan: &Plan) -> PlanView {
             amount: leg.amount,
             due: leg.due_at,
             state: leg.state.name().to_owned(),
-            reason: leg.why.as_ref().map(SafeText::ours),
+            reason: leg.why.as_ref().map(SafeText::ours).or_else(|| part_text(leg)),
             is_terminal: leg.state.is_terminal(),
             needs_attention: matches!(leg.state, LegState::Waiting | LegState::Unknown),
         })
@@ -34,4 +36,13 @@ fn plan_view(plan: &Plan) -> PlanView {
         done: plan.amount_done().unwrap_or_default(),
         left: plan.amount_left().unwrap_or_default(),
     }
+}
+
+/// `0.3 of 1.2 filled`, while or where it is not the whole.
+fn part_text(leg: &Leg) -> Option<SafeText> {
+    let wanted = leg.intent.as_ref().map(|intent| intent.quantity)?;
+    let is_part = leg.filled.quantity > Decimal::ZERO && leg.filled.quantity < wanted;
+    is_part.then(|| {
+        SafeText::ours(format!("{} of {} filled", leg.filled.quantity.normalize(), wanted.normalize()))
+    })
 }

@@ -3,10 +3,12 @@
 use rust_decimal::Decimal;
 
 use crate::coordinator::Coordinator;
+use crate::coordinator::durable::TrackedOrder;
 use crate::coordinator::routing::order_text;
 use crate::coordinator::snapshot::{AllocationRow, OrderView, PortfolioView, PositionView};
 use crate::domain::{
-    Asset, MoneyError, Now, OrderStatus, Symbol, checked_add, checked_div, checked_mul, checked_sub,
+    Asset, MoneyError, Now, OrderStatus, Symbol, Timestamp, checked_add, checked_div, checked_mul,
+    checked_sub,
 };
 use crate::risk::BreakerName;
 
@@ -15,6 +17,8 @@ impl Coordinator {
         let account = &self.durable.account;
         let prices = self.prices(now);
         let equity = self.equity(now);
+        let valuation = self.valuation(now);
+        let stale_since = valuation.and_then(|it| it.stale.iter().map(|stale| stale.since).min());
         let limits = &self.config.risk.breakers;
         let breakers = &self.durable.breakers;
         let loss = |name: BreakerName| equity.map(|equity| breakers.get(name).loss_pct(equity));
@@ -29,12 +33,14 @@ impl Coordinator {
         });
         PortfolioView {
             currency: account.currency().clone(),
+            decimals: self.setup.decimals,
             equity,
+            stale_since,
             day_pct: (self.change_pct(BreakerName::DailyLoss, equity), limits.daily_loss_pct.value()),
             week_pct: (self.change_pct(BreakerName::WeeklyLoss, equity), limits.weekly_loss_pct.value()),
             drawdown_pct: (loss(BreakerName::MaxDrawdown), limits.max_drawdown_pct.value()),
             exposure_pct: (
-                account.exposure_pct(&prices).ok(),
+                equity.and_then(|equity| account.exposure_pct(equity, &prices).ok()),
                 self.config.risk.exposure.total_max_pct.value(),
             ),
             largest,
@@ -46,37 +52,55 @@ impl Coordinator {
                 .map(|tracked| OrderView {
                     symbol: tracked.order.symbol.clone(),
                     text: order_text(&tracked.order),
-                    status: status_word(tracked.status).to_owned(),
+                    status: status_text(tracked),
                     at: tracked.at.market,
                 })
                 .collect(),
             allocation: self.allocation_rows(now),
-            equity_history: self.durable.marks.iter().copied().collect(),
+            equity_history: self.equity_history(now, equity),
             marks: self.durable.changes.iter().cloned().collect(),
             realised: account.results().realised,
         }
     }
 
-    /// Every holding has a row, whether it can be valued now or not.
+    /// The marks of the last day, and the present equity: while that does not change there are no marks.
+    fn equity_history(&self, now: Now, equity: Option<Decimal>) -> Vec<(Timestamp, Decimal)> {
+        let marks = self.durable.marks.iter().copied();
+        let is_newer = self.durable.marks.back().is_some_and(|(at, _)| *at < now.market);
+        marks.chain(equity.filter(|_| is_newer).map(|equity| (now.market, equity))).collect()
+    }
+
+    /// Every holding has a row, at its last known price.
     fn allocation_rows(&self, now: Now) -> Vec<AllocationRow> {
         let holdings = self.holdings(now);
         let targets = self.targets(&holdings);
-        let owned = |asset: &Asset| self.durable.account.holding(asset).unwrap_or_default();
-        let all_known = holdings.left_out.iter().all(|left| owned(&left.asset).is_zero());
-        let row = |asset: &Asset, value: Option<Decimal>| AllocationRow {
+        let (account, prices) = (&self.durable.account, self.prices(now));
+        let owned = |asset: &Asset| account.holding(asset).unwrap_or_default();
+        let worth = |asset: &Asset| {
+            if owned(asset).is_zero() {
+                return Some((Decimal::ZERO, None));
+            }
+            let worth = prices.value(owned(asset), asset, account.currency()).ok()?;
+            Some((worth.amount, (!worth.is_fresh).then_some(worth.at)))
+        };
+        let fresh = holdings.shares.iter().map(|share| (&share.asset, Some((share.value, None))));
+        let left_out = holdings.left_out.iter().map(|left| (&left.asset, worth(&left.asset)));
+        let valued: Vec<_> = fresh.chain(left_out).collect();
+        let values = valued.iter().filter_map(|(_, worth)| worth.map(|(value, _)| value));
+        let total = values.fold(Some(Decimal::ZERO), |sum, value| checked_add(sum?, value).ok());
+        let all_known = valued.iter().all(|(_, worth)| worth.is_some());
+        let row = |(asset, worth): (&Asset, Option<(Decimal, Option<Timestamp>)>)| AllocationRow {
             asset: asset.clone(),
             quantity: owned(asset),
-            value,
-            share_pct: value.filter(|_| all_known).and_then(|value| {
+            value: worth.map(|(value, _)| value),
+            stale_since: worth.and_then(|(_, since)| since),
+            share_pct: worth.filter(|_| all_known).and_then(|(value, _)| {
                 let hundredfold = checked_mul(value, Decimal::ONE_HUNDRED).ok()?;
-                checked_div(hundredfold, holdings.total).ok()
+                checked_div(hundredfold, total?).ok()
             }),
             target_pct: targets.get(asset).copied().unwrap_or_default(),
         };
-        let priced = holdings.shares.iter().map(|share| row(&share.asset, Some(share.value)));
-        let nothing = |asset: &Asset| owned(asset).is_zero().then_some(Decimal::ZERO);
-        let left_out = holdings.left_out.iter().map(|left| row(&left.asset, nothing(&left.asset)));
-        let mut rows: Vec<_> = priced.chain(left_out).collect();
+        let mut rows: Vec<_> = valued.into_iter().map(row).collect();
         rows.retain(|row| !row.quantity.is_zero() || !row.target_pct.is_zero());
         rows.sort_by(|a, b| a.asset.cmp(&b.asset));
         rows
@@ -92,7 +116,7 @@ impl Coordinator {
     fn position(&self, symbol: &Symbol, now: Now) -> Option<PositionView> {
         let account = &self.durable.account;
         let prices = self.prices(now);
-        let price = prices.price(symbol).ok();
+        let price = self.live.prices.mark(symbol).map(|mark| mark.price);
         let (mut quantity, mut cost, mut result) = (Decimal::ZERO, Decimal::ZERO, Some(Decimal::ZERO));
         let mut stop: Option<Decimal> = None;
         for lot in account.lots_of(symbol) {
@@ -105,14 +129,30 @@ impl Coordinator {
         if quantity.is_zero() {
             return None;
         }
-        let result = result.and_then(|quote| prices.convert(quote, symbol.quote(), account.currency()).ok());
+        let result = result.and_then(|quote| {
+            prices.value(quote, symbol.quote(), account.currency()).ok().map(|worth| worth.amount)
+        });
+        let stale_since = self.live.prices.mark(symbol).map(|mark| mark.at);
+        let stale_since = stale_since.filter(|_| self.symbol_feed_stale(symbol, now));
         let stop_pct = price.zip(stop).and_then(|(price, stop)| {
             let distance = checked_mul(checked_sub(stop, price).ok()?, Decimal::ONE_HUNDRED).ok()?;
             checked_div(distance, price).ok()
         });
         let entry = checked_div(cost, quantity).ok()?;
-        Some(PositionView { symbol: symbol.clone(), quantity, entry, price, result, stop_pct })
+        Some(PositionView { symbol: symbol.clone(), quantity, entry, price, stale_since, result, stop_pct })
     }
+}
+
+/// `accepted`, or `part filled 1 of 9.8`.
+fn status_text(tracked: &TrackedOrder) -> String {
+    if tracked.filled.is_zero() {
+        return status_word(tracked.status).to_owned();
+    }
+    let word = match tracked.status {
+        OrderStatus::Accepted => "part filled".to_owned(),
+        other => format!("{}, filled", status_word(other)),
+    };
+    format!("{word} {} of {}", tracked.filled.normalize(), tracked.order.quantity.normalize())
 }
 
 const fn status_word(status: OrderStatus) -> &'static str {

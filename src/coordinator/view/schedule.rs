@@ -14,15 +14,19 @@ impl Coordinator {
         for row in self.live.schedule.view(now) {
             by_task.entry(row.task).or_default().push(row);
         }
-        by_task.into_iter().map(|(task, rows)| self.task_row(task, &rows)).collect()
+        by_task.into_iter().map(|(task, rows)| self.task_row(task, &rows, now)).collect()
     }
 
-    fn task_row(&self, task: TaskName, rows: &[RowView]) -> TaskRow {
-        let symbols: Vec<TaskSymbolRow> = rows.iter().map(task_symbol_row).collect();
+    fn task_row(&self, task: TaskName, rows: &[RowView], now: Now) -> TaskRow {
+        let is_not_listed =
+            |row: &RowView| row.symbol.as_ref().is_some_and(|symbol| self.is_not_listed(symbol, now));
+        let symbols: Vec<TaskSymbolRow> =
+            rows.iter().map(|row| task_symbol_row(row, is_not_listed(row))).collect();
+        let listed = || symbols.iter().filter(|row| row.state != TaskState::NotListed);
         TaskRow {
             task,
-            state: symbols.iter().map(|row| row.state.clone()).max().unwrap_or(TaskState::Idle),
-            ok: (symbols.iter().filter(|row| row.last_ok == Some(true)).count(), symbols.len()),
+            state: listed().map(|row| row.state.clone()).max().unwrap_or(TaskState::Idle),
+            ok: (listed().filter(|row| row.last_ok == Some(true)).count(), listed().count()),
             took: symbols.iter().filter_map(|row| row.took).max(),
             next_due: symbols.iter().filter_map(|row| row.next_due).min(),
             late_cycles: rows.iter().map(|row| row.late_cycles).max().unwrap_or(0),
@@ -39,12 +43,13 @@ impl Coordinator {
     }
 }
 
-fn task_symbol_row(row: &RowView) -> TaskSymbolRow {
+fn task_symbol_row(row: &RowView, is_not_listed: bool) -> TaskSymbolRow {
     let last_ok = row.last.as_ref().map(|last| match &last.outcome {
         RunOutcome::Succeeded => true,
         RunOutcome::Failed(_) => false,
     });
     let state = match &row.status {
+        RowStatus::Waiting(Wait::Candle) if is_not_listed => TaskState::NotListed,
         RowStatus::Idle if last_ok == Some(false) => TaskState::Failing,
         RowStatus::Idle => TaskState::Idle,
         RowStatus::Waiting(Wait::Slot) => TaskState::WaitingForSlot,

@@ -18,12 +18,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::pair::Pair;
-use self::path::{LEADER, Path};
+use self::path::{LEADER, Path, is_dollar};
 pub use self::sentiment::SimulatedSentiment;
 use super::{Feed, FeedEvent, SentimentSource};
-use crate::domain::{Asset, Candle, Symbol, Timestamp};
+use crate::domain::{Asset, Candle, DECIMALS_MAX, Symbol, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Decimal places of its dollars.
+const DOLLAR_DECIMALS: u32 = 2;
 
 /// History before the start, in minutes: 30 hours, so that the long averages and the hourly ATR are warm.
 const WARM_UP_MINUTES: u32 = 1_800;
@@ -143,6 +146,11 @@ impl Feed for SimulatedFeed {
 
     fn interval(&self) -> Duration {
         MINUTE
+    }
+
+    /// Its dollars are paid in cents.
+    fn decimals(&self, asset: &Asset) -> u32 {
+        if is_dollar(asset) { DOLLAR_DECIMALS } else { DECIMALS_MAX }
     }
 
     fn label(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use super::*;
@@ -204,10 +205,26 @@ fn size_too_small() {
     assert_eq!(code(wanted("0.0999")), ReasonCode::SizeTooSmall);
     let reduced = code(|w, p| (w.level, p.size_pct) = (Level::Limited, pct(dec("0.15"))));
     assert_eq!(reduced, ReasonCode::SizeTooSmall, "what is left counts");
-    assert_eq!(
-        size(|w, p| (w.config.orders.entry_min, p.size_pct) = (Decimal::ZERO, pct(dec("0.01")))),
-        dec("0.01")
-    );
+    assert_eq!(size(|w, p| (w.entry_min, p.size_pct) = (Some(Decimal::ZERO), pct(dec("0.01")))), dec("0.01"));
+    assert_eq!(code(|w, _| w.entry_min = None), ReasonCode::FeedStale, "a minimum without a price");
+}
+
+#[test]
+fn target_below_cost() {
+    // Buying and selling cost 0.72 %, three times that is 2.16 %: 40,864 for an entry at 40,000.
+    let at = |target: &str| {
+        let target = dec(target);
+        move |_: &mut World, p: &mut EntryProposal| {
+            (p.stop, p.take_profit) = (Some(dec("39700")), Some(target))
+        }
+    };
+    assert_eq!(code(at("40863")), ReasonCode::TargetBelowCost);
+    assert!(size(at("40864")) > Decimal::ZERO);
+    let free = |w: &mut World, p: &mut EntryProposal| {
+        w.config.stop.target_costs_min = Decimal::ZERO;
+        at("40863")(w, p);
+    };
+    assert!(size(free) > Decimal::ZERO);
 }
 
 #[test]
@@ -381,7 +398,10 @@ fn leg() -> LegProposal {
         amount: dec("1000"),
         price: Some(dec("40000")),
         quote_rate: Some(Decimal::ONE),
-        available: dec("1002.6"),
+        available: dec("5000"),
+        costs_max: Decimal::ZERO,
+        price_decimals: 1,
+        collar: pct(dec("2")),
     }
 }
 
@@ -391,10 +411,11 @@ fn a_leg_needs_numbers_price_and_balance_only() {
     let check = |change: &dyn Fn(&mut LegProposal)| {
         let mut leg = leg();
         change(&mut leg);
-        check_leg(&leg, Some(dec("10000")), &terms).map_err(|rejection| rejection.code)
+        let order = check_leg(&leg, Some(dec("10000")), &terms).map_err(|rejection| rejection.code)?;
+        Ok((order.quantity, order.price_bound))
     };
-    assert_eq!(check(&|_| {}), Ok(dec("0.025")));
-    assert_eq!(check(&|l| l.available = dec("1002")), Err(ReasonCode::InsufficientFunds));
+    assert_eq!(check(&|_| {}), Ok((dec("0.025"), dec("40800"))));
+    assert_eq!(check(&|l| l.available = dec("1003")), Err(ReasonCode::InsufficientFunds));
     assert_eq!(check(&|l| l.price = None), Err(ReasonCode::FeedStale));
     assert_eq!(check(&|l| l.quote_rate = None), Err(ReasonCode::FeedStale));
     assert_eq!(check(&|l| l.amount = dec("-1")), Err(ReasonCode::InvalidOrder));
@@ -404,9 +425,59 @@ fn a_leg_needs_numbers_price_and_balance_only() {
             (l.side, l.available) = (Side::Sell, dec(available));
         }
     };
-    assert_eq!(check(&sell("0.025")), Ok(dec("0.025")));
-    assert_eq!(check(&sell("0.0249")), Err(ReasonCode::InsufficientFunds));
+    assert_eq!(check(&sell("0.025")), Ok((dec("0.025"), dec("39200"))));
+    assert_eq!(check(&sell("0.0249")), Ok((dec("0.0249"), dec("39200"))), "what has become of the holding");
+    assert_eq!(check(&sell("0")), Err(ReasonCode::InsufficientFunds));
     assert_eq!(check_leg(&leg(), None, &terms).unwrap_err().code, ReasonCode::NoEquity);
+}
+
+#[test]
+fn a_leg_that_takes_all_the_cash_is_smaller_by_fee_and_slippage_and_never_overdraws() {
+    let terms = World::new().terms;
+    let last = LegProposal { available: dec("1002.6"), costs_max: dec("60"), ..leg() };
+    let order = check_leg(&last, Some(dec("10000")), &terms).unwrap();
+    assert!(order.quantity < dec("0.025"), "{}", order.quantity);
+    let dearest = terms.costs.with_fee(order.quantity * order.price_bound).unwrap();
+    assert!(dearest <= last.available && dearest > dec("1002.5"), "{dearest}");
+    assert!(order.price_bound >= dec("40040"), "the slippage is within the bound");
+
+    let tight = LegProposal { available: dec("1004"), ..leg() };
+    let order = check_leg(&tight, Some(dec("10000")), &terms).unwrap();
+    assert_eq!(order.quantity, dec("0.025"), "it can be paid for");
+    assert!(
+        terms.costs.with_fee(order.quantity * order.price_bound).unwrap() <= tight.available,
+        "also at its worst"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_leg_costs_more_than_there_is(
+        amount in 1_u64..1_000_000_000_000,
+        amount_decimals in 0_u32..9,
+        price in 1_u64..10_000_000_000,
+        price_decimals in 0_u32..9,
+        available in 0_u64..1_000_000_000_000,
+        fee in 0_i64..200,
+        slippage in 0_i64..190,
+    ) {
+        let costs = TradeCosts { fee_pct: pct(Decimal::new(fee, 2)), slippage_pct: pct(Decimal::new(slippage, 2)) };
+        let terms = VenueTerms { leverage_max: Decimal::ONE, costs };
+        let leg = LegProposal {
+            amount: Decimal::new(amount.cast_signed(), amount_decimals),
+            price: Some(Decimal::new(price.cast_signed(), price_decimals)),
+            available: Decimal::new(available.cast_signed(), amount_decimals),
+            costs_max: Decimal::new(available.cast_signed(), amount_decimals),
+            price_decimals,
+            ..leg()
+        };
+        if let Ok(order) = check_leg(&leg, Some(Decimal::ONE), &terms) {
+            let cost = costs.with_fee(order.quantity * order.price_bound).unwrap();
+            prop_assert!(order.quantity > Decimal::ZERO);
+            prop_assert!(cost <= leg.available * dec("1.000000000000000001"), "{} of {}", cost, leg.available);
+            prop_assert_eq!(order.price_bound, order.price_bound.round_dp(price_decimals), "on the tick");
+        }
+    }
 }
 
 #[test]

@@ -15,9 +15,9 @@ use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{
-    Actor, Candle, ClientOrderId, CommandId, DecisionId, Fill, InstallId, Message, MessageId, Order,
-    OrderKind, Payload, PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol, SystemEvent,
-    SystemEventKind, Timestamp, Topic, TradeId, TradingState, VenueEvent,
+    Actor, Candle, CandleSpan, ClientOrderId, CommandId, DecisionId, Fill, InstallId, Message, MessageId,
+    Order, OrderKind, Payload, PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol,
+    SystemEvent, SystemEventKind, Timestamp, Topic, TradeId, TradingState, VenueEvent,
 };
 use crate::gate::AnyPermit;
 use crate::market::CandleStore;
@@ -144,7 +144,11 @@ fn beside_a_full_disk(place: &Path) -> (World, Vec<Input>) {
     use crate::venue::{PaperTerms, PaperVenue};
 
     let mut world = Assembly::new(&options(Speed::Max), place).unwrap().world;
-    let terms = PaperTerms::new(&Config::defaults().unwrap().execution.paper, [candle_at(0).symbol]);
+    let terms = PaperTerms::new(
+        &Config::defaults().unwrap().execution.paper,
+        [candle_at(0).symbol],
+        CandleSpan::new(candle_at(0).interval()),
+    );
     world.venue = Box::new(PaperVenue::on_a_full_disk(terms).unwrap());
     world.candle(candle_at(1).close_time(), candle_at(1));
     let submit = Effect::Submit {
@@ -207,7 +211,7 @@ fn the_latch_goes_only_as_it_was_shown_and_only_if_nobody_halted_since() {
 #[test]
 fn a_halt_over_a_latch_that_nobody_was_shown_does_not_count_it_as_shown() {
     let place = tempfile::tempdir().unwrap();
-    let (mut latch, _) = WatchedLatch::arm(crate::store::Latch::new(place.path()));
+    let (mut latch, _) = WatchedLatch::look(crate::store::Latch::new(place.path()));
     std::fs::write(place.path().join("HALT"), "do not release").unwrap();
     latch.set(&SafeText::ours("smoke")).unwrap();
     assert!(latch.release().unwrap_err().contains("do not release"));
@@ -219,7 +223,7 @@ fn a_halt_over_a_latch_that_nobody_was_shown_does_not_count_it_as_shown() {
 fn a_latch_that_cannot_be_set_is_told_to_the_core() {
     let place = tempfile::tempdir().unwrap();
     let mut world = Assembly::new(&options(Speed::Max), place.path()).unwrap().world;
-    let (latch, _) = WatchedLatch::arm(crate::store::Latch::new(&place.path().join("gone")));
+    let (latch, _) = WatchedLatch::look(crate::store::Latch::new(&place.path().join("gone")));
     world.latch = Some(latch);
     let told = world.carry_out(Timestamp::EPOCH, Effect::SetLatch { reason: SafeText::ours("smoke") });
     assert!(matches!(told[..], [Input::LatchFailed { .. }]), "{told:?}");
@@ -228,7 +232,7 @@ fn a_latch_that_cannot_be_set_is_told_to_the_core() {
 #[test]
 fn a_latch_that_a_power_cut_may_undo_is_told_and_one_reason_more_is_not() {
     let place = tempfile::tempdir().unwrap();
-    let (mut latch, _) = WatchedLatch::arm(crate::store::Latch::new(place.path()));
+    let (mut latch, _) = WatchedLatch::look(crate::store::Latch::new(place.path()));
     // It can be renamed, and not written.
     std::fs::remove_file(place.path().join("halt.armed")).unwrap();
     std::fs::create_dir(place.path().join("halt.armed")).unwrap();

@@ -141,6 +141,9 @@ impl Handover {
         for (currency, amount) in cash {
             page.line(&format!("cash: {amount} {currency}"));
         }
+        for uncertain in self.state.uncertain() {
+            page.line(&format!("equity uncertain: {uncertain}"));
+        }
         for lot in account.lots() {
             let price =
                 |price: Option<rust_decimal::Decimal>| price.map_or("NONE".to_owned(), |p| p.to_string());

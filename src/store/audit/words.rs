@@ -51,16 +51,17 @@ fn what(kind: &RecordKind) -> String {
         RecordKind::OrderStatus { client_id, status, detail } => {
             format!("{} {} {detail}", short(&client_id.to_string()), json(status).trim_matches('"'))
         }
-        RecordKind::Fill { posting, .. } => {
+        RecordKind::Fill { posting, done } => {
             let fill = &posting.fill;
             let order = short(&fill.client_id.to_string()).to_owned();
             format!(
-                "{} {} {} {} at {} (order {order}, {})",
+                "{} {} {} {} at {}{} (order {order}, {})",
                 fill.trade_id,
                 fill.side,
                 fill.quantity,
                 fill.symbol,
                 fill.price,
+                if *done { "" } else { ", in part" },
                 posting.purpose.intent(),
             )
         }
@@ -70,7 +71,7 @@ fn what(kind: &RecordKind) -> String {
         RecordKind::TaskEnabled { task, enabled } => {
             format!("{task} {}", if *enabled { "enabled" } else { "disabled" })
         }
-        RecordKind::Mark { equity } => format!("equity {equity}"),
+        RecordKind::Mark { equity, .. } => format!("equity {equity}"),
         RecordKind::Note { text } => text.to_string(),
         RecordKind::Degradation(transition) => degraded(transition),
         RecordKind::Breaker(transition) => breaker(transition),

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ClientOrderId, Fill, Order, OrderKind, OrderStatus, Purpose, Side, Symbol, Timestamp, TradeId,
+    ClientOrderId, Fill, FillRole, Order, OrderKind, OrderStatus, Purpose, Side, Symbol, Timestamp, TradeId,
     VenueEvent, checked_add, checked_sub,
 };
 use crate::venue::{OrderReport, ProtectiveOrder};
@@ -28,7 +28,12 @@ pub(super) enum Change {
         /// The execution; its role is the order itself.
         fill: Fill,
     },
-    /// A stop or target was executed.
+    /// A stop was reached, and nothing of it could be executed yet.
+    ProtectionTriggered {
+        /// The entry fill whose quantity it protects.
+        protects: TradeId,
+    },
+    /// A part or all of a stop or target was executed.
     ProtectionFilled {
         /// The entry fill whose quantity it protected.
         protects: TradeId,
@@ -153,12 +158,24 @@ impl PaperBook {
         self.resting().filter_map(BookOrder::valid_until).min()
     }
 
+    /// Base units that one side executed of a symbol since the given instant, which is not long ago.
+    pub(super) fn executed_since(&self, symbol: &Symbol, side: Side, since: Timestamp) -> Decimal {
+        let recent = self.fills.values().rev().take_while(|fill| fill.at >= since);
+        recent
+            .filter(|fill| fill.symbol == *symbol && fill.side == side)
+            .fold(Decimal::ZERO, |sum, fill| plus(sum, fill.quantity))
+    }
+
     pub(super) fn get(&self, client_id: ClientOrderId) -> Option<&BookOrder> {
         self.orders.get(&client_id)
     }
 
     pub(super) fn resting(&self) -> impl DoubleEndedIterator<Item = &BookOrder> {
         self.resting.values().filter_map(|client_id| self.orders.get(client_id))
+    }
+
+    pub(super) fn protective_of(&self, protects: TradeId) -> Option<&ProtectiveOrder> {
+        self.protective.get(&protects)
     }
 
     pub(super) fn protective(&self) -> impl Iterator<Item = (TradeId, &ProtectiveOrder)> {
@@ -180,8 +197,19 @@ impl PaperBook {
         match change {
             Change::Accepted { order, at } => self.accept(order, *at),
             Change::Filled { fill } => self.fill_order(fill),
+            Change::ProtectionTriggered { protects } => {
+                if let Some(protective) = self.protective.get_mut(protects) {
+                    protective.triggered = true;
+                }
+            }
             Change::ProtectionFilled { protects, fill } => {
-                self.protective.remove(protects);
+                if let Some(mut protective) = self.protective.remove(protects)
+                    && protective.quantity > fill.quantity
+                {
+                    protective.quantity = minus(protective.quantity, fill.quantity);
+                    protective.triggered |= fill.role == FillRole::Stop;
+                    self.protective.insert(*protects, protective);
+                }
                 if let Some(known) = self.orders.get_mut(&fill.client_id) {
                     known.fills.push(fill.trade_id);
                 }
@@ -246,6 +274,7 @@ impl PaperBook {
                         quantity: fill.quantity,
                         levels,
                         placed_at: fill.at,
+                        triggered: false,
                     };
                     self.protective.insert(fill.trade_id, protective);
                 }
@@ -289,6 +318,11 @@ impl BookOrder {
             OrderKind::Limit { valid_until, .. } => valid_until,
             OrderKind::Market { .. } => None,
         }
+    }
+
+    /// Whether a part of it is executed.
+    pub(super) fn has_fills(&self) -> bool {
+        !self.fills.is_empty()
     }
 
     /// Whether it may sell only what entries bought: an agent's exit, or an emergency reduction of lots.

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::book::{Change, Outcome, PaperBook, minus, plus, sells_lots_only};
-use super::terms::{LastPrice, PaperTerms};
+use super::terms::{PaperTerms, SeenBar};
 use crate::domain::{
     ClientOrderId, Fill, FillRole, Money, MoneyError, Order, OrderKind, Purpose, Side, Symbol, Timestamp,
     TradeId, Untrusted, VenueEvent, VenueReject,
@@ -31,10 +31,8 @@ impl Execution<'_> {
 
 /// What becomes of a sound order at once.
 enum Plan {
-    /// Executed, for this quantity at this price.
-    Execute(Fill),
-    /// Rests, for this quantity.
-    Rest(Decimal),
+    /// Works for this quantity; the fill is what is executed at once.
+    Work(Decimal, Option<Fill>),
     /// Came after its end.
     TooLate,
 }
@@ -47,7 +45,7 @@ impl PaperBook {
         terms: &PaperTerms,
         now: Timestamp,
         order: &Order,
-        last: Option<&LastPrice>,
+        last: Option<&SeenBar>,
     ) -> Outcome {
         let client_id = order.client_id;
         if let Some(known) = self.get(client_id) {
@@ -68,39 +66,52 @@ impl PaperBook {
         terms: &PaperTerms,
         now: Timestamp,
         order: &Order,
-        last: Option<&LastPrice>,
+        last: Option<&SeenBar>,
     ) -> Result<Plan, VenueReject> {
         check(terms, order)?;
         let quantity = self.sellable(order)?;
-        let price = match order.kind {
+        let side = order.side;
+        let (bar, price) = match order.kind {
             OrderKind::Limit { valid_until: Some(until), .. } if until <= now => return Ok(Plan::TooLate),
             OrderKind::Limit { price: limit, .. } => {
-                match terms.fresh(now, last).filter(|price| crosses(order.side, *price, limit)) {
-                    Some(price) => {
-                        not_worse(order.side, terms.worse(order.side, price).map_err(invalid)?, limit)
+                match terms.at_once(now, last).filter(|bar| crosses(side, bar.candle.close, limit)) {
+                    Some(bar) => {
+                        let price = terms.worse(bar, side, bar.candle.close).map_err(invalid)?;
+                        (bar, not_worse(side, price, bar.on_tick(side, limit)))
                     }
-                    None => return Ok(Plan::Rest(quantity)),
+                    None => return Ok(Plan::Work(quantity, None)),
                 }
             }
             OrderKind::Market { bound } => {
-                let price = terms.fresh(now, last).ok_or(VenueReject::NoFreshPrice)?;
-                let price = terms.worse(order.side, price).map_err(invalid)?;
-                if bound.is_some_and(|bound| !crosses(order.side, price, bound)) {
+                let bar = terms.fresh(now, last).ok_or(VenueReject::NoFreshPrice)?;
+                let price = terms.worse(bar, side, bar.candle.close).map_err(invalid)?;
+                if is_beyond(side, price, bound) {
                     return Err(VenueReject::PriceBound);
                 }
-                price
+                (bar, price)
             }
         };
-        let execution = Execution {
-            client_id: order.client_id,
-            role: FillRole::Order,
-            symbol: &order.symbol,
-            side: order.side,
-            quantity,
-            price,
-            at: now,
-        };
-        execution.into_fill(terms, self.next_trade()).map(Plan::Execute).map_err(invalid)
+        // An order whose worth does not fit a decimal is refused, however little of it there is to fill now.
+        terms.fee(quantity, price).map_err(invalid)?;
+        let (client_id, role, symbol) = (order.client_id, FillRole::Order, &order.symbol);
+        let wanted = Execution { client_id, role, symbol, side, quantity, price, at: now };
+        Ok(Plan::Work(quantity, self.execute(terms, bar, wanted).map_err(invalid)?))
+    }
+
+    /// The execution of as much as the bar's volume leaves for its side; none if it leaves nothing.
+    pub(super) fn execute(
+        &self,
+        terms: &PaperTerms,
+        bar: &SeenBar,
+        wanted: Execution<'_>,
+    ) -> Result<Option<Fill>, MoneyError> {
+        // What was executed since the bar closed was executed against it: the next one is not known yet.
+        let taken = self.executed_since(wanted.symbol, wanted.side, bar.candle.close_time());
+        let quantity = wanted.quantity.min(minus(terms.volume_share(bar)?, taken));
+        if quantity <= Decimal::ZERO {
+            return Ok(None);
+        }
+        Execution { quantity, ..wanted }.into_fill(terms, self.next_trade()).map(Some)
     }
 
     /// How much of the order there is to execute. Exits and emergency reductions sell what entries bought and
@@ -123,17 +134,18 @@ impl PaperBook {
         self.change(&mut outcome, Change::Accepted { order: order.clone(), at: now });
         outcome.events.push(VenueEvent::Accepted { client_id });
         match plan {
-            Plan::Execute(fill) => {
-                self.trim(&mut outcome, client_id, fill.quantity);
-                self.fill(&mut outcome, &fill);
+            Plan::Work(quantity, at_once) => {
+                self.trim(&mut outcome, client_id, quantity);
+                if let Some(fill) = at_once {
+                    self.fill(&mut outcome, &fill);
+                }
             }
-            Plan::Rest(quantity) => self.trim(&mut outcome, client_id, quantity),
             Plan::TooLate => self.end(&mut outcome, client_id, true),
         }
         outcome
     }
 
-    /// Executes what remains of an order, with what follows from it for stops, targets and exits.
+    /// Executes a part or all of an order, with what follows from it for stops, targets and exits.
     pub(super) fn fill(&mut self, outcome: &mut Outcome, fill: &Fill) {
         let reduces = self.get(fill.client_id).is_some_and(|known| match known.order.purpose {
             Purpose::Exit { .. } | Purpose::Reduce { .. } | Purpose::Flatten { .. } => {
@@ -142,7 +154,8 @@ impl PaperBook {
             Purpose::Entry { .. } | Purpose::Leg { .. } => false,
         });
         self.change(outcome, Change::Filled { fill: fill.clone() });
-        outcome.events.push(VenueEvent::Filled { fill: fill.clone(), done: true });
+        let done = self.get(fill.client_id).is_some_and(|known| known.status.is_terminal());
+        outcome.events.push(VenueEvent::Filled { fill: fill.clone(), done });
         if reduces {
             self.shrink_oldest(outcome, |symbol| *symbol == fill.symbol, fill.quantity);
             self.trim_exits(outcome, &fill.symbol);
@@ -191,13 +204,32 @@ impl PaperBook {
         }
     }
 
+    /// Lowers the flattens that work: what a stop or target has sold is not sold again out of the holdings.
+    pub(super) fn trim_flattens(&mut self, outcome: &mut Outcome, symbol: &Symbol, mut sold: Decimal) {
+        let flattens: Vec<_> = self
+            .resting()
+            .filter(|known| matches!(known.order.purpose, Purpose::Flatten { .. }))
+            .filter(|known| known.order.side == Side::Sell && known.order.symbol == *symbol)
+            .map(|known| (known.order.client_id, known.remaining))
+            .collect();
+        for (client_id, remaining) in flattens {
+            let kept = minus(remaining, sold).max(Decimal::ZERO);
+            sold = minus(sold, minus(remaining, kept));
+            if kept.is_zero() {
+                self.end(outcome, client_id, false);
+            } else {
+                self.trim(outcome, client_id, kept);
+            }
+        }
+    }
+
     fn trim(&mut self, outcome: &mut Outcome, client_id: ClientOrderId, remaining: Decimal) {
         if self.get(client_id).is_some_and(|known| remaining < known.remaining) {
             self.change(outcome, Change::Trimmed { client_id, remaining });
         }
     }
 
-    fn end(&mut self, outcome: &mut Outcome, client_id: ClientOrderId, expired: bool) {
+    pub(super) fn end(&mut self, outcome: &mut Outcome, client_id: ClientOrderId, expired: bool) {
         self.change(outcome, Change::Cancelled { client_id, expired });
         outcome.events.push(VenueEvent::Cancelled { client_id, expired });
     }
@@ -309,6 +341,11 @@ fn crosses(side: Side, price: Decimal, limit: Decimal) -> bool {
         Side::Buy => price <= limit,
         Side::Sell => price >= limit,
     }
+}
+
+/// Whether the price is worse than a market order accepts.
+pub(super) fn is_beyond(side: Side, price: Decimal, bound: Option<Decimal>) -> bool {
+    bound.is_some_and(|bound| !crosses(side, price, bound))
 }
 
 fn not_worse(side: Side, price: Decimal, limit: Decimal) -> Decimal {

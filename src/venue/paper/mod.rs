@@ -22,8 +22,8 @@ use book::Outcome;
 pub use book::PaperBook;
 pub use log::LogError;
 use log::VenueLog;
-use terms::LastPrice;
 pub use terms::PaperTerms;
+use terms::SeenBar;
 
 /// The paper venue.
 #[derive(Debug)]
@@ -31,14 +31,15 @@ pub struct PaperVenue {
     terms: PaperTerms,
     book: PaperBook,
     log: VenueLog,
-    /// Not in the log: a price from before a restart is not fresh, and without a fresh one the venue refuses.
-    prices: BTreeMap<Symbol, LastPrice>,
+    /// The last bar of each symbol. Not in the log: a price from before a restart is not fresh, and without a fresh one
+    /// the venue refuses.
+    bars: BTreeMap<Symbol, SeenBar>,
 }
 
 impl PaperVenue {
     /// A venue without a file, which forgets everything with the process.
     pub fn in_memory(terms: PaperTerms) -> Self {
-        Self { terms, book: PaperBook::default(), log: VenueLog::none(), prices: BTreeMap::new() }
+        Self { terms, book: PaperBook::default(), log: VenueLog::none(), bars: BTreeMap::new() }
     }
 
     /// The venue of the log file at `path`, which is made if it is not there: the book is rebuilt from it, and
@@ -48,7 +49,7 @@ impl PaperVenue {
     /// [`LogError`] if the file cannot be read or written, or is damaged before its last line.
     pub fn open(terms: PaperTerms, path: &Path, sync: bool) -> Result<Self, LogError> {
         let (log, book) = VenueLog::open(path, sync)?;
-        Ok(Self { terms, book, log, prices: BTreeMap::new() })
+        Ok(Self { terms, book, log, bars: BTreeMap::new() })
     }
 
     /// A venue whose log can never be written.
@@ -81,7 +82,7 @@ impl Venue for PaperVenue {
             return Err(VenueError::WrongPermit { purpose: order.purpose, permit: permit.kind() });
         }
         self.log.usable()?;
-        let outcome = self.book.submit(&self.terms, now, order, self.prices.get(&order.symbol));
+        let outcome = self.book.submit(&self.terms, now, order, self.bars.get(&order.symbol));
         self.log.append(&outcome.changes)?;
         // The order is handed over; a slow disk must not keep a halt waiting.
         drop(permit);
@@ -133,18 +134,19 @@ impl Venue for PaperVenue {
     }
 
     fn see_price(&mut self, candle: &Candle) {
-        let last = LastPrice { price: candle.close, at: candle.close_time() };
-        self.prices.insert(candle.symbol.clone(), last);
+        let bar = SeenBar::after(self.bars.get(&candle.symbol), candle);
+        self.bars.insert(candle.symbol.clone(), bar);
     }
 
     fn on_candle(&mut self, candle: &Candle) -> Result<Vec<VenueEvent>, VenueError> {
         self.log.usable()?;
-        let at = candle.close_time();
-        if self.prices.get(&candle.symbol).is_some_and(|last| last.at >= at) {
+        let last = self.bars.get(&candle.symbol);
+        if last.is_some_and(|last| last.candle.close_time() >= candle.close_time()) {
             return Ok(Vec::new());
         }
-        self.prices.insert(candle.symbol.clone(), LastPrice { price: candle.close, at });
-        let outcome = self.book.on_candle(&self.terms, candle);
+        let bar = SeenBar::after(last, candle);
+        let outcome = self.book.on_bar(&self.terms, &bar);
+        self.bars.insert(candle.symbol.clone(), bar);
         self.settle(outcome)
     }
 
@@ -162,13 +164,16 @@ impl Venue for PaperVenue {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::Config;
-    use crate::domain::{InstallId, OrderKind, PlanId, Purpose, Side, TradingState};
+    use crate::domain::{CandleSpan, InstallId, OrderKind, PlanId, Purpose, Side, TradingState};
     use crate::gate::Gate;
 
     fn terms() -> PaperTerms {
-        PaperTerms::new(&Config::defaults().unwrap().execution.paper, [order().symbol])
+        let minute = CandleSpan::new(Duration::from_secs(60));
+        PaperTerms::new(&Config::defaults().unwrap().execution.paper, [order().symbol], minute)
     }
 
     fn order() -> Order {

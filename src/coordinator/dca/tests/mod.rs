@@ -32,8 +32,17 @@ fn trade(symbol: &str, side: Side, amount: &str) -> RebalanceTrade {
     RebalanceTrade { symbol: Symbol::new(symbol).unwrap(), side, amount: dec(amount) }
 }
 
-fn terms(dca: &Dca) -> PlanTerms<'_> {
-    PlanTerms { dca, trade_min: dec("10"), install: InstallId::derived("simulated/USDT/7") }
+/// The terms of an account that began with 10,000 USDT.
+fn terms() -> PlanTerms {
+    PlanTerms {
+        at_once_below: dec("500"),
+        trade_min: dec("10"),
+        leg_min: dec("10"),
+        legs_max: dca().legs_max,
+        spacing: dca().spacing,
+        decimals: 2,
+        install: InstallId::derived("simulated/USDT/7"),
+    }
 }
 
 fn leg(number: u16) -> LegId {
@@ -73,7 +82,7 @@ impl Bench {
 
     fn with_trades(trades: &[RebalanceTrade]) -> Self {
         let mut bench = Self::default();
-        let created = bench.plans.propose(trades, hours(0), terms(&dca())).unwrap();
+        let created = bench.plans.propose(trades, hours(0), &terms()).unwrap();
         bench.take([created]);
         bench
     }
@@ -86,7 +95,7 @@ impl Bench {
     }
 
     fn due(&mut self, now: Timestamp, blocked: impl Fn(&Leg) -> Option<ReasonCode>) {
-        let steps = self.plans.due(now, &dca(), blocked);
+        let steps = self.plans.due(now, dca().max_lateness, blocked);
         self.take(steps);
     }
 
@@ -158,7 +167,7 @@ use LegState::{
 
 #[test]
 fn a_trade_becomes_equal_legs_with_the_remainder_in_the_first() {
-    let amounts = |amount| split(dec(amount), &dca(), dec("10")).unwrap();
+    let amounts = |amount| split(dec(amount), &terms()).unwrap();
 
     assert_eq!(amounts("500"), ["83.35", "83.33", "83.33", "83.33", "83.33", "83.33"].map(dec));
     assert_eq!(amounts("25.005"), ["12.505", "12.50"].map(dec));
@@ -193,12 +202,11 @@ fn a_small_plan_is_done_at_once() {
 #[test]
 fn a_second_plan_and_an_empty_one_are_refused() {
     let bench = Bench::with_plan();
-    let dca = dca();
     let trades = [trade("BTC/USDT", Side::Buy, "600")];
 
-    assert_eq!(bench.plans.propose(&trades, hours(1), terms(&dca)), Err(DcaRefusal::PlanOpen(PlanId(1))));
+    assert_eq!(bench.plans.propose(&trades, hours(1), &terms()), Err(DcaRefusal::PlanOpen(PlanId(1))));
     assert!(matches!(
-        Plans::default().propose(&[], hours(1), terms(&dca)),
+        Plans::default().propose(&[], hours(1), &terms()),
         Err(DcaRefusal::NothingToTrade { .. })
     ));
 }
@@ -211,8 +219,7 @@ fn the_same_plan_number_is_never_used_again() {
     bench.take(steps);
 
     assert_eq!(bench.plans.apply(&created), Err(ApplyError::NotFresh(PlanId(1))));
-    let dca = dca();
-    let next = bench.plans.propose(&[trade("BTC/USDT", Side::Buy, "600")], hours(30), terms(&dca)).unwrap();
+    let next = bench.plans.propose(&[trade("BTC/USDT", Side::Buy, "600")], hours(30), &terms()).unwrap();
     assert!(matches!(next, PlanTransition::Created { plan } if plan.id == PlanId(2)));
 }
 

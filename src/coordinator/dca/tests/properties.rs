@@ -19,20 +19,23 @@ proptest! {
         scale in 0_u32..9,
         legs_max in 0_u16..40,
         leg_min in 0_i64..100_000,
+        decimals in 0_u32..9,
     ) {
         let amount = Decimal::new(units, scale);
-        let settings = Dca { legs_max, leg_min: Decimal::new(leg_min, 3), ..dca() };
+        let trade_min = Decimal::ZERO;
+        let settings = PlanTerms { legs_max, leg_min: Decimal::new(leg_min, 3), trade_min, decimals, ..terms() };
 
-        let legs = split(amount, &settings, Decimal::ZERO).unwrap();
+        let legs = split(amount, &settings).unwrap();
 
         prop_assert_eq!(legs.iter().sum::<Decimal>(), amount);
         prop_assert!(legs.len() <= usize::from(legs_max.max(1)));
         prop_assert!(legs.iter().all(|leg| *leg > Decimal::ZERO));
         prop_assert!(legs.len() == 1 || legs.iter().all(|leg| *leg >= settings.leg_min));
-        prop_assert!(legs[1..].iter().all(|leg| leg.scale() <= 2 && *leg <= legs[0]));
+        prop_assert!(legs[1..].iter().all(|leg| leg.scale() <= decimals && *leg <= legs[0]));
         if legs.len() < usize::from(legs_max) {
             let more = amount / Decimal::from(legs.len() + 1);
-            prop_assert!(more.trunc_with_scale(2) < settings.leg_min || more < dec("0.01"), "too few legs");
+            let unit = Decimal::new(1, decimals);
+            prop_assert!(more.trunc_with_scale(decimals) < settings.leg_min || more < unit, "too few legs");
         }
     }
 
@@ -50,9 +53,9 @@ proptest! {
             let steps = match what {
                 0 | 1 => {
                     now = now.plus(Duration::from_secs(if coin { 1_200 } else { 14_400 }));
-                    bench.plans.due(now, &dca(), open)
+                    bench.plans.due(now, dca().max_lateness, open)
                 }
-                2 => bench.plans.due(now, &dca(), paused),
+                2 => bench.plans.due(now, dca().max_lateness, paused),
                 3 => bench.plans.intend(id, intent_terms("50000")).ok().flatten().into_iter().collect(),
                 4 => {
                     // After its deadline nothing is handed over.
