@@ -115,6 +115,7 @@ mod tests {
             low: price,
             close: price,
             volume: Decimal::ONE,
+            synthetic: false,
         }
     }
 

@@ -116,7 +116,7 @@ impl Bench {
         } else {
             let equity = Decimal::from(seq.0);
             self.model.insert(at, equity);
-            RecordKind::Mark { equity, .. }
+            RecordKind::Mark { equity, rates: BTreeMap::new() }
         };
         let record = Record { seq, at, wall: None, run: 1, actor: Actor::Runtime, kind };
         self.writer.append(&record, self.begins_segment).unwrap();

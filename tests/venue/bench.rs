@@ -77,7 +77,9 @@ pub fn candle(minute: i64, prices: [i64; 4]) -> Candle {
 pub fn thin(minute: i64, prices: [i64; 4], volume: i64) -> Candle {
     let [open, high, low, close] = prices.map(|price| Decimal::new(price * 100, 2));
     let (symbol, open_time, volume) = (btc(), at(minute * 60), volume.into());
-    Candle { symbol, open_time, interval_secs: 60, open, high, low, close, volume, synthetic: false }.validated().unwrap()
+    Candle { symbol, open_time, interval_secs: 60, open, high, low, close, volume, synthetic: false }
+        .validated()
+        .unwrap()
 }
 
 /// Hands an order over with the permit that its purpose needs.

@@ -190,7 +190,12 @@ pub fn content(cx: &Cx<'_>, width: usize) -> Content {
         || ("unknown, no price".to_owned(), Role::Stale),
         |equity| {
             let stale = view.stale_since.map(|since| format!(", some at prices of {}", minute(since)));
-            let said = format!("{} {}{}", text::amount(equity, view.decimals), view.currency, stale.unwrap_or_default());
+            let said = format!(
+                "{} {}{}",
+                text::amount(equity, view.decimals),
+                view.currency,
+                stale.unwrap_or_default()
+            );
             (said, freshness(view.stale_since))
         },
     );

@@ -6,6 +6,7 @@ use rstest::rstest;
 use rust_decimal::Decimal;
 
 use super::*;
+use crate::config::Config;
 use crate::market::SimulatedFeed;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -15,7 +16,8 @@ const BTC: &str = "1640995200,10,12,9,11,5,1\n1640995260,11,13,10,12,5,2\n164099
 
 /// Quiet up to an hour, gaps up to a year.
 fn terms() -> Market {
-    Market { quiet_max: HOUR, gap_max: 366 * DAY }
+    let usual = Config::defaults().unwrap().orchestration.market;
+    Market { quiet_max: HOUR, gap_max: 366 * DAY, ..usual }
 }
 
 /// Opens files of these texts. Their directory is gone afterwards, and is left out of what is said of them.
