@@ -42,6 +42,7 @@ impl From<RunError> for Failure {
                 error @ (StartError::Replay(_)
                 | StartError::Script(_)
                 | StartError::Symbols { .. }
+                | StartError::Rewritten { .. }
                 | StartError::NoClient(_)
                 | StartError::RealModel(_)
                 | StartError::DataDir(
@@ -145,7 +146,12 @@ fn run_options(args: &RunArgs) -> Result<RunOptions, Failure> {
     if let MarketChoice::Replay(files) = &args.market {
         for spec in files {
             let file = ReplayFeed::file_of(&spec.to_string_lossy()).to_owned();
-            readable(Path::new(&file), "--market replay")?;
+            readable(Path::new(&file), "--market replay").map_err(|refused| match refused {
+                Failure::Usage(text) if files.len() > 1 => Failure::Usage(format!(
+                    "{text}; commas separate the files of a replay, \\, is a comma in a path"
+                )),
+                refused => refused,
+            })?;
         }
     }
     let symbols = args.market.symbols().map_err(|error| Failure::Usage(error.to_string()))?;

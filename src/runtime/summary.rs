@@ -171,6 +171,9 @@ pub struct Summary {
     pub symbols: Vec<String>,
     /// Candles without a trade that the feed filled in.
     pub synthetic_candles: u64,
+    /// The files have grown since the last run: which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub market_grown: Option<String>,
     /// Market time at the start.
     pub started_at: Timestamp,
     /// Market time at the end.
@@ -251,6 +254,7 @@ pub struct Summary {
 #[derive(Debug, Default)]
 pub struct Tally {
     synthetic_candles: u64,
+    market_grown: Option<String>,
     messages: BTreeMap<Topic, u64>,
     runs: BTreeMap<RunId, TaskName>,
     task_runs: BTreeMap<TaskName, BTreeMap<&'static str, u64>>,
@@ -341,6 +345,9 @@ impl Tally {
     pub fn input(&mut self, input: &Input) {
         if let Input::Candle(candle) = input {
             self.synthetic_candles += u64::from(candle.synthetic);
+        }
+        if let Input::Started(started) = input {
+            self.market_grown = started.market_grown.as_ref().map(ToString::to_string);
         }
         if let Input::TaskFinished { run, result } = input {
             let outcome = match result {
@@ -586,6 +593,7 @@ impl Tally {
             market: ending.market,
             symbols: ending.symbols.iter().map(ToString::to_string).collect(),
             synthetic_candles: self.synthetic_candles,
+            market_grown: self.market_grown,
             started_at,
             ended_at,
             virtual_seconds: ended_at.since(started_at).as_secs(),
@@ -698,6 +706,7 @@ impl Summary {
         if self.synthetic_candles > 0 {
             line("no trades", format!("in {} candles, filled in flat", self.synthetic_candles));
         }
+        line("grown", self.market_grown.clone().unwrap_or_default());
         line("wall", format!("{:.2} s", self.wall_seconds));
         let StateNow { state, since, by, reason } = &self.state;
         let because = |reason: &str| if reason.is_empty() { String::new() } else { format!(": {reason}") };

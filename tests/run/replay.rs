@@ -8,6 +8,114 @@ use rust_decimal::Decimal;
 
 use super::place::{Place, assert_fails, booked, text};
 
+const START: u64 = 1_704_067_200;
+
+/// A market in which somebody trades in less than one minute of four, by chance, at prices that wander.
+fn thin(minutes: u64) -> (String, u64) {
+    let (mut rows, mut count, mut chance, mut close) = (String::new(), 0, 12_345_u64, 4_000_000_i64);
+    for minute in 0..minutes {
+        // Knuth's generator; its high bits are the random ones.
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let dice = chance >> 33;
+        if minute == 0 || minute + 1 == minutes || dice % 9 < 2 {
+            let open = close;
+            close = (close + i64::try_from(dice / 9 % 2_001).unwrap() - 1_000).max(1_000_000);
+            let (high, low) = (open.max(close) + 50, open.min(close) - 50);
+            let price = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
+            let [open, high, low, close] = [open, high, low, close].map(price);
+            writeln!(rows, "{},{open},{high},{low},{close},0.35,2", START + minute * 60).unwrap();
+            count += 1;
+        }
+    }
+    (rows, count)
+}
+
+fn play(place: &Place, market: &str, args: &[&str]) -> serde_json::Value {
+    let output = place.andon(&[&REPLAY[..], &[market], args].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Nothing is wrong with a market only because nobody trades in it.
+fn assert_quiet(days: u64) {
+    let place = Place::new();
+    let minutes = days * 1_440;
+    let (rows, count) = thin(minutes);
+    assert!(count < minutes / 4, "{count} of {minutes} minutes are not thin");
+    place.write("BTCUSDT_1.csv", &rows);
+
+    // Without costs, so that no breaker trips over them.
+    let costs = "execution.paper={fee_pct: 0, slippage_pct: 0}";
+    let summary = play(&place, "replay:BTCUSDT_1.csv", &["--set", costs]);
+
+    assert_eq!(summary["symbols"], serde_json::json!(["BTC/USDT"]));
+    assert_eq!(summary["synthetic_candles"], minutes - count);
+    assert_eq!(summary["messages"]["market_data"], minutes);
+    let raised = &summary["alarms_raised"];
+    assert!(raised.get("High").is_none() && raised.get("Emergency").is_none(), "{raised}");
+    assert_eq!(summary["level_changes"], serde_json::json!([]));
+}
+
+#[test]
+fn two_days_of_a_thin_market_raise_no_high_alarm_and_change_no_level() {
+    assert_quiet(2);
+}
+
+#[test]
+#[ignore = "long: a quarter of one-minute candles"]
+fn a_quarter_of_a_thin_market_raises_no_high_alarm_and_changes_no_level() {
+    assert_quiet(91);
+}
+
+#[test]
+fn a_file_that_has_grown_goes_on_in_its_directory_and_one_that_was_rewritten_is_refused() {
+    let place = Place::new();
+    let (all, play_on) = (candles(120), ["--data-dir", "data"]);
+    let first_hour: String = all.lines().take(60).map(|line| format!("{line}\n")).collect();
+    place.write("BTCUSDT_1.csv", &first_hour);
+    let first = play(&place, "replay:BTCUSDT_1.csv", &play_on);
+    assert_eq!((&first["messages"]["market_data"], first.get("market_grown")), (&60.into(), None));
+
+    place.write("BTCUSDT_1.csv", &all);
+    let second = play(&place, "replay:BTCUSDT_1.csv", &play_on);
+    assert_eq!(second["messages"]["market_data"], 60, "the other hour");
+    let said = second["market_grown"].as_str().unwrap();
+    assert!(said.contains("grown") && said.contains("BTC/USDT"), "{said}");
+
+    place.write("BTCUSDT_1.csv", &first_hour);
+    let refused = place.andon(&[&REPLAY[..], &["replay:BTCUSDT_1.csv"], &play_on].concat());
+    assert_fails(&refused, 2, &["BTC/USDT", "do not begin with them any more", "--data-dir"]);
+    place.write("BTCUSDT_1.csv", &all.replacen(",12.5,30", ",12.6,30", 1));
+    let refused = place.andon(&[&REPLAY[..], &["replay:BTCUSDT_1.csv"], &play_on].concat());
+    assert_fails(&refused, 2, &["do not begin with them any more"]);
+}
+
+#[test]
+fn paths_with_equals_signs_and_commas_are_played() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path().join("pair=XBTUSDT,year=2024")).unwrap();
+    place.write("pair=XBTUSDT,year=2024/XBTUSDT_1.csv", &candles(30));
+    for spec in ["", "BTC/USDT="] {
+        let market = format!(r"replay:{spec}pair=XBTUSDT\,year=2024/XBTUSDT_1.csv");
+        assert_eq!(play(&place, &market, &[])["symbols"], serde_json::json!(["BTC/USDT"]));
+    }
+    let unescaped = place.andon(&[&REPLAY[..], &["replay:pair=XBTUSDT,year=2024/XBTUSDT_1.csv"]].concat());
+    assert_fails(&unescaped, 2, &["pair=XBTUSDT", r"\, is a comma in a path"]);
+}
+
+#[test]
+fn a_symbol_whose_file_begins_later_is_waited_for_by_nobody() {
+    let place = Place::new();
+    place.write("BTCUSDT_1.csv", &candles(400));
+    let late: String = candles(400).lines().skip(200).map(|line| format!("{line}\n")).collect();
+    place.write("XRPUSDT_1.csv", &late);
+    let summary = play(&place, "replay:BTCUSDT_1.csv,XRPUSDT_1.csv", &[]);
+    assert_eq!(summary["messages"]["market_data"], 600);
+    let raised = &summary["alarms_raised"];
+    assert!(raised.get("High").is_none() && raised.get("Medium").is_none(), "{raised}");
+    assert_eq!(summary["level_changes"], serde_json::json!([]));
+}
+
 /// Candles of one minute that wander up and down, in the replay's layout.
 fn candles(minutes: u64) -> String {
     let mut rows = String::new();
@@ -15,7 +123,7 @@ fn candles(minutes: u64) -> String {
         let swing = |at: u64| 40_000 + (at % 97) * 11 + (at % 13) * 7;
         let (open, close) = (swing(minute), swing(minute + 1));
         let (high, low) = (open.max(close) + 5, open.min(close) - 5);
-        writeln!(rows, "{},{open},{high},{low},{close},12.5,30", 1_704_067_200 + minute * 60).unwrap();
+        writeln!(rows, "{},{open},{high},{low},{close},12.5,30", START + minute * 60).unwrap();
     }
     rows
 }

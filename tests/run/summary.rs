@@ -22,6 +22,8 @@ fn the_json_summary_is_one_object_that_says_everything() {
     for field in [
         "version",
         "market",
+        "symbols",
+        "synthetic_candles",
         "started_at",
         "ended_at",
         "virtual_seconds",
