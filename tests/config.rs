@@ -578,8 +578,10 @@ fn the_account_currency_and_cash_are_one_target() {
     let btc = "execution.account={currency: BTC, start: {USDT: null, BTC: 1}}";
     let ltc = "orchestration.symbols=[LTC/BTC, XRP/BTC]";
     assert_eq!(targets(&[ltc, btc]), "BTC 66.67%, XRP 33.33%", "what the defaults say of BTC and of cash");
-    let own = "portfolio.target_allocation={BTC: 50, LTC: 50, XRP: null, USDT: null}";
-    assert_eq!(targets(&[ltc, btc, own]), "BTC 50%, LTC 50%");
+    for own in ["{BTC: 50, LTC: 50, XRP: null, USDT: null}", "{cash: 50, LTC: 50, BTC: null, XRP: null}"] {
+        let set = format!("portfolio.target_allocation={own}");
+        assert_eq!(targets(&[ltc, btc, &set]), "BTC 50%, LTC 50%", "{own}");
+    }
     assert_refused(
         "portfolio.target_allocation={USDT: 20, cash: 13.34}",
         "target_allocation",

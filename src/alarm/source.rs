@@ -102,6 +102,8 @@ sources! {
     LegWaiting = "leg_waiting",
     /// A plan was refused because it could not be made durable.
     PlanRefused = "plan_refused",
+    /// A least amount is more than the whole account.
+    MinimumOutOfReach = "minimum_out_of_reach",
     /// Notifications do not get out.
     NotificationFailing = "notification_failing",
     /// The last run did not end cleanly.

@@ -198,8 +198,10 @@ fn replace_cash(base: &mut Value, layer: &mut Value, currency: &str) -> Result<(
     };
     let by_code = own.shift_remove(currency);
     let by_word = own.shift_remove(CASH);
-    let both = by_code.is_some() && by_word.is_some();
-    if let Some(share) = by_word.or(by_code) {
+    let has_value = |share: &Option<Value>| share.as_ref().is_some_and(|share| !share.is_null());
+    let both = has_value(&by_code) && has_value(&by_word);
+    let share = if has_value(&by_word) { by_word } else { by_code.or(by_word) };
+    if let Some(share) = share {
         base.shift_remove(currency);
         base.insert(Value::from(CASH), Value::Null);
         own.insert(Value::from(CASH), share);

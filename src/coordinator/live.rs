@@ -80,6 +80,8 @@ pub(super) struct Live {
     /// Operator time of the last candle of any symbol.
     pub(super) feed_at: Option<Timestamp>,
     pub(super) feed_ended: bool,
+    /// The least amounts have been compared with the account.
+    pub(super) minima_checked: bool,
     /// Market time at which this run began.
     pub(super) begun_at: Timestamp,
     /// Epoch of the gate as last heard.
@@ -159,6 +161,7 @@ impl Live {
             run: durable.run,
             feed_at: None,
             feed_ended: false,
+            minima_checked: false,
             begun_at: now.market,
             epoch: Epoch::default(),
             gate_confirmed: false,

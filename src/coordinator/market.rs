@@ -12,7 +12,7 @@ use crate::account::{Mark, PricesAt, StaleAsset, Valuation};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::Minimum;
 use crate::domain::{
-    Actor, Asset, Candle, Money, Now, Payload, PortfolioUpdate, PriceJump, Priority, SafeText, Symbol,
+    Actor, Asset, Candle, Money, Now, Payload, Pct, PortfolioUpdate, PriceJump, Priority, SafeText, Symbol,
     SystemEventKind, Timestamp, checked_sub, days_hms, pct_of, shown_amount,
 };
 
@@ -148,6 +148,32 @@ impl Coordinator {
             self.breaker_changed(cx, &transition);
         }
         self.watch_drawdown(cx, equity);
+        self.watch_minima(cx);
+    }
+
+    /// Least amounts in other assets are known once they have a price: what can never be reached is said then, once a run.
+    fn watch_minima(&mut self, cx: &mut Cx<'_>) {
+        if self.live.minima_checked {
+            return;
+        }
+        let config = &self.config;
+        let minima = [
+            ("risk.orders.entry_min", &config.risk.orders.entry_min, config.risk.size.per_symbol_max_pct),
+            ("portfolio.rebalancing.trade_min", &config.portfolio.rebalancing.trade_min, Pct::HUNDRED),
+            ("portfolio.dca.leg_min", &config.portfolio.dca.leg_min, Pct::HUNDRED),
+        ];
+        let mut beyond = Vec::new();
+        for (key, minimum, most) in minima {
+            let reach = self.durable.first_equity.and_then(|equity| most.of(equity).ok());
+            let (Some(least), Some(reach)) = (self.least(minimum, cx.now), reach) else { return };
+            if least > reach {
+                let (least, reach) = (self.said(least), self.said(reach));
+                beyond.push(format!("{key} {minimum} is {least}, the most is {reach}"));
+            }
+        }
+        self.live.minima_checked = true;
+        let key = AlarmKey::of(AlarmSource::MinimumOutOfReach);
+        self.raise_while(cx, !beyond.is_empty(), key, "a least amount is out of reach", beyond.join("; "));
     }
 
     /// What is held without a fresh price for too long is an alarm, one for each asset. While the whole feed is silent

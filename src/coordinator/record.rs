@@ -44,7 +44,8 @@ impl Record {
     /// 1: the first. 2: adopted orders, the command `reopen_store`. 3: the reason `SIZE_TOO_SMALL`, the alarm
     /// `order_unknown` (`leg_unknown` before). 4: the alarm `venue_contradicts`. 5: of a
     /// plan's shift, for which legs it was. 6: a closing that ended is done. 7: the reason `TARGET_BELOW_COST`, the first
-    /// equity in the state; rates in marks, locks for a jump of the price, alarms about an asset.
+    /// equity in the state; rates in marks, locks for a jump of the price, the alarms `price_stale`, `price_jump` and
+    /// `minimum_out_of_reach`.
     pub const VERSION: u16 = 7;
 }
 

@@ -47,6 +47,7 @@ impl Coordinator {
             | AlarmSource::CoreStuck
             | AlarmSource::FeedStale
             | AlarmSource::PlanRefused
+            | AlarmSource::MinimumOutOfReach
             | AlarmSource::NotificationFailing
             | AlarmSource::UncleanEnd
             | AlarmSource::StoreSlow

@@ -40,7 +40,7 @@ pub use message::{
 };
 pub use money::{
     DECIMALS_MAX, Money, MoneyError, Pct, PctError, PriceRounding, TradeCosts, checked_add, checked_div,
-    checked_mul, checked_sub, on_tick, pct_of, price_from_f64, round_quantity, shown_amount,
+    checked_mul, checked_sub, on_tick, pct_of, plain_amount, price_from_f64, round_quantity, shown_amount,
     spendable_amount,
 };
 pub use order::{

@@ -100,6 +100,11 @@ pub fn shown_amount(amount: Decimal, decimals: u32) -> Decimal {
     shown
 }
 
+/// An amount where the decimals of its asset are not known: as many as any asset has, and no closing zeros.
+pub fn plain_amount(amount: Decimal) -> Decimal {
+    amount.round_dp(DECIMALS_MAX).normalize()
+}
+
 /// An amount that may be spent: rounded towards zero to the decimals of its asset.
 pub fn spendable_amount(amount: Decimal, decimals: u32) -> Decimal {
     amount.round_dp_with_strategy(decimals, RoundingStrategy::ToZero)
@@ -159,7 +164,7 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.amount.round_dp(DECIMALS_MAX).normalize(), self.currency)
+        write!(f, "{} {}", plain_amount(self.amount), self.currency)
     }
 }
 

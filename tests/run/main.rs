@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test stop at the first surprise")]
 
+mod accounts;
 mod continued;
 mod foreign_text;
 mod full_disk;

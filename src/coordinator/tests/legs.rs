@@ -4,7 +4,9 @@ use super::super::dca::{LegId, LegState};
 use super::super::record::{Record, RecordKind};
 use super::super::task::{RebalanceProposal, RebalanceTrade};
 use super::*;
+use crate::config::{Config, TaskName};
 use crate::domain::{Order, OrderStatus, PlanId, Purpose, TradingState};
+use crate::risk::BreakerName;
 
 const FIRST: LegId = LegId { plan: PlanId(1), leg: 0 };
 
@@ -108,6 +110,51 @@ fn a_plan_is_made_from_five_points_on_and_once_a_day() {
     assert_eq!(propose(&mut desk, "40"), 1, "not yet a day");
     desk.pass(secs(60));
     assert_eq!(propose(&mut desk, "40"), 2);
+}
+
+#[test]
+fn a_rebalance_waits_until_what_it_mends_is_worth_its_cost() {
+    let plans = |factor: &str| {
+        let mut config = Config::defaults().unwrap();
+        config.portfolio.rebalancing.gain_per_cost_min = dec(factor);
+        let mut desk = Desk::with(config);
+        // All cash: 33.33, 33.33 and 66.66 points off, a gain of 66.65 %; 66.66 % traded at 0.36 % cost 0.24 %.
+        desk.propose(&[(btc(), Side::Buy, "3333"), (xrp(), Side::Buy, "3333")]);
+        let why = desk.core.live.problems.get(&(TaskName::PortfolioRebalance, None)).map(ToString::to_string);
+        (desk.core.durable().plans.open().count(), why)
+    };
+    assert_eq!(plans("277"), (1, None));
+    let (count, why) = plans("279");
+    assert_eq!(count, 0);
+    assert!(why.is_some());
+}
+
+#[test]
+fn the_first_equity_stays_whatever_becomes_of_the_account() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.core.durable().first_equity, Some(dec("10000")));
+    plan(&mut desk);
+    desk.prices.insert(btc(), dec("50000"));
+    desk.pass(secs(2 * 86_400));
+    assert!(desk.core.equity(desk.now).unwrap() > dec("10000"));
+    desk.restart(true, |_| {});
+    assert_eq!(desk.core.durable().first_equity, Some(dec("10000")));
+    let mut older = desk.core.durable().clone();
+    older.first_equity = None;
+    let peak = older.breakers.get(BreakerName::MaxDrawdown).baseline;
+    let started = desk.records.iter().rfind(|record| record.kind.name() == "run_started").unwrap();
+    older.apply(started);
+    assert_eq!(older.first_equity, peak, "an account that does not know it takes its highest");
+}
+
+#[test]
+fn a_minimum_that_the_account_can_never_reach_is_an_alarm_once_it_has_a_price() {
+    let key = AlarmKey::of(AlarmSource::MinimumOutOfReach);
+    for (minimum, state) in [("1 BTC", AlarmState::Unacknowledged), ("0.2 BTC", AlarmState::Normal)] {
+        let mut config = Config::defaults().unwrap();
+        config.portfolio.dca.leg_min = minimum.parse().unwrap();
+        assert_eq!(Desk::with(config).alarm(&key), state, "{minimum} of 10,000 USDT at 40,000");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::alarm::{Alarm, AlarmClass};
 use crate::coordinator::dca::{Leg, LegState};
 use crate::coordinator::durable::Durable;
 use crate::coordinator::record::{Record, RecordKind};
-use crate::domain::{Actor, CommandId, SafeText, Timestamp, Untrusted};
+use crate::domain::{Actor, CommandId, SafeText, Timestamp, Untrusted, plain_amount};
 use crate::store::journal::{self, Fault, ReadError, Reader};
 
 /// Commands and notes on the page; the older ones are counted.
@@ -136,10 +136,10 @@ impl Handover {
         let (cash, held): (Vec<_>, Vec<_>) = held.partition(|(asset, _)| *asset == account.currency());
         page.head(&format!("POSITIONS ({})", held.len()));
         for (asset, amount) in held {
-            page.line(&format!("{amount} {asset}"));
+            page.line(&format!("{} {asset}", plain_amount(*amount)));
         }
         for (currency, amount) in cash {
-            page.line(&format!("cash: {amount} {currency}"));
+            page.line(&format!("cash: {} {currency}", plain_amount(*amount)));
         }
         for uncertain in self.state.uncertain() {
             page.line(&format!("equity uncertain: {uncertain}"));
@@ -151,7 +151,7 @@ impl Handover {
                 "lot: {} {} at {}, stop {}, target {}, since {}",
                 lot.symbol,
                 lot.quantity,
-                lot.entry_price,
+                plain_amount(lot.entry_price),
                 price(lot.stop),
                 price(lot.take_profit),
                 time(lot.opened_at),

@@ -5,7 +5,7 @@ use crate::alarm::AlarmTransition;
 use crate::coordinator::dca::{LegTransition, PlanTransition};
 use crate::coordinator::degradation::DegradationTransition;
 use crate::coordinator::record::{Record, RecordKind};
-use crate::domain::{CommandOutcome, Decision, Order, Rule, SafeText, Timestamp, Untrusted};
+use crate::domain::{CommandOutcome, Decision, Order, Rule, SafeText, Timestamp, Untrusted, plain_amount};
 use crate::risk::{BreakerTransition, StreakTransition};
 
 /// Longest line; the whole of a record is in `andon audit export`.
@@ -71,7 +71,7 @@ fn what(kind: &RecordKind) -> String {
         RecordKind::TaskEnabled { task, enabled } => {
             format!("{task} {}", if *enabled { "enabled" } else { "disabled" })
         }
-        RecordKind::Mark { equity, .. } => format!("equity {equity}"),
+        RecordKind::Mark { equity, .. } => format!("equity {}", plain_amount(*equity)),
         RecordKind::Note { text } => text.to_string(),
         RecordKind::Degradation(transition) => degraded(transition),
         RecordKind::Breaker(transition) => breaker(transition),
@@ -160,15 +160,16 @@ fn breaker(transition: &BreakerTransition) -> String {
     match transition {
         BreakerTransition::Baseline { name, equity, rearmed, .. } => {
             let armed = if *rearmed { ", armed again" } else { "" };
-            format!("{name} counts from {equity}{armed}")
+            format!("{name} counts from {}{armed}", plain_amount(*equity))
         }
-        BreakerTransition::Peak { equity, .. } => format!("new peak {equity}"),
+        BreakerTransition::Peak { equity, .. } => format!("new peak {}", plain_amount(*equity)),
         BreakerTransition::Tripped { name, trip, baseline, limit_pct } => {
-            format!("{name} TRIPPED: equity {}, baseline {baseline}, limit {limit_pct} %", trip.equity)
+            let (equity, baseline) = (plain_amount(trip.equity), plain_amount(*baseline));
+            format!("{name} TRIPPED: equity {equity}, baseline {baseline}, limit {limit_pct} %")
         }
         BreakerTransition::Rearmed { name, from, to, .. } => {
-            let from = from.map_or_else(|| "none".to_owned(), |from| from.to_string());
-            format!("{name} armed again: baseline {from} to {to}")
+            let from = from.map_or_else(|| "none".to_owned(), |from| plain_amount(from).to_string());
+            format!("{name} armed again: baseline {from} to {}", plain_amount(*to))
         }
     }
 }

@@ -3,6 +3,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::{Pct, PriceRounding, TradeCosts, on_tick};
+use crate::risk::{LegProposal, VenueTerms, check_leg};
+
+fn percent(units: i64, decimals: u32) -> Pct {
+    Pct::new(Decimal::new(units, decimals)).unwrap()
+}
 
 /// The venue of the property tests: it may lose orders and answers, but what it says of absence is true.
 #[derive(Default)]
@@ -36,6 +42,48 @@ proptest! {
             let more = amount / Decimal::from(legs.len() + 1);
             let unit = Decimal::new(1, decimals);
             prop_assert!(more.trunc_with_scale(decimals) < settings.leg_min || more < unit, "too few legs");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_spends_all_the_cash_ends_with_every_leg_done_and_nothing_overdrawn(
+        cash in 1_000_i64..1_000_000_000_000,
+        decimals in 0_u32..9,
+        legs_max in 1_u16..40,
+        price in 1_i64..10_000_000,
+        price_decimals in 0_u32..7,
+        moves in prop::collection::vec(-100_i64..100, 40),
+        fee in 0_i64..100,
+        slippage in 0_i64..100,
+    ) {
+        let mut cash = Decimal::new(cash, decimals);
+        let costs = TradeCosts { fee_pct: percent(fee, 2), slippage_pct: percent(slippage, 2) };
+        let venue = VenueTerms { leverage_max: Decimal::ONE, costs };
+        let collar = percent(2, 0);
+        let costs_max = TradeCosts { slippage_pct: collar, ..costs }.of(cash).unwrap();
+        let legs = split(cash, &PlanTerms { legs_max, decimals, trade_min: Decimal::ZERO, ..terms() }).unwrap();
+        for (amount, permille) in legs.into_iter().zip(moves) {
+            let price = Decimal::new(price, price_decimals);
+            let price = on_tick(price + price * Decimal::new(permille, 3), price_decimals, PriceRounding::Up);
+            prop_assume!(amount / price > dec("0.001"));
+            let leg = LegProposal {
+                symbol: Symbol::new("BTC/USDT").unwrap(),
+                side: Side::Buy,
+                amount,
+                price: Some(price),
+                quote_rate: Some(Decimal::ONE),
+                available: cash,
+                costs_max,
+                price_decimals,
+                collar,
+            };
+            // A coarse tick is a slippage of its own.
+            let filled = on_tick(price * (Decimal::ONE + costs.slippage_pct.value() / dec("100")), price_decimals, PriceRounding::Up);
+            prop_assume!(filled <= price * dec("1.0101"));
+            let order = check_leg(&leg, Some(cash), &venue).unwrap();
+            prop_assert!(filled <= order.price_bound, "{} within {}", filled, order.price_bound);
+            cash -= costs.with_fee(order.quantity * filled).unwrap();
+            prop_assert!(cash >= dec("-0.000000000000001"), "{}", cash);
         }
     }
 
