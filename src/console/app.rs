@@ -318,7 +318,8 @@ impl App {
         if key.ctrl && binding == Some(Binding::Quit) {
             return self.open(Dialog::Quit(Quit));
         }
-        if open.is_guarded(now) {
+        if open.is_guarded(now) || self.typing.is_stale() {
+            self.typing.was_stale();
             return;
         }
         if !open.wants_single_keys() || key.typed().is_none() {

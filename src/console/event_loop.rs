@@ -135,15 +135,22 @@ pub async fn run<B: Backend>(
             if turn.carry_out(tasks, app, &mut world, &mut snapshots, &mut pending) {
                 return Ok(ConsoleEnd::Quit);
             }
-            if at_once {
+            // Keys that wait already are taken first: what they were typed for is on the screen, and each would cost a frame.
+            let draws = at_once && (world.input.is_empty() || turn.drawn_at.elapsed() >= world.frame);
+            if draws {
                 turn.drawn_at = refresh(terminal, app, &mut world, &mut snapshots)?;
             }
-            turn.is_dirty = !at_once;
+            turn.is_dirty = !draws;
         }
         world.stop_keys.follow(turn.taken, app.are_keys_text(), app.is_loosening());
         let held_up = began.elapsed();
         if held_up >= STALLED_FROM {
-            turn.was_stalled(held_up, app, facts(world.handle, &mut snapshots));
+            turn.was_stalled(held_up, world.handle.now().operator);
+        }
+        // Behind the keys that have waited: what they say must not hide it.
+        if let Some(span) = turn.stalled.take_if(|_| world.input.is_empty()) {
+            app.update(facts(world.handle, &mut snapshots), Action::Stalled(span));
+            turn.is_dirty = true;
         }
     }
 }
@@ -156,13 +163,22 @@ struct Turn {
     taken: u64,
     /// Until when nothing was drawn: whoever typed before that did not see what for. Operator time.
     blind_until: Timestamp,
+    /// For how long nothing was drawn, until that is told.
+    stalled: Option<Duration>,
     /// The answer to what a stop key has asked, until its ticket is known.
     answer: Option<Answer>,
 }
 
 impl Turn {
     fn new(drawn_at: Instant) -> Self {
-        Self { drawn_at, is_dirty: false, taken: 0, blind_until: Timestamp::default(), answer: None }
+        Self {
+            drawn_at,
+            is_dirty: false,
+            taken: 0,
+            blind_until: Timestamp::default(),
+            stalled: None,
+            answer: None,
+        }
     }
 
     /// What an input means; nothing if it was typed blindly.
@@ -233,15 +249,14 @@ impl Turn {
         false
     }
 
-    /// Nothing could be drawn for `span`, until now: that is told, and what was typed meanwhile is not taken.
-    fn was_stalled(&mut self, span: Duration, app: &mut App, now: Facts) {
+    /// Nothing could be drawn for `span`, until `now`: what was typed meanwhile is not taken.
+    fn was_stalled(&mut self, span: Duration, now: Timestamp) {
         tracing::warn!(
             ?span,
             "the terminal took nothing: what was typed meanwhile is not taken, except stop keys"
         );
-        self.blind_until = now.now.operator;
-        app.update(now, Action::Stalled(span));
-        self.is_dirty = true;
+        self.blind_until = now;
+        self.stalled = Some(self.stalled.unwrap_or_default() + span);
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! It knows the engine by [`Handle`] and `Traffic` only, and draws from a `Snapshot`: it decides nothing, and what
 //! it shows of a command is the engine's answer. It never prints foreign text as it came, never waits while
-//! drawing, and never blocks the engine. `event_loop` turns events into actions, `app` is the state that they
-//! change, `view` draws it.
+//! drawing, and never blocks the engine. `keyboard` reads the keys on a thread of its own (`key_parser` makes them of
+//! bytes, `stop_keys` are those that work whatever the drawing does), `event_loop` turns what comes into actions, `app`
+//! is the state that they change, `view` draws it.
 
 pub mod app;
 mod ascii;

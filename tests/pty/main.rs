@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails as the test does")]
 
+mod bytes;
 mod control;
 mod leaving;
 mod panics;

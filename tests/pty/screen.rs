@@ -143,3 +143,41 @@ fn a_terminal_of_one_cell_can_be_started_on_halted_and_left() {
     assert_eq!(console.end().exit_code(), 0);
     console.assert_given_back();
 }
+
+/// One start, with this environment.
+fn bytes_of(env: &[(&str, &str)]) -> String {
+    let dir = tempdir().unwrap();
+    let console = Console::start_with(80, 24, dir.path(), &[], env);
+    console.shows(&["RUNNING", "1 Topics"]);
+    String::from_utf8_lossy(&console.bytes()).into_owned()
+}
+
+#[test]
+fn a_vt100_gets_no_colour_and_a_locale_without_utf8_ascii() {
+    let is_coloured = |bytes: &str| bytes.contains("\x1b[38;5;");
+
+    assert!(is_coloured(&bytes_of(&[])));
+    assert!(!is_coloured(&bytes_of(&[("TERM", "vt100"), ("COLORTERM", "truecolor")])));
+    assert!(!is_coloured(&bytes_of(&[("NO_COLOR", "1")])));
+    assert!(!bytes_of(&[]).is_ascii());
+    assert!(bytes_of(&[("LC_ALL", "C")]).is_ascii());
+}
+
+#[test]
+fn the_alternate_screen_is_cleared_before_anything_is_drawn() {
+    let bytes = bytes_of(&[]);
+    let (_, entered) = bytes.split_once("\x1b[?1049h").unwrap();
+    assert!(entered.starts_with("\x1b[2J"), "{:?}", entered.get(..40));
+}
+
+#[test]
+fn a_terminal_without_a_cursor_is_refused_before_anything_trades() {
+    let dir = tempdir().unwrap();
+    let mut console = Console::start_with(80, 24, dir.path(), &[], &[("TERM", "dumb")]);
+
+    assert_eq!(console.end().exit_code(), 2);
+
+    assert!(console.screen().contains("TERM=dumb"), "{}", console.screen());
+    assert!(console.screen().contains("--no-console"), "{}", console.screen());
+    assert!(!dir.path().join("journal").exists());
+}

@@ -1,6 +1,7 @@
 //! A terminal with the program in it: a pseudo-terminal, the screen that its bytes draw, and a keyboard.
 //!
-//! Nothing here sleeps: whoever waits, waits for output, and fails with the screen in hand when the deadline comes.
+//! Whoever waits, waits for output, and fails with the screen in hand when the deadline comes. Only silence that means
+//! something to the program is kept by sleeping.
 
 #![expect(clippy::disallowed_methods, reason = "a test of a real process waits in real time")]
 
@@ -23,6 +24,8 @@ struct Output {
     parser: vt100::Parser,
     is_closed: bool,
     is_hung_up: bool,
+    /// Nobody reads what the program writes, as behind a connection that is stalled.
+    is_unread: bool,
 }
 
 type Shared = Arc<(Mutex<Output>, Condvar)>;
@@ -52,6 +55,9 @@ impl Console {
         command.cwd(data);
         command.env("HOME", data);
         command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        command.env_remove("LC_ALL");
+        command.env_remove("LC_CTYPE");
         command.env_remove("NO_COLOR");
         command.env_remove("XDG_CONFIG_HOME");
         for (name, value) in env {
@@ -61,7 +67,8 @@ impl Console {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let parser = vt100::Parser::new(height.try_into().unwrap(), width.try_into().unwrap(), 0);
-        let output = Output { bytes: Vec::new(), parser, is_closed: false, is_hung_up: false };
+        let output =
+            Output { bytes: Vec::new(), parser, is_closed: false, is_hung_up: false, is_unread: false };
         let output: Shared = Arc::new((Mutex::new(output), Condvar::new()));
         let reader = pair.master.try_clone_reader().unwrap();
         std::thread::spawn({
@@ -79,9 +86,30 @@ impl Console {
 
     /// Types.
     pub fn press(&mut self, keys: &str) {
+        self.send(keys.as_bytes());
+    }
+
+    /// Sends these bytes, which need not be text.
+    pub fn send(&mut self, bytes: &[u8]) {
         let (_, keyboard) = self.line.as_mut().unwrap();
-        keyboard.write_all(keys.as_bytes()).unwrap();
+        keyboard.write_all(bytes).unwrap();
         keyboard.flush().unwrap();
+    }
+
+    /// Sends nothing for a while.
+    pub fn rest(&self, span: Duration) {
+        self.wait(span, |_| false);
+    }
+
+    /// Leaves what the program writes in the line, until it is full.
+    pub fn stop_reading(&self) {
+        self.output.0.lock().unwrap().is_unread = true;
+    }
+
+    /// Reads on.
+    pub fn go_on_reading(&self) {
+        self.output.0.lock().unwrap().is_unread = false;
+        self.output.1.notify_all();
     }
 
     /// Closes the terminal, as by the button of its window. Nothing can be read from the program afterwards.
@@ -101,6 +129,11 @@ impl Console {
             .parser
             .screen_mut()
             .set_size(height.try_into().unwrap(), width.try_into().unwrap());
+        self.tell_size(width, height);
+    }
+
+    /// Tells the program that the terminal is this big; what it draws is read as before.
+    pub fn tell_size(&self, width: u16, height: u16) {
         self.line.as_ref().unwrap().0.resize(pty_size(width, height)).unwrap();
     }
 
@@ -294,6 +327,7 @@ fn pty_size(width: u16, height: u16) -> PtySize {
 fn read_all(mut reader: Box<dyn Read + Send>, output: &Shared) {
     let mut buffer = [0; 8_192];
     loop {
+        drop(output.1.wait_while(output.0.lock().unwrap(), |output| output.is_unread).unwrap());
         // Linux says EIO when the last process has closed the terminal.
         let read = reader.read(&mut buffer).unwrap_or(0);
         let mut guard = output.0.lock().unwrap();

@@ -27,6 +27,8 @@ pub struct Typing {
     last: Option<Timestamp>,
     /// When a character last went into a text, or followed one at once.
     text: Option<Timestamp>,
+    /// The row that is being typed began before what is shown now: none of it was meant for that.
+    is_stale: bool,
     /// A key that acts if nothing is typed right behind it.
     held: Option<(KeyPress, Timestamp)>,
 }
@@ -37,6 +39,7 @@ impl Typing {
         let is_within = |at: Option<Timestamp>, span| at.is_some_and(|at| now.since(at) < span);
         let is_in_a_row = is_within(self.last.replace(now), IN_A_ROW);
         self.held = None;
+        self.is_stale &= is_in_a_row;
         if key.typed().is_some() && is_within(self.text, BEHIND_TEXT) {
             self.text = Some(now);
             Rhythm::BehindText
@@ -45,6 +48,16 @@ impl Typing {
         } else {
             Rhythm::Alone
         }
+    }
+
+    /// The key that was pressed last was meant for what was there before.
+    pub fn was_stale(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// Whether the key that was pressed last belongs to a row that was meant for what was there before.
+    pub const fn is_stale(&self) -> bool {
+        self.is_stale
     }
 
     /// Text was pasted: that is a row of its own.

@@ -1047,3 +1047,18 @@ fn what_was_dropped_and_how_long_nothing_was_drawn_is_told() {
     desk.act(Action::Stalled(Duration::from_secs(42)));
     assert!(desk.screen().contains("the terminal took nothing for 42s"), "{}", desk.screen());
 }
+
+#[test]
+fn a_row_of_keys_that_began_before_a_box_may_be_answered_is_dropped_whole() {
+    let mut desk = with_code();
+    desk.keys(&["esc", "enter"]);
+    desk.wait(250);
+    for letter in ["k", "7", "q", "x"] {
+        desk.press(letter);
+        desk.wait(20);
+    }
+    assert!(desk.screen().contains("left): _"), "half a code was taken:\n{}", desk.screen());
+    desk.wait(200);
+    desk.words("k7qx");
+    assert_eq!(desk.commands(), ["release"]);
+}
