@@ -431,7 +431,7 @@ impl App {
             Binding::Acknowledge => self.acknowledge_key(tasks),
             Binding::Palette if self.facts.is_stuck() => self.say_stuck(),
             Binding::Palette => {
-                self.open(Dialog::Command(CommandLine::new(self.options.read_only, self.code_valid_for)))
+                self.open(Dialog::Command(CommandLine::new(self.options.read_only, self.code_valid_for)));
             }
             Binding::Filter => self.open(Dialog::Filter(FilterLine::new(&self.filter))),
             Binding::Freeze if self.shows_topics() => self.traffic.toggle_freeze(),

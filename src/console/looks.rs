@@ -1,4 +1,4 @@
-//! What the terminal can show, as its environment says: colours by TERM, COLORTERM and NO_COLOR, glyphs by the locale.
+//! What the terminal can show, as its environment says: colours by `TERM`, `COLORTERM` and `NO_COLOR`, glyphs by the locale.
 
 use super::{ConsoleError, Options};
 use crate::runtime::options::ColorChoice;

@@ -65,7 +65,7 @@ fn garbage(seed: u64, count: usize) -> Vec<u8> {
     };
     let mut bytes = Vec::new();
     while bytes.len() < count {
-        if next() % 3 == 0 {
+        if next().is_multiple_of(3) {
             bytes.extend_from_slice(PIECES[next() % PIECES.len()]);
         } else {
             bytes.push(u8::try_from(next() % 256).unwrap());

@@ -1028,7 +1028,9 @@ fn a_comment_being_typed_does_not_turn_into_keys_when_somebody_else_acknowledges
     desk.words("hap");
     desk.edit(|snapshot| {
         let mut alarms = (*snapshot.alarms).clone();
-        alarms.iter_mut().for_each(|row| row.unacknowledged = false);
+        for row in &mut alarms {
+            row.unacknowledged = false;
+        }
         snapshot.alarms = Arc::new(alarms);
     });
     desk.words("pened H q");
