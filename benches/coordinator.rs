@@ -198,6 +198,7 @@ impl Desk {
             torn: None,
             checkpoint_rebuilt: None,
             unreserved: Vec::new(),
+            market_grown: None,
             keep_running: false,
         })));
         desk.minute();
@@ -382,7 +383,7 @@ fn consensus_and_conflicts(c: &mut Criterion) {
             voices.update(Word::Regime(regime(symbol)), START);
             voices.update(Word::Sentiment(mood(symbol)), START);
         }
-        let freshness = Freshness::new(&config.orchestration.consensus, MINUTE);
+        let freshness = Freshness::new(&config.orchestration.consensus, CandleSpan::new(MINUTE));
         let symbol = config.orchestration.symbols.last().unwrap();
         group.bench_with_input(BenchmarkId::from_parameter(count), &count, |b, _| {
             b.iter(|| {

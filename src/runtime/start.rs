@@ -199,12 +199,7 @@ impl Assembly {
         }
         let dir = DataDir::open(place)?;
         let lock = InstanceLock::take(&dir, Holder { pid: std::process::id(), since: clock::wall() })?;
-        let identity = Identity {
-            market: feed.identity(),
-            currency: config.execution.account.currency.clone(),
-            seed: matches!(options.market, MarketChoice::Simulated).then_some(options.seed),
-        };
-        let Owned { bound, market_grown } = belongs_to(&dir, &identity, feed.as_ref())?;
+        let Owned { bound, market_grown } = belongs_to(&dir, options, feed.as_ref())?;
         let (mut latch, latched) = WatchedLatch::look(Latch::new(dir.root()));
         let beside_latch = OrderNotes::new(dir.root());
         let unreserved = keep_back(&dir, latched.is_none().then_some(&latch), &beside_latch);
@@ -335,7 +330,12 @@ struct Owned {
 
 /// The directory is this run's, or it belongs to the same files when they were shorter: what they were is still their
 /// beginning, so that the run goes on where the last one ended.
-fn belongs_to(dir: &DataDir, identity: &Identity, feed: &dyn Feed) -> Result<Owned, StartError> {
+fn belongs_to(dir: &DataDir, options: &RunOptions, feed: &dyn Feed) -> Result<Owned, StartError> {
+    let identity = &Identity {
+        market: feed.identity(),
+        currency: options.config.execution.account.currency.clone(),
+        seed: matches!(options.market, MarketChoice::Simulated).then_some(options.seed),
+    };
     // Derived, so that runs repeat; a market with real money wants one of chance.
     let install = InstallId::derived(&identity.to_string());
     let files = feed.extents();

@@ -128,7 +128,7 @@ fn read_pair(pair: &str) -> Pair {
     }
     let mut readings = QUOTES.iter().filter_map(|quote| Some((base_before(pair, quote)?, *quote)));
     let Some((longest_base, longest)) = readings.next() else { return Pair::NoQuote };
-    let (base, quote) = readings.last().unwrap_or((longest_base, longest));
+    let (base, quote) = readings.next_back().unwrap_or((longest_base, longest));
     if is_known(base) {
         return clear(base, quote);
     }
