@@ -16,6 +16,11 @@ use crate::domain::{
     Asset, Candle, DECIMALS_MAX, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span,
 };
 
+/// The least number of five digits.
+const FIVE_DIGITS: Decimal = Decimal::from_parts(10_000, 0, 0, false, 0);
+/// No venue's tick has more decimal places.
+const PRICE_DECIMALS_MAX: u32 = 12;
+
 /// Why something has no price.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,9 +142,19 @@ impl Prices {
         true
     }
 
-    /// Decimal places of a pair's prices, as many as the market has shown so far.
+    /// Decimal places of a pair's prices: as many as the market has shown so far, and enough for five digits, because
+    /// the first few prices may all happen to be round.
     pub fn decimals(&self, symbol: &Symbol) -> u32 {
-        self.decimals.get(symbol).copied().unwrap_or(DECIMALS_MAX)
+        let Some((shown, mark)) = self.decimals.get(symbol).zip(self.mark(symbol)) else {
+            return PRICE_DECIMALS_MAX;
+        };
+        let mut digits = mark.price;
+        let mut places = 0;
+        while digits < FIVE_DIGITS && places < PRICE_DECIMALS_MAX {
+            digits *= Decimal::TEN;
+            places += 1;
+        }
+        places.max(*shown)
     }
 
     /// The last price, however old.
@@ -358,6 +373,16 @@ mod tests {
         let worth =
             prices.convert(100.into(), &asset("XRP"), &asset("USDT"), Timestamp::from_secs(60), MAX_AGE);
         assert_eq!(worth, Ok(50.into()));
+    }
+
+    #[test]
+    fn a_tick_is_as_fine_as_the_prices_shown_and_never_guessed_coarse() {
+        let mut prices = prices();
+        assert_eq!(prices.decimals(&symbol("XRP/BTC")), 9);
+        assert_eq!(prices.decimals(&symbol("BTC/USDT")), 0);
+        prices.update(&candle("BTC/USDT", "40000.25", 60));
+        prices.update(&candle("BTC/USDT", "40001", 120));
+        assert_eq!(prices.decimals(&symbol("BTC/USDT")), 2);
     }
 
     #[test]

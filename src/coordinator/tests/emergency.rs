@@ -98,7 +98,7 @@ fn arming_again_takes_the_present_equity_and_wants_a_reason() {
     };
     assert_eq!(
         would.as_str(),
-        "daily_loss: baseline 90000 becomes 85000 USDT (equity now); armed again, the state stays PAUSED"
+        "daily_loss: baseline 90000.00 becomes 85000.00 USDT (equity now); armed again, the state stays PAUSED"
     );
     assert!(desk.say("rearm_breaker daily_loss looked at it").is_done());
     let outcome = desk.say_unconfirmed("rearm_breaker daily_loss again");

@@ -49,7 +49,7 @@ fn flatten_all_sells_what_the_sale_of_another_pair_brings_in() {
     let mut config = Config::defaults().unwrap();
     config.execution.account.start.insert(btc().base().clone(), dec("0.2"));
     let mut desk = Desk::with(config).with_lot(&btc()).with_lot(&pair);
-    desk.propose(&[(xrp(), Side::Buy, "600")]);
+    desk.propose(&[(xrp(), Side::Buy, "1200")]);
     let done = format!("{:?}", desk.say("flatten --all"));
     assert!(done.contains("XRP/BTC") && done.contains("cancel_plan all"), "{done}");
     desk.pass(secs(180));
