@@ -49,7 +49,6 @@ impl Coordinator {
             | AlarmSource::UncleanEnd
             | AlarmSource::StoreSlow
             | AlarmSource::ProcessGap
-            | AlarmSource::MailboxClosed
             | AlarmSource::RiskUnfed
             | AlarmSource::AgentsSilent
             | AlarmSource::TaskFailing
