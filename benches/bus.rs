@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use andon::bus::{Delivery, Filter, Mailbox, MessageBus, wire};
+use andon::bus::{Filter, Mailbox, MessageBus, wire};
 use andon::config;
 use andon::domain::{
     Bias, Confidence, InstallId, Message, MessageId, Payload, Priority, Symbol, TaSignal, Timestamp, Topic,
@@ -79,8 +79,8 @@ impl Parts {
     }
 }
 
-fn subscribe(bus: &MessageBus, name: &str, delivery: Delivery) -> Mailbox {
-    bus.subscribe(name, &[Topic::TaSignals], delivery, Filter::all())
+fn subscribe(bus: &MessageBus, name: &str, capacity: usize) -> Mailbox {
+    bus.subscribe(name, &[Topic::TaSignals], capacity, Filter::all())
 }
 
 type Pipe = (tokio::sync::mpsc::Sender<Arc<Message>>, tokio::sync::mpsc::Receiver<Arc<Message>>);
@@ -96,13 +96,12 @@ fn through_pipe(messages: &[Arc<Message>], (sender, receiver): &mut Pipe) {
 /// The same through the bus.
 fn through_bus(messages: &[Arc<Message>], bus: &MessageBus, mailbox: &mut Mailbox) {
     for message in messages {
-        let _ = bus.publish(Arc::clone(message), NOW).unwrap();
+        bus.publish(Arc::clone(message), NOW).unwrap();
         black_box(mailbox.recv().now_or_never().flatten().unwrap());
     }
 }
 
-const LOSSY: Delivery = Delivery::Lossy { capacity: 1_024 };
-const RELIABLE: Delivery = Delivery::Reliable { capacity: 1_024 };
+const CAPACITY: usize = 1_024;
 
 fn one_mailbox(c: &mut Criterion) {
     let parts = Parts::new();
@@ -110,21 +109,17 @@ fn one_mailbox(c: &mut Criterion) {
     group.throughput(Throughput::Elements(BATCH));
 
     let prebuilt = parts.batch();
-    let mut pipe = tokio::sync::mpsc::channel(1_024);
+    let mut pipe = tokio::sync::mpsc::channel(CAPACITY);
     group.bench_function("yardstick: bare mpsc", |b| b.iter(|| through_pipe(&prebuilt, &mut pipe)));
-    for (name, delivery) in [("lossy", LOSSY), ("reliable", RELIABLE)] {
-        let bus = bus(1_000);
-        let mut mailbox = subscribe(&bus, "reader", delivery);
-        group.bench_function(format!("publish and receive, {name}"), |b| {
-            b.iter(|| through_bus(&prebuilt, &bus, &mut mailbox));
-        });
-    }
     let bus = bus(1_000);
-    let mut mailbox = subscribe(&bus, "reader", LOSSY);
+    let mut mailbox = subscribe(&bus, "reader", CAPACITY);
+    group.bench_function("publish and receive", |b| {
+        b.iter(|| through_bus(&prebuilt, &bus, &mut mailbox));
+    });
     group.bench_function("build, publish and receive", |b| {
         b.iter(|| {
             for count in 0..BATCH {
-                let _ = bus.publish(parts.message(count), NOW).unwrap();
+                bus.publish(parts.message(count), NOW).unwrap();
                 black_box(mailbox.recv().now_or_never().flatten().unwrap());
             }
         });
@@ -132,32 +127,27 @@ fn one_mailbox(c: &mut Criterion) {
     group.finish();
 }
 
-/// How fast the bus is beside the bare channel. The three take turns every few tens of microseconds, so that
+/// How fast the bus is beside the bare channel. The two take turns every few tens of microseconds, so that
 /// whatever else the machine does strikes them alike; each round gives one share, and the median counts.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 #[expect(clippy::print_stdout, reason = "the figure is this benchmark's result")]
 fn share_of_the_yardstick() {
     const ROUNDS: usize = 5_001;
     let prebuilt = Parts::new().batch();
-    let mut pipe = tokio::sync::mpsc::channel(1_024);
-    let buses = [bus(1_000), bus(1_000)];
-    let mut mailboxes = [subscribe(&buses[0], "reader", LOSSY), subscribe(&buses[1], "reader", RELIABLE)];
+    let mut pipe = tokio::sync::mpsc::channel(CAPACITY);
+    let bus = bus(1_000);
+    let mut mailbox = subscribe(&bus, "reader", CAPACITY);
     let timed = |work: &mut dyn FnMut()| {
         let start = Instant::now();
         work();
         start.elapsed().as_secs_f64()
     };
-    let (mut lossy, mut reliable) = (Vec::new(), Vec::new());
+    let mut shares = Vec::new();
     for _ in 0..ROUNDS {
         let yardstick = timed(&mut || through_pipe(&prebuilt, &mut pipe));
-        lossy.push(yardstick / timed(&mut || through_bus(&prebuilt, &buses[0], &mut mailboxes[0])));
-        reliable.push(yardstick / timed(&mut || through_bus(&prebuilt, &buses[1], &mut mailboxes[1])));
+        shares.push(yardstick / timed(&mut || through_bus(&prebuilt, &bus, &mut mailbox)));
     }
-    println!(
-        "share of the yardstick (median of {ROUNDS} rounds): lossy {:.2}, reliable {:.2}",
-        median(lossy),
-        median(reliable)
-    );
+    println!("share of the yardstick (median of {ROUNDS} rounds): {:.2}", median(shares));
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -165,7 +155,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Publish alone; the mailboxes are lossy and drained between the loops.
+/// Publish alone; the mailboxes are drained between the loops.
 fn many_mailboxes(c: &mut Criterion) {
     let parts = Parts::new();
     let prebuilt = parts.batch();
@@ -173,13 +163,13 @@ fn many_mailboxes(c: &mut Criterion) {
     group.throughput(Throughput::Elements(BATCH));
     for count in [0, 1, 4, 16, 64] {
         let bus = bus(1_000);
-        let mut mailboxes: Vec<_> = (0..count).map(|n| subscribe(&bus, &format!("m{n}"), LOSSY)).collect();
+        let mut mailboxes: Vec<_> = (0..count).map(|n| subscribe(&bus, &format!("m{n}"), CAPACITY)).collect();
         group.bench_with_input(BenchmarkId::from_parameter(count), &count, |b, _| {
             b.iter_batched(
                 || mailboxes.iter_mut().for_each(|mailbox| while mailbox.try_recv().is_ok() {}),
                 |()| {
                     for message in &prebuilt {
-                        let _ = bus.publish(Arc::clone(message), NOW).unwrap();
+                        bus.publish(Arc::clone(message), NOW).unwrap();
                     }
                 },
                 criterion::BatchSize::PerIteration,
@@ -192,9 +182,9 @@ fn many_mailboxes(c: &mut Criterion) {
 /// Subscribing an id again among 64.
 fn replacing(c: &mut Criterion) {
     let bus = bus(1_000);
-    let mut mailboxes: Vec<_> = (0..64).map(|n| subscribe(&bus, &format!("m{n}"), LOSSY)).collect();
+    let mut mailboxes: Vec<_> = (0..64).map(|n| subscribe(&bus, &format!("m{n}"), CAPACITY)).collect();
     c.bench_function("subscribe again among 64 mailboxes", |b| {
-        b.iter(|| mailboxes[63] = subscribe(&bus, "m63", LOSSY));
+        b.iter(|| mailboxes[63] = subscribe(&bus, "m63", CAPACITY));
     });
 }
 
@@ -204,9 +194,9 @@ fn latest(c: &mut Criterion) {
     let mut group = c.benchmark_group("latest at history size");
     for size in [10, 1_000, 100_000] {
         let bus = bus(size);
-        let _ = bus.publish(message(&parts, &rare, 0, "long evicted"), NOW).unwrap();
+        bus.publish(message(&parts, &rare, 0, "long evicted"), NOW).unwrap();
         for count in 0..=size as u64 {
-            let _ = bus.publish(parts.message(count), NOW).unwrap();
+            bus.publish(parts.message(count), NOW).unwrap();
         }
         group.bench_with_input(BenchmarkId::from_parameter(size), &size, |b, _| {
             b.iter(|| black_box(bus.latest(Topic::TaSignals, Some(black_box(&rare)))).unwrap());
@@ -233,7 +223,7 @@ fn bytes_in_history() {
     let bus = bus(usize::try_from(HELD).unwrap());
     let before = resident_bytes();
     for count in 0..HELD {
-        let _ = bus.publish(message(&parts, &parts.symbol, count, &text), NOW).unwrap();
+        bus.publish(message(&parts, &parts.symbol, count, &text), NOW).unwrap();
     }
     let bytes = resident_bytes().saturating_sub(before) * 1_000 / HELD;
     assert_eq!(bus.stats().history as u64, HELD);
@@ -306,20 +296,20 @@ fn listen(
 }
 
 /// From just before an Urgent message is published to just after a sleeping task on another thread has received it,
-/// while messages flow and a lossy subscriber is stuck. Most of it is the operating system waking that thread: the
+/// while messages flow and another subscriber is stuck. Most of it is the operating system waking that thread: the
 /// bare channel, which takes turns with the bus second by second, says how much.
 #[expect(clippy::print_stdout, reason = "the figure is this benchmark's result")]
 fn urgent_latency() {
     const SECONDS_EACH: u32 = 10;
     let mut flow = Flow::new();
     let bus = bus(1_000);
-    let stuck = subscribe(&bus, "stuck", Delivery::Lossy { capacity: 256 });
-    let mut mailbox = subscribe(&bus, "reader", Delivery::Reliable { capacity: 4_096 });
+    let stuck = subscribe(&bus, "stuck", 256);
+    let mut mailbox = subscribe(&bus, "reader", 4_096);
     let (pipe, mut end) = tokio::sync::mpsc::channel(4_096);
     let of_bus = listen(flow.start, async move || mailbox.recv().await);
     let of_pipe = listen(flow.start, async move || end.recv().await);
     for _ in 0..SECONDS_EACH {
-        flow.second(|message| assert_eq!(bus.publish(message, NOW).unwrap().closed, 0));
+        flow.second(|message| assert!(bus.publish(message, NOW).is_ok()));
         flow.second(|message| pipe.try_send(Arc::new(message)).unwrap());
     }
     let dropped = stuck.counts().dropped;

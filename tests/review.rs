@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use andon::alarm::{AlarmKey, AlarmSource, AlarmState, Subject};
-use andon::bus::{Delivery, Filter, MessageBus, TryRecvError};
+use andon::bus::{Filter, MessageBus, TryRecvError};
 use andon::config::TaskName;
 use andon::coordinator::degradation::Component;
 use andon::coordinator::input::{BusLosses, Input, Probe};
@@ -95,8 +95,7 @@ fn issue_02_a_stuck_subscriber_delays_nobody_and_its_losses_are_counted() {
     let place = Place::new();
     let mut house = House::open(&place.path().join("d"), &[]);
     house.be_contented();
-    let small = Delivery::Lossy { capacity: 4 };
-    let stuck = house.world.bus.subscribe("stuck", &Topic::ALL, small, Filter::all());
+    let stuck = house.world.bus.subscribe("stuck", &Topic::ALL, 4, Filter::all());
     let mut reader = house.mailbox("reader", &Topic::ALL);
 
     let mut received = 0;
@@ -120,19 +119,15 @@ fn issue_02_a_stuck_subscriber_delays_nobody_and_its_losses_are_counted() {
 #[test]
 fn issue_03_statistics_are_one_consistent_reading() {
     let bus = bus();
-    let mut reader = bus.subscribe("reader", &Topic::ALL, Delivery::Lossy { capacity: 16 }, Filter::all());
+    let mut reader = bus.subscribe("reader", &Topic::ALL, 16, Filter::all());
     std::thread::scope(|threads| {
         let publishers: Vec<_> = (0..3)
             .map(|publisher| {
                 let bus = &bus;
                 threads.spawn(move || {
                     for count in 0..5_000 {
-                        assert_eq!(
-                            bus.publish(message(publisher * 5_000 + count, Priority::Normal), NOW)
-                                .unwrap()
-                                .closed,
-                            0
-                        );
+                        let message = message(publisher * 5_000 + count, Priority::Normal);
+                        assert_eq!(bus.publish(message, NOW).unwrap().mailboxes, 1);
                     }
                 })
             })
@@ -153,13 +148,13 @@ fn issue_03_statistics_are_one_consistent_reading() {
 #[test]
 fn issue_04_subscribing_again_replaces_in_place() {
     let bus = bus();
-    let lossy = Delivery::Lossy { capacity: 8 };
-    let mut first = bus.subscribe("agent", &[Topic::SystemEvents], lossy, Filter::all());
-    let mut other = bus.subscribe("other", &[Topic::SystemEvents], lossy, Filter::all());
-    assert_eq!(bus.publish(message(1, Priority::Normal), NOW).unwrap().closed, 0);
+    let capacity = 8;
+    let mut first = bus.subscribe("agent", &[Topic::SystemEvents], capacity, Filter::all());
+    let mut other = bus.subscribe("other", &[Topic::SystemEvents], capacity, Filter::all());
+    assert_eq!(bus.publish(message(1, Priority::Normal), NOW).unwrap().dropped, 0);
 
-    let mut second = bus.subscribe("agent", &[Topic::SystemEvents], lossy, Filter::all());
-    assert_eq!(bus.publish(message(2, Priority::Normal), NOW).unwrap().closed, 0);
+    let mut second = bus.subscribe("agent", &[Topic::SystemEvents], capacity, Filter::all());
+    assert_eq!(bus.publish(message(2, Priority::Normal), NOW).unwrap().dropped, 0);
 
     assert_eq!(drain(&mut first).len(), 1, "what it held can still be read");
     assert!(first.is_closed() && matches!(first.try_recv(), Err(TryRecvError::Closed)));
@@ -456,8 +451,8 @@ fn gap_1_concurrent_publishers_and_subscribers_lose_nothing_and_keep_their_order
     let bus = bus();
     let readers: Vec<_> = (0..4)
         .map(|reader| {
-            let delivery = Delivery::Reliable { capacity: 64 };
-            bus.subscribe(format!("reader {reader}"), &[Topic::SystemEvents], delivery, Filter::all())
+            let all = usize::try_from(4 * EACH).unwrap();
+            bus.subscribe(format!("reader {reader}"), &[Topic::SystemEvents], all, Filter::all())
         })
         .collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
@@ -467,7 +462,7 @@ fn gap_1_concurrent_publishers_and_subscribers_lose_nothing_and_keep_their_order
             tokio::spawn(async move {
                 for count in 0..EACH {
                     let message = message(publisher * EACH + count, Priority::Normal);
-                    assert_eq!(bus.publish_waiting(message, NOW).await.unwrap().closed, 0);
+                    assert_eq!(bus.publish(message, NOW).unwrap().dropped, 0);
                 }
             })
         });
@@ -499,12 +494,12 @@ fn gap_1_concurrent_publishers_and_subscribers_lose_nothing_and_keep_their_order
 #[test]
 fn gap_2_whatever_the_order_of_publishing_the_highest_lane_comes_first() {
     let bus = bus();
-    let lossy = Delivery::Lossy { capacity: 100 };
-    let mut mailbox = bus.subscribe("reader", &[Topic::SystemEvents], lossy, Filter::all());
+    let capacity = 100;
+    let mut mailbox = bus.subscribe("reader", &[Topic::SystemEvents], capacity, Filter::all());
     let (low, normal, high, urgent) = (Priority::Low, Priority::Normal, Priority::High, Priority::Urgent);
     let published = [low, urgent, normal, low, high, urgent, high, normal];
     for (count, priority) in (0..).zip(published) {
-        assert_eq!(bus.publish(message(count, priority), NOW).unwrap().closed, 0);
+        assert_eq!(bus.publish(message(count, priority), NOW).unwrap().dropped, 0);
     }
 
     let received: Vec<_> = drain(&mut mailbox).iter().map(|message| (message.priority, message.id)).collect();
@@ -520,8 +515,7 @@ fn gap_2_whatever_the_order_of_publishing_the_highest_lane_comes_first() {
 fn gap_3_stopping_during_cleanup_ends_cleanly() {
     for round in 0..20 {
         let bus = bus();
-        let mut mailbox =
-            bus.subscribe("reader", &Topic::ALL, Delivery::Lossy { capacity: 32 }, Filter::all());
+        let mut mailbox = bus.subscribe("reader", &Topic::ALL, 32, Filter::all());
         let (market, cleaned) = (AtomicU64::new(0), AtomicUsize::new(0));
         let at = || NOW.plus(Duration::from_millis(market.load(Ordering::Relaxed)));
         std::thread::scope(|threads| {
@@ -679,7 +673,7 @@ fn ten_seconds(place: &std::path::Path, load: bool) -> Vec<Decided> {
     house.all_for_buying(BTC);
     house.all_for_buying(XRP);
     let bus = house.world.bus.clone();
-    let stuck = bus.subscribe("stuck", &Topic::ALL, Delivery::Lossy { capacity: 64 }, Filter::all());
+    let stuck = bus.subscribe("stuck", &Topic::ALL, 64, Filter::all());
     let mut reader = house.mailbox("reader", &Topic::ALL);
     let (mut received, mut count) = (0_u64, 0_u64);
     let mut decisions = Vec::new();
@@ -703,7 +697,7 @@ fn ten_seconds(place: &std::path::Path, load: bool) -> Vec<Decided> {
                     correlation_id: None,
                     payload: Payload::Candle(noise(about, house.now.market)),
                 };
-                assert_eq!(bus.publish(noise, house.now.market).unwrap().closed, 0);
+                assert!(bus.publish(noise, house.now.market).is_ok());
             }
         }
         if ms % 500 == 0 {

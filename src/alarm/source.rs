@@ -114,8 +114,6 @@ sources! {
     ReserveMissing = "reserve_missing",
     /// The process did not run for a while.
     ProcessGap = "process_gap",
-    /// A mailbox that must not lose anything was full and has been closed.
-    MailboxClosed = "mailbox_closed",
     /// An asset that is held has had no fresh price for long, or never had one.
     PriceStale = "price_stale",
     /// A price moved by more than it may from one candle to the next.
@@ -240,6 +238,17 @@ impl From<AlarmKey> for String {
 #[error("`{0}` is not an alarm: write SOURCE, or SOURCE and symbol|asset|task|component|breaker|order NAME")]
 pub struct AlarmKeyError(String);
 
+/// The source that stands for a name found only in older records.
+fn former(name: &str) -> Option<AlarmSource> {
+    match name {
+        // Up to version 2.
+        "leg_unknown" => Some(AlarmSource::OrderUnknown),
+        // Mailboxes that were closed when they were full no longer exist; all of them drop.
+        "mailbox_closed" => Some(AlarmSource::MailboxDrops),
+        _ => None,
+    }
+}
+
 impl FromStr for AlarmKey {
     type Err = AlarmKeyError;
 
@@ -247,10 +256,8 @@ impl FromStr for AlarmKey {
         let wrong = || AlarmKeyError(text.to_owned());
         let mut words = text.splitn(3, ' ');
         let name = words.next().unwrap_or_default();
-        // Its name in records up to version 2.
-        let name = if name == "leg_unknown" { AlarmSource::OrderUnknown.name() } else { name };
-        let source =
-            AlarmSource::ALL.iter().copied().find(|source| source.name() == name).ok_or_else(wrong)?;
+        let named = AlarmSource::ALL.iter().copied().find(|source| source.name() == name);
+        let source = named.or_else(|| former(name)).ok_or_else(wrong)?;
         let Some(kind) = words.next() else { return Ok(Self::of(source)) };
         let about = words.next().ok_or_else(wrong)?;
         let subject = match kind {

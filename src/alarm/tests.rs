@@ -680,3 +680,9 @@ fn a_key_of_an_earlier_journal_is_read_by_its_old_name() {
     assert_eq!(key, AlarmKey::about(AlarmSource::OrderUnknown, Subject::Order(id.parse().unwrap())));
     assert_eq!(key.to_string(), format!("order_unknown order {id}"), "and written by its new one");
 }
+
+#[test]
+fn a_key_whose_source_no_longer_exists_is_read_as_the_nearest_one() {
+    let key: AlarmKey = serde_json::from_value("mailbox_closed component archive".into()).unwrap();
+    assert_eq!(key, AlarmKey::about(AlarmSource::MailboxDrops, Subject::Component("archive".to_owned())));
+}

@@ -100,19 +100,6 @@ impl History {
         self.topics[topic as usize].words(symbol)?.latest(now)
     }
 
-    /// The last word of one source, unless it has expired.
-    pub(super) fn latest_from(
-        &self,
-        topic: Topic,
-        source: &str,
-        symbol: Option<&Symbol>,
-        now: Timestamp,
-    ) -> Option<Arc<Message>> {
-        let words = self.topics[topic as usize].words(symbol)?;
-        let word = words.by_source.iter().find(|word| &*word.message.source == source)?;
-        (!word.message.is_expired(now)).then(|| Arc::clone(&word.message))
-    }
-
     /// Unexpired messages of the ring, newest first.
     pub(super) fn query(&self, query: &Query, now: Timestamp) -> Vec<Arc<Message>> {
         self.ring

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::queue::Delivery;
 use crate::domain::Topic;
 
 /// What became of the messages offered to mailboxes. At every instant
@@ -15,7 +14,7 @@ pub struct Counts {
     pub offered: u64,
     /// Received by the subscriber.
     pub delivered: u64,
-    /// Dropped because a Lossy mailbox was full, or refused by a Reliable one that was closed for it.
+    /// Dropped because the mailbox was full.
     pub dropped: u64,
     /// Found expired when the subscriber came to read them.
     pub expired: u64,
@@ -52,8 +51,8 @@ pub struct TopicStats {
 pub struct MailboxStats {
     /// Name of the subscriber.
     pub id: Arc<str>,
-    /// What happens when it is full.
-    pub delivery: Delivery,
+    /// Most messages it holds.
+    pub capacity: usize,
     /// Closed, replaced or stopped: nothing more comes in, but somebody still holds it.
     pub closed: bool,
     /// Messages queued, highest lane first.
@@ -78,8 +77,6 @@ pub struct BusStats {
     pub late: u64,
     /// Messages refused with a `MessageError`.
     pub errors: u64,
-    /// Reliable mailboxes closed because they were full.
-    pub overflowed: u64,
     /// What became of messages at the mailboxes: the sum over all mailboxes that ever were.
     pub counts: Counts,
     /// Messages queued in all mailboxes.
@@ -88,8 +85,6 @@ pub struct BusStats {
     pub history: usize,
     /// (topic, source, symbol) whose newest message is known.
     pub indexed: usize,
-    /// Requests that wait for their reply.
-    pub requests: usize,
     /// Open mailboxes.
     pub subscribers: usize,
     /// Topics with at least one subscriber.

@@ -12,9 +12,7 @@ use super::snapshot::{HealthRow, HealthStatus};
 use super::{Coordinator, Cx};
 use crate::alarm::{AlarmKey, AlarmSource, Subject};
 use crate::config::{self, TaskName};
-use crate::domain::{
-    Asset, Priority, SafeText, Symbol, SystemEventKind, Timestamp, Topic, VoiceKind, short_span,
-};
+use crate::domain::{Asset, Priority, SafeText, Symbol, SystemEventKind, Timestamp, VoiceKind, short_span};
 
 /// What the health checks remember.
 #[derive(Debug, Default)]
@@ -320,19 +318,6 @@ impl Coordinator {
         Finding::new("clock", if drifts { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
     }
 
-    /// Who must see every message and has not is named at once; whether it comes back is its own affair.
-    pub(super) fn mailbox_closed(
-        &mut self,
-        cx: &mut Cx<'_>,
-        subscriber: &SafeText,
-        topic: Topic,
-        depth: usize,
-    ) {
-        let key = AlarmKey::about(AlarmSource::MailboxClosed, Subject::Component(subscriber.to_string()));
-        let detail = format!("{subscriber}: {depth} messages waited when one on {topic} came");
-        self.raise_moment(cx, key, "mailbox full", detail);
-    }
-
     fn check_mailboxes(&mut self, cx: &mut Cx<'_>) -> Finding {
         let seen = match self.live.health.measured("mailboxes") {
             Ok(probe) => probe.bus,
@@ -340,12 +325,10 @@ impl Coordinator {
         };
         let before = std::mem::replace(&mut self.live.health.bus, seen);
         let new = seen.dropped.saturating_sub(before.dropped);
-        let detail = format!(
-            "{} dropped, {new} of them lately; {} closed, {} messages refused",
-            seen.dropped, seen.closed, seen.refused
-        );
+        let detail =
+            format!("{} dropped, {new} of them lately; {} messages refused", seen.dropped, seen.refused);
         self.raise_while(cx, new > 0, AlarmKey::of(AlarmSource::MailboxDrops), "messages dropped", &detail);
-        let warns = new > 0 || seen.closed > before.closed || seen.refused > before.refused;
+        let warns = new > 0 || seen.refused > before.refused;
         Finding::new("mailboxes", if warns { HealthStatus::Warn } else { HealthStatus::Ok }, detail)
     }
 

@@ -6,7 +6,7 @@ use super::conflict::{CallFailure, Resolved};
 use super::task::{TaskFailure, TaskOutput};
 use crate::domain::{
     Actor, Candle, ClientOrderId, Command, CommandId, DecisionId, Epoch, Order, ReasonCode, RunId, SafeText,
-    Symbol, Timestamp, Topic, TradingState, VenueEvent,
+    Symbol, Timestamp, TradingState, VenueEvent,
 };
 
 /// One thing that happened.
@@ -148,15 +148,6 @@ pub enum Input {
     Probe(Probe),
     /// The measurement under way does not end: the disk hangs.
     ProbeHangs,
-    /// A message of the core found a mailbox full that must not lose any: the bus has closed it.
-    MailboxClosed {
-        /// Name of the subscriber.
-        subscriber: SafeText,
-        /// Topic of that message.
-        topic: Topic,
-        /// Messages that waited in it.
-        depth: usize,
-    },
     /// A task of the runtime panicked.
     Panicked {
         /// Which.
@@ -271,8 +262,6 @@ pub struct Probe {
 pub struct BusLosses {
     /// Messages dropped by mailboxes.
     pub dropped: u64,
-    /// Mailboxes closed because they were full.
-    pub closed: u64,
     /// Messages not accepted.
     pub refused: u64,
 }

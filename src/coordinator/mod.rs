@@ -192,9 +192,6 @@ impl Coordinator {
             Input::OrderFound(order) => self.order_found(cx, &order),
             Input::Probe(probe) => self.probed(cx, probe),
             Input::ProbeHangs => self.probe_hangs(cx),
-            Input::MailboxClosed { subscriber, topic, depth } => {
-                self.mailbox_closed(cx, &subscriber, topic, depth);
-            }
             Input::Panicked { what } => self.panicked(cx, &what),
             Input::ProcessGap { length } => self.process_gap(cx, length),
             Input::Stop { reason } => self.stop(cx, reason),

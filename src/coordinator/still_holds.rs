@@ -53,7 +53,6 @@ impl Coordinator {
             | AlarmSource::StoreSlow
             | AlarmSource::ReserveMissing
             | AlarmSource::ProcessGap
-            | AlarmSource::MailboxClosed
             | AlarmSource::RiskUnfed
             | AlarmSource::AgentsSilent
             | AlarmSource::TaskFailing

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::bus::{Delivery, Filter, Mailbox, MessageBus};
+use crate::bus::{Filter, Mailbox, MessageBus};
 use crate::coordinator::input::Confirmation;
 use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{Command, CommandOutcome, Message, Now, Topic, TradingState};
@@ -71,10 +71,9 @@ impl Handle {
         (self.clock)()
     }
 
-    /// Everything that is published from now on. Lossy: a console never slows the engine.
+    /// Everything that is published from now on. What a slow console does not take in time is dropped.
     pub fn traffic(&self) -> Traffic {
-        let delivery = Delivery::Lossy { capacity: TRAFFIC_CAPACITY };
-        Traffic { mailbox: self.bus.subscribe(CONSOLE, &Topic::ALL, delivery, Filter::all()) }
+        Traffic { mailbox: self.bus.subscribe(CONSOLE, &Topic::ALL, TRAFFIC_CAPACITY, Filter::all()) }
     }
 
     /// Asks for something and waits for how it ended. A pause or halt shuts the gate before anything else happens, so

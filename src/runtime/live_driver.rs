@@ -709,7 +709,7 @@ impl LiveDriver {
 
 fn losses(bus: &MessageBus) -> BusLosses {
     let stats = bus.stats();
-    BusLosses { dropped: stats.counts.dropped, closed: stats.overflowed, refused: stats.errors }
+    BusLosses { dropped: stats.counts.dropped, refused: stats.errors }
 }
 
 /// Free space of the file system that holds `path`, MiB; none when the system does not say.

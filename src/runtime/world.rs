@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::accidents;
 use crate::agents::Agent;
-use crate::bus::{ClosedMailbox, MessageBus};
+use crate::bus::MessageBus;
 use crate::config::TaskName;
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
@@ -25,8 +25,6 @@ use crate::venue::{Answer, CancelScope, OrderReport, Venue, VenueError};
 
 /// Longest text of the HALT latch that is shown, characters.
 const LATCH_CHARS_MAX: usize = 200;
-/// Longest name of a subscriber that is shown, characters.
-const SUBSCRIBER_CHARS_MAX: usize = 60;
 
 /// The HALT latch and what it said when it was last looked at.
 #[derive(Debug)]
@@ -217,7 +215,10 @@ impl World {
     /// runs are the driver's.
     pub fn carry_out(&mut self, now: Timestamp, effect: Effect) -> Vec<Input> {
         match effect {
-            Effect::Publish(message) => self.publish(now, message),
+            Effect::Publish(message) => {
+                self.publish(now, message);
+                Vec::new()
+            }
             Effect::Submit { order, deadline, .. } if deadline.is_some_and(|deadline| now > deadline) => {
                 tracing::warn!(order = %order.client_id, "the deadline of an order passed before it could go out");
                 vec![Input::NotHandedOver { client_id: order.client_id, reason: ReasonCode::DeadlinePassed }]
@@ -355,19 +356,10 @@ impl World {
         std::iter::once(order).chain(report.into_events().into_iter().map(Input::Venue)).collect()
     }
 
-    /// The core never waits: whoever must see everything and has no room is cut off, and the core hears of it; also of
-    /// those that were cut off since it last published.
-    fn publish(&self, now: Timestamp, message: Arc<Message>) -> Vec<Input> {
+    fn publish(&self, now: Timestamp, message: Arc<Message>) {
         if let Err(error) = self.bus.publish(message, now) {
             tracing::error!(%error, "message not published");
         }
-        self.bus.take_closed().iter().map(Self::mailbox_closed).collect()
-    }
-
-    fn mailbox_closed(closed: &ClosedMailbox) -> Input {
-        let subscriber = Untrusted::new(&*closed.id).sanitize(SUBSCRIBER_CHARS_MAX);
-        tracing::error!(%subscriber, topic = %closed.topic, "a full reliable mailbox was closed");
-        Input::MailboxClosed { subscriber, topic: closed.topic, depth: closed.depth }
     }
 
     fn shut_gate(&self, to: TradingState, reason: SafeText) -> Input {

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn expired_messages_are_neither_delivered_nor_returned() {
     let bus = bus();
-    let mut mailbox = reliable(&bus, 8);
+    let mut mailbox = reader(&bus, 8);
     let ttl = Duration::from_secs(10);
     send(&bus, Message { ttl: Some(ttl), ..message(1) });
     send(&bus, message(2));
@@ -50,8 +50,6 @@ fn when_the_newest_word_expires_the_newest_of_another_source_counts() {
     assert_eq!(bus.latest(Topic::SystemEvents, None).unwrap().id, id(2));
     bus.advance(NOW.plus(short));
     assert_eq!(bus.latest(Topic::SystemEvents, None).unwrap().id, id(1));
-    assert!(bus.latest_from(Topic::SystemEvents, "risk", None).is_none());
-    assert_eq!(bus.latest_from(Topic::SystemEvents, "agent", None).unwrap().id, id(1));
     bus.cleanup(NOW.plus(short));
     assert_eq!((bus.stats().indexed, bus.latest(Topic::SystemEvents, None).unwrap().id), (1, id(1)));
 }

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn urgent_published_last_is_received_first_and_each_lane_keeps_its_order() {
     let bus = bus();
-    let mut mailbox = reliable(&bus, 16);
+    let mut mailbox = reader(&bus, 16);
     let sent =
         [Priority::Low, Priority::High, Priority::Normal, Priority::Low, Priority::High, Priority::Urgent];
     for (count, priority) in (1..).zip(sent) {

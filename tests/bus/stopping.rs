@@ -1,4 +1,4 @@
-//! Stopping at any moment, and starting again.
+//! Stopping at any moment.
 
 use std::future::pending;
 use std::pin::pin;
@@ -6,38 +6,36 @@ use std::pin::pin;
 use super::*;
 
 #[tokio::test]
-async fn stopping_ends_readers_and_waiting_publishers_and_starting_begins_anew() {
+async fn stopping_wakes_readers_and_refuses_everything_from_then_on() {
     let bus = bus();
-    let mut mailbox = reliable(&bus, 1);
+    let mut mailbox = reader(&bus, 1);
+    let mut asleep = subscribe(&bus, "asleep", 1);
     send(&bus, message(1));
-    let mut waiting = pin!(bus.publish_waiting(message(2), NOW));
-    let mut stopped = pin!(bus.stopped());
-    assert!(poll(waiting.as_mut()).is_pending());
-    assert!(poll(stopped.as_mut()).is_pending());
+    assert_eq!(asleep.recv().await.unwrap().id, id(1));
+    let woken = Arc::new(Woken::default());
+    let mut waiting = pin!(asleep.recv());
+    assert!(poll_with(waiting.as_mut(), &woken).is_pending());
 
     bus.stop();
     bus.stop();
 
-    assert_eq!(poll(waiting.as_mut()), Poll::Ready(Err(MessageError::Stopped)));
-    assert!(poll(stopped.as_mut()).is_ready());
-    assert_eq!(bus.publish(message(3), NOW), Err(MessageError::Stopped));
+    assert!(woken.is_set(), "the reader sleeps on");
+    assert_eq!(poll_with(waiting.as_mut(), &woken), Poll::Ready(None));
+    assert_eq!(bus.publish(message(2), NOW), Err(MessageError::Stopped));
     assert_eq!(mailbox.recv().await.unwrap().id, id(1));
     assert!(mailbox.recv().await.is_none());
-    assert!(subscribe(&bus, "late", Delivery::Lossy { capacity: 1 }).is_closed());
+    assert!(subscribe(&bus, "late", 1).is_closed());
     assert!(!bus.is_running());
-    assert_consistent(&bus.stats());
-
-    bus.start();
-    let mut mailbox = reliable(&bus, 1);
-    send_to_one(&bus, message(4));
-    assert_eq!(drain(&mut mailbox), [id(4)]);
+    let stats = bus.stats();
+    assert_consistent(&stats);
+    assert_eq!((stats.subscribers, stats.errors), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stopping_during_cleanup_ends_cleanly() {
     for round in 0..50 {
         let bus = bus();
-        let mut mailbox = lossy(&bus, 8);
+        let mut mailbox = reader(&bus, 8);
         let short = Duration::from_millis(5);
         let publisher = tokio::spawn({
             let bus = bus.clone();
@@ -99,4 +97,11 @@ fn the_clean_up_task_takes_expired_messages_out_and_ends_with_the_bus_while_it_w
 
     assert!(woken.is_set(), "it sleeps on after the stop");
     assert!(poll_with(cleaning.as_mut(), &woken).is_ready());
+}
+
+#[tokio::test]
+async fn the_clean_up_task_of_a_stopped_bus_ends_at_once() {
+    let bus = bus();
+    bus.stop();
+    bus.keep_clean(pending).await;
 }

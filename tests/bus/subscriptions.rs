@@ -1,18 +1,16 @@
 //! Who gets what, from when to when.
 
-use std::pin::pin;
-
 use super::*;
 
 #[test]
 fn subscribing_an_id_again_replaces_its_mailbox_in_place() {
     let bus = bus();
-    let mut old = reliable(&bus, 4);
-    let _behind = lossy(&bus, 4);
+    let mut old = reader(&bus, 4);
+    let _behind = subscribe(&bus, "behind", 4);
     send(&bus, message(1));
 
     let topics = [Topic::SystemEvents, Topic::MarketData];
-    let mut new = bus.subscribe("reader", &topics, Delivery::Lossy { capacity: 4 }, Filter::all());
+    let mut new = bus.subscribe("reader", &topics, 4, Filter::all());
     send(&bus, message(2));
 
     assert_eq!(drain(&mut old), [id(1)], "what it held can still be read");
@@ -23,14 +21,14 @@ fn subscribing_an_id_again_replaces_its_mailbox_in_place() {
     let stats = bus.stats();
     assert_consistent(&stats);
     assert_eq!((stats.subscribers, stats.topics_active), (2, 2));
-    assert_eq!(stats.mailboxes.iter().map(|m| &*m.id).collect::<Vec<_>>(), ["reader", "eye"]);
+    assert_eq!(stats.mailboxes.iter().map(|m| &*m.id).collect::<Vec<_>>(), ["reader", "behind"]);
 }
 
 #[test]
 fn topics_that_are_not_asked_for_again_are_left() {
     let bus = bus();
-    let _old = reliable(&bus, 4);
-    let _new = bus.subscribe("reader", &[Topic::MarketData], Delivery::Lossy { capacity: 4 }, Filter::all());
+    let _old = reader(&bus, 4);
+    let _new = bus.subscribe("reader", &[Topic::MarketData], 4, Filter::all());
     assert_eq!(bus.publish(message(1), NOW).unwrap().mailboxes, 0);
 }
 
@@ -45,8 +43,7 @@ fn filters_pass_what_they_say() {
         (Filter::all().about([btc.clone()]).from_sources(["agent"]), vec![1, 4]),
     ] {
         let bus = bus();
-        let mut mailbox =
-            bus.subscribe("x", &[Topic::SystemEvents], Delivery::Lossy { capacity: 9 }, filter.clone());
+        let mut mailbox = bus.subscribe("x", &[Topic::SystemEvents], 9, filter.clone());
         for sent in [
             Message { payload: event(Some("BTC/USDT"), ""), ..message(1) },
             Message { payload: event(Some("XRP/USDT"), ""), ..message(2) },
@@ -65,7 +62,7 @@ fn filters_pass_what_they_say() {
 #[test]
 fn dropping_a_mailbox_unsubscribes_and_counts_what_nobody_read() {
     let bus = bus();
-    let mailbox = reliable(&bus, 4);
+    let mailbox = reader(&bus, 4);
     send(&bus, message(1));
     drop(mailbox);
     assert_eq!(bus.publish(message(2), NOW).unwrap().mailboxes, 0);
@@ -78,69 +75,9 @@ fn dropping_a_mailbox_unsubscribes_and_counts_what_nobody_read() {
 #[tokio::test]
 async fn readers_end_when_the_last_handle_of_the_bus_is_gone() {
     let bus = bus();
-    let mut mailbox = reliable(&bus, 4);
+    let mut mailbox = reader(&bus, 4);
     send(&bus, message(1));
     drop(bus);
     assert_eq!(mailbox.recv().await.unwrap().id, id(1));
     assert!(mailbox.recv().await.is_none());
-    assert_eq!(mailbox.publish_waiting(message(2), NOW).await, Err(MessageError::Stopped));
-}
-
-#[test]
-fn unsubscribing_takes_an_id_off_one_topic_or_all() {
-    let bus = bus();
-    let topics = [Topic::SystemEvents, Topic::RiskAlerts, Topic::MarketData];
-    let mut mailbox = bus.subscribe("reader", &topics, Delivery::Lossy { capacity: 9 }, Filter::all());
-    let mut other = lossy(&bus, 9);
-    send(&bus, message(1));
-
-    assert!(bus.unsubscribe("reader", Topic::SystemEvents));
-    assert!(!bus.unsubscribe("reader", Topic::SystemEvents), "it is not on it any more");
-    assert!(!bus.unsubscribe("nobody", Topic::SystemEvents));
-    send_to_one(&bus, message(2));
-    assert!(!mailbox.is_closed());
-    assert_eq!(bus.stats().topics_active, 3);
-
-    assert!(bus.unsubscribe_all("reader"));
-    assert!(!bus.unsubscribe_all("reader"));
-    assert!(mailbox.is_closed());
-    assert_eq!((bus.stats().topics_active, bus.stats().subscribers), (1, 1));
-    assert_eq!(drain(&mut mailbox), [id(1)], "what it held can still be read");
-    assert_eq!(drain(&mut other), [1, 2].map(id));
-}
-
-#[test]
-fn a_mailbox_closes_with_its_last_topic() {
-    let bus = bus();
-    let mailbox = reliable(&bus, 1);
-    assert!(bus.unsubscribe("reader", Topic::SystemEvents));
-    assert!(mailbox.is_closed());
-    assert_eq!(bus.stats().subscribers, 0);
-}
-
-#[test]
-fn nobody_waits_for_a_mailbox_that_left_or_was_replaced() {
-    let delivery = Delivery::Reliable { capacity: 1 };
-    let leaving: [fn(&MessageBus) -> Option<Mailbox>; 3] = [
-        |bus| bus.unsubscribe("reader", Topic::SystemEvents).then_some(None)?,
-        |bus| bus.unsubscribe_all("reader").then_some(None)?,
-        |bus| Some(reliable(bus, 1)),
-    ];
-    for leave in leaving {
-        let bus = bus();
-        let topics = [Topic::SystemEvents, Topic::RiskAlerts];
-        let _old = bus.subscribe("reader", &topics, delivery, Filter::all());
-        send_to_one(&bus, message(1));
-        let woken = Arc::new(Woken::default());
-        let mut waiting = pin!(bus.publish_waiting(message(2), NOW));
-        assert!(poll_with(waiting.as_mut(), &woken).is_pending());
-
-        let new = leave(&bus);
-
-        assert!(woken.is_set(), "the publisher sleeps on");
-        let Poll::Ready(Ok(published)) = poll_with(waiting.as_mut(), &woken) else {
-            panic!("the publisher waits on");
-        };
-        assert_eq!(published.mailboxes, usize::from(new.is_some()));
-    }
 }

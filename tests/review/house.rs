@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use andon::bus::{Delivery, Filter, Mailbox};
+use andon::bus::{Filter, Mailbox};
 use andon::config::TaskName;
 use andon::coordinator::Coordinator;
 use andon::coordinator::durable::Durable;
@@ -136,7 +136,7 @@ impl House {
 
     /// A mailbox for everything on these topics.
     pub fn mailbox(&self, id: &str, topics: &[Topic]) -> Mailbox {
-        self.world.bus.subscribe(id, topics, Delivery::Lossy { capacity: 100_000 }, Filter::all())
+        self.world.bus.subscribe(id, topics, 100_000, Filter::all())
     }
 
     /// One input, and everything that follows from it at the same instant.

@@ -37,7 +37,6 @@ enum Happening {
     Probed(bool),
     FeedGap,
     VenueShows { other: bool },
-    MailboxClosed,
     VenueFails,
     LatchFails,
     Gap,
@@ -133,7 +132,6 @@ fn happening() -> impl Strategy<Value = Happening> {
             Happening::FeedGap,
             Happening::VenueShows { other: false },
             Happening::VenueShows { other: true },
-            Happening::MailboxClosed,
             Happening::VenueFails,
             Happening::LatchFails,
             Happening::Gap,
@@ -184,10 +182,6 @@ fn told_by_the_runtime(happening: &Happening, now: Now) -> Option<Input> {
             Input::FeedGap { symbol: btc(), from: now.market.minus(secs(600)), until: now.market }
         }
         Happening::FeedEnds => Input::FeedEnded,
-        Happening::MailboxClosed => {
-            let (subscriber, topic) = (SafeText::ours("console"), crate::domain::Topic::ExecutionEvents);
-            Input::MailboxClosed { subscriber, topic, depth: 1_000 }
-        }
         _ => return None,
     })
 }

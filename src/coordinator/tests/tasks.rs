@@ -8,7 +8,7 @@ use super::super::snapshot::{AllocationRow, HealthStatus, TaskState};
 use super::super::task::{TaskFailure, TaskOutput};
 use super::*;
 use crate::domain::{
-    Candle, InstallId, Payload, PlanId, RunId, Signal, SignalId, Timestamp, Topic, Untrusted, Verdict,
+    Candle, InstallId, Payload, PlanId, RunId, Signal, SignalId, Timestamp, Untrusted, Verdict,
 };
 use desk::answer_to;
 
@@ -464,22 +464,8 @@ fn an_account_that_is_worth_nothing_is_an_emergency_and_a_feed_that_stops_leaves
 }
 
 #[test]
-fn a_mailbox_closed_for_being_full_is_an_alarm_by_name() {
-    let mut desk = Desk::new();
-    let key = AlarmKey::about(AlarmSource::MailboxClosed, Subject::Component("archive".to_owned()));
-    assert_eq!(desk.alarm(&key), AlarmState::Normal);
-    desk.tell(Input::MailboxClosed {
-        subscriber: SafeText::ours("archive"),
-        topic: Topic::RiskAlerts,
-        depth: 64,
-    });
-    assert_eq!(desk.alarm(&key), AlarmState::ReturnedUnacknowledged);
-}
-
-#[test]
 fn each_kind_of_loss_on_the_bus_is_a_warning_until_it_stops() {
-    let losses: [fn(&mut BusLosses); 3] =
-        [|bus| bus.dropped = 1, |bus| bus.closed = 1, |bus| bus.refused = 1];
+    let losses: [fn(&mut BusLosses); 2] = [|bus| bus.dropped = 1, |bus| bus.refused = 1];
     for lose in losses {
         let mut desk = Desk::new();
         desk.probe(|probe| lose(&mut probe.bus));

@@ -1,5 +1,4 @@
-//! What the bus loses, from a full mailbox to the alarm on the screen, through both drivers; the latch; and what the
-//! core hears of a venue.
+//! The bus in a live run; the latch; and what the core hears of a venue.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -9,11 +8,9 @@ use rust_decimal::Decimal;
 use tokio::sync::watch;
 
 use super::{WatchedLatch, World};
-use crate::bus::{Delivery, Filter, Mailbox, MessageBus};
 use crate::config::Config;
 use crate::coordinator::effect::Effect;
 use crate::coordinator::input::Input;
-use crate::coordinator::snapshot::Snapshot;
 use crate::domain::{
     Actor, Candle, CandleSpan, ClientOrderId, CommandId, DecisionId, Fill, InstallId, Message, MessageId,
     Order, OrderKind, Payload, PlanId, Priority, Purpose, ReasonCode, SafeText, Seq, Side, Symbol,
@@ -24,7 +21,6 @@ use crate::market::CandleStore;
 use crate::runtime::live_driver::{Engine, LiveDriver};
 use crate::runtime::options::{RunOptions, Speed, simulated_for};
 use crate::runtime::start::Assembly;
-use crate::runtime::virtual_driver::VirtualDriver;
 use crate::store::OrderNotes;
 use crate::venue::{Answer, CancelScope, OrderReport, ProtectiveOrder, Venue, VenueError};
 
@@ -32,28 +28,8 @@ fn options(speed: Speed) -> RunOptions {
     RunOptions { speed, run_for: None, ..simulated_for(Duration::ZERO) }
 }
 
-/// Must see everything, and never looks.
-fn stuck_archive(bus: &MessageBus) -> Mailbox {
-    bus.subscribe("archive", &Topic::ALL, Delivery::Reliable { capacity: 2 }, Filter::all())
-}
-
-fn alarms_about_the_archive(snapshot: &Snapshot) -> usize {
-    snapshot.alarms.iter().filter(|row| row.headline.as_str().contains("archive")).count()
-}
-
-#[test]
-fn a_full_reliable_mailbox_is_an_alarm_in_virtual_time() {
-    let place = tempfile::tempdir().unwrap();
-    let assembly = Assembly::new(&options(Speed::Max), place.path()).unwrap();
-    let archive = stuck_archive(&assembly.world.bus);
-    let hour = Some(Duration::from_secs(3_600));
-    let (snapshot, _, _) = VirtualDriver::seen_after(assembly, 7, hour).unwrap();
-    assert!(archive.is_closed());
-    assert_eq!(alarms_about_the_archive(&snapshot), 1, "{:?}", snapshot.alarms);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean() {
+async fn a_live_run_keeps_the_bus_clean_and_stops_it_at_the_end() {
     let place = tempfile::tempdir().unwrap();
     let assembly = Assembly::new(&options(Speed::Times(3_600)), place.path()).unwrap();
     let (bus, now) = (assembly.world.bus.clone(), assembly.begins_at);
@@ -73,7 +49,6 @@ async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean
     });
     let remembered = Arc::downgrade(&short_lived);
     assert_eq!(bus.publish(short_lived, now).unwrap().mailboxes, 0);
-    let archive = stuck_archive(&bus);
 
     let Engine { driver, handle, watchdog, lock, .. } =
         LiveDriver::prepare(assembly, 3_600, Actor::Script).unwrap();
@@ -81,11 +56,7 @@ async fn a_live_run_alarms_about_a_full_reliable_mailbox_and_keeps_the_bus_clean
     let running = tokio::spawn(driver.run(None, stopped));
     let mut snapshots = handle.snapshots();
     // The last word of the guest outlives its place in the history: only the clean-up takes it out.
-    snapshots
-        .wait_for(|now| alarms_about_the_archive(now) == 1 && remembered.upgrade().is_none())
-        .await
-        .unwrap();
-    assert!(archive.is_closed());
+    snapshots.wait_for(|_| remembered.upgrade().is_none()).await.unwrap();
 
     stop.send_replace(Some(SafeText::ours("seen")));
     running.await.unwrap().unwrap();
