@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::routes::{Hop, Routes};
-use crate::domain::{
-    Asset, Candle, DECIMALS_MAX, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span,
-};
+use crate::domain::{Asset, Candle, MoneyError, Symbol, Timestamp, checked_div, checked_mul, short_span};
 
 /// The least number of five digits.
 const FIVE_DIGITS: Decimal = Decimal::from_parts(10_000, 0, 0, false, 0);

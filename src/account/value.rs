@@ -89,7 +89,7 @@ impl Account {
     pub fn valuation(&self, prices: &PricesAt<'_>) -> Result<Valuation, MoneyError> {
         let (mut worth, mut fresh) = (Decimal::ZERO, Decimal::ZERO);
         let (mut stale, mut unpriced) = (Vec::new(), Vec::new());
-        let mut priced = 0_usize;
+        let mut known = 0_usize;
         for (asset, quantity) in self.balances.iter().filter(|(_, amount)| !amount.is_zero()) {
             match prices.value(*quantity, asset, &self.currency) {
                 Ok(value) => {
@@ -100,13 +100,13 @@ impl Account {
                         let (asset, quantity, since) = (asset.clone(), *quantity, value.at);
                         stale.push(StaleAsset { asset, quantity, worth: value.amount, since });
                     }
-                    priced += 1;
+                    known += 1;
                 }
                 Err(PriceError::Arithmetic { error, .. }) => return Err(error),
                 Err(why) => unpriced.push(LeftOut { asset: asset.clone(), why }),
             }
         }
-        let is_known = priced > 0 || unpriced.is_empty();
+        let is_known = known > 0 || unpriced.is_empty();
         Ok(Valuation { worth, fresh, stale, unpriced, is_known })
     }
 
@@ -132,12 +132,11 @@ impl Account {
     ) -> Result<BTreeMap<Symbol, Decimal>, AccountError> {
         let mut by_symbol = BTreeMap::new();
         for lot in &self.lots {
-            let worth = match prices.value(lot.quantity, lot.symbol.base(), &self.currency) {
-                Ok(worth) => worth.amount,
-                Err(_) => {
-                    let paid = checked_mul(lot.quantity, lot.entry_price)?;
-                    prices.value(paid, lot.symbol.quote(), &self.currency)?.amount
-                }
+            let worth = if let Ok(worth) = prices.value(lot.quantity, lot.symbol.base(), &self.currency) {
+                worth.amount
+            } else {
+                let paid = checked_mul(lot.quantity, lot.entry_price)?;
+                prices.value(paid, lot.symbol.quote(), &self.currency)?.amount
             };
             let sum = by_symbol.entry(lot.symbol.clone()).or_insert(Decimal::ZERO);
             *sum = checked_add(*sum, worth)?;

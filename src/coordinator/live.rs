@@ -31,6 +31,7 @@ const FIRST_CHECK_AFTER: Duration = Duration::from_secs(2);
 
 /// What is rebuilt after a restart rather than remembered.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Live {
     pub(super) prices: Prices,
     pub(super) voices: Voices,

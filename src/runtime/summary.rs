@@ -687,36 +687,44 @@ const fn state_word(state: AlarmState) -> &'static str {
 impl Summary {
     /// For a person.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        let list = |map: &BTreeMap<String, u64>| {
-            map.iter().map(|(word, n)| format!("{word} {n}")).collect::<Vec<_>>().join(", ")
-        };
-        let table = |table: &Table| {
-            table.iter().map(|(word, row)| format!("{word}: {}", list(row))).collect::<Vec<_>>().join("; ")
-        };
-        let amount = |value: Option<Decimal>| value.map_or_else(|| "unknown".to_owned(), |v| v.to_string());
-        let mut line = |name: &str, value: String| {
-            if !value.is_empty() {
-                // Writing into a String cannot fail.
-                let _ = writeln!(text, "{name:<12} {value}");
-            }
-        };
-        line("market", format!("{} {} to {}", self.market, self.started_at, self.ended_at));
-        line("symbols", self.symbols.join(", "));
-        if self.synthetic_candles > 0 {
-            line("no trades", format!("in {} candles, filled in flat", self.synthetic_candles));
+        let mut lines = Lines::default();
+        self.market_lines(&mut lines);
+        self.money_lines(&mut lines);
+        self.trade_lines(&mut lines);
+        self.event_lines(&mut lines);
+        if let Some(script) = &self.script {
+            script.lines(&mut lines);
         }
-        line("grown", self.market_grown.clone().unwrap_or_default());
-        line("wall", format!("{:.2} s", self.wall_seconds));
+        lines.add("messages", list(&self.messages));
+        for (task, runs) in &self.task_runs {
+            lines.add("task", format!("{task}: {}", list(runs)));
+        }
+        lines.add("models", table(&self.model_calls));
+        lines.add("dropped", self.dropped.to_string());
+        lines.add("journal", format!("{} records, head {}", self.records, self.journal_head));
+        lines.0
+    }
+
+    fn market_lines(&self, lines: &mut Lines) {
+        lines.add("market", format!("{} {} to {}", self.market, self.started_at, self.ended_at));
+        lines.add("symbols", self.symbols.join(", "));
+        if self.synthetic_candles > 0 {
+            lines.add("no trades", format!("in {} candles, filled in flat", self.synthetic_candles));
+        }
+        lines.add("grown", self.market_grown.clone().unwrap_or_default());
+        lines.add("wall", format!("{:.2} s", self.wall_seconds));
         let StateNow { state, since, by, reason } = &self.state;
-        let because = |reason: &str| if reason.is_empty() { String::new() } else { format!(": {reason}") };
-        line("state", format!("{state} since {since} by {by}{}", because(reason)));
+        lines.add("state", format!("{state} since {since} by {by}{}", because(reason)));
         let spent = self
             .seconds_in_state
             .iter()
             .map(|(state, secs)| format!("{state} {:.1} h", *secs as f64 / 3_600.0));
-        line("time in", spent.collect::<Vec<_>>().join(", "));
-        line(
+        lines.add("time in", spent.collect::<Vec<_>>().join(", "));
+    }
+
+    fn money_lines(&self, lines: &mut Lines) {
+        let amount = |value: Option<Decimal>| value.map_or_else(|| "unknown".to_owned(), |v| v.to_string());
+        lines.add(
             "equity",
             format!(
                 "{} to {} {}, deepest drawdown {} %",
@@ -727,7 +735,7 @@ impl Summary {
             ),
         );
         if let Some(Held { since, end, .. }) = &self.buy_and_hold {
-            line(
+            lines.add(
                 "buy and hold",
                 format!("{end} {}, the targets bought at {since} without fees", self.currency),
             );
@@ -736,9 +744,9 @@ impl Summary {
         let share = pct_of_start.map(|pct| format!(", {pct} % of the start")).unwrap_or_default();
         let missing =
             if *unpriced > 0 { format!(", {unpriced} fees without a price left out") } else { String::new() };
-        line("costs", format!("{fees} {} of fees{share}{missing}", self.currency));
+        lines.add("costs", format!("{fees} {} of fees{share}{missing}", self.currency));
         for uncertain in &self.uncertain {
-            line("  uncertain", uncertain.to_string());
+            lines.add("  uncertain", uncertain.to_string());
         }
         let RunResults { won, lost, realised, unpriced } = &self.results;
         let missing = if *unpriced > 0 {
@@ -746,23 +754,26 @@ impl Summary {
         } else {
             String::new()
         };
-        line(
+        lines.add(
             "lots closed",
             format!("{won} won, {lost} lost; realised {realised} {}{missing}", self.currency),
         );
-        line("decisions", list(&self.decisions));
-        line("reasons", table(&self.reasons));
+    }
+
+    fn trade_lines(&self, lines: &mut Lines) {
+        lines.add("decisions", list(&self.decisions));
+        lines.add("reasons", table(&self.reasons));
         let OrderCounts { intended, filled, cancelled, part_filled, rejected, unknown } = &self.orders;
         let in_part =
             if *part_filled > 0 { format!(" ({part_filled} filled in part)") } else { String::new() };
-        line(
+        lines.add(
             "orders",
             format!(
                 "{intended} intended, {filled} filled, {cancelled} cancelled{in_part}, {rejected} rejected, \
                  {unknown} unknown for a time"
             ),
         );
-        line(
+        lines.add(
             "fills",
             format!("{}, of them {} of stops, {} of targets", self.fills, self.stops, self.targets),
         );
@@ -770,44 +781,72 @@ impl Summary {
             .fees
             .iter()
             .map(|(asset, paid)| format!("{} {asset}", paid.round_dp(DECIMALS_MAX).normalize()));
-        line("fees", fees.collect::<Vec<_>>().join(", "));
-        line("legs", list(&self.legs));
+        lines.add("fees", fees.collect::<Vec<_>>().join(", "));
+        lines.add("legs", list(&self.legs));
         for leg in &self.legs_waiting {
-            line("  waits", leg.clone());
+            lines.add("  waits", leg.clone());
         }
+    }
+
+    fn event_lines(&self, lines: &mut Lines) {
         let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-        line("raised", or_none(list(&self.alarms_raised)));
-        line("alarms", or_none(table(&self.alarms).replace('_', " ")));
+        lines.add("raised", or_none(list(&self.alarms_raised)));
+        lines.add("alarms", or_none(table(&self.alarms).replace('_', " ")));
         for ListedAlarm { class, state, headline } in &self.alarms_listed {
-            line("  alarm", format!("{class}, {}: {headline}", state.replace('_', " ")));
+            lines.add("  alarm", format!("{class}, {}: {headline}", state.replace('_', " ")));
         }
         for change in &self.state_changes {
             let why = because(&change.reason);
-            line("  state", format!("{} {} by {}{why}", change.at, change.to, change.by));
+            lines.add("  state", format!("{} {} by {}{why}", change.at, change.to, change.by));
         }
         for step in &self.level_changes {
-            line("  level", format!("{} {} to {}", step.at, step.from, step.to));
+            lines.add("  level", format!("{} {} to {}", step.at, step.from, step.to));
         }
-        if let Some(script) = &self.script {
-            let ScriptAccount { done, refused, unanswered, never_due, .. } = script;
-            let open = if *unanswered > 0 { format!(", {unanswered} unanswered") } else { String::new() };
-            line("script", format!("{done} done, {refused} refused, {never_due} never due{open}"));
-            let more = |all: u64, told: &[String]| match all.saturating_sub(told.len() as u64) {
-                0 => String::new(),
-                more => format!("and {more} more"),
-            };
-            script.refusals.iter().for_each(|why| line("  refused", why.clone()));
-            line("  refused", more(*refused, &script.refusals));
-            script.not_reached.iter().for_each(|entry| line("  never due", entry.clone()));
-            line("  never due", more(*never_due, &script.not_reached));
-        }
-        line("messages", list(&self.messages));
-        for (task, runs) in &self.task_runs {
-            line("task", format!("{task}: {}", list(runs)));
-        }
-        line("models", table(&self.model_calls));
-        line("dropped", self.dropped.to_string());
-        line("journal", format!("{} records, head {}", self.records, self.journal_head));
-        text
     }
+}
+
+impl ScriptAccount {
+    fn lines(&self, lines: &mut Lines) {
+        let ScriptAccount { done, refused, unanswered, never_due, .. } = self;
+        let open = if *unanswered > 0 { format!(", {unanswered} unanswered") } else { String::new() };
+        lines.add("script", format!("{done} done, {refused} refused, {never_due} never due{open}"));
+        let more = |all: u64, told: &[String]| match all.saturating_sub(told.len() as u64) {
+            0 => String::new(),
+            more => format!("and {more} more"),
+        };
+        self.refusals.iter().for_each(|why| lines.add("  refused", why.clone()));
+        lines.add("  refused", more(*refused, &self.refusals));
+        self.not_reached.iter().for_each(|entry| lines.add("  never due", entry.clone()));
+        lines.add("  never due", more(*never_due, &self.not_reached));
+    }
+}
+
+/// The summary for a person: a name a line, and what is said of it.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    /// One more; none where there is nothing to say.
+    fn add(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        if !value.is_empty() {
+            // Writing into a String cannot fail.
+            let _ = writeln!(self.0, "{name:<12} {value}");
+        }
+    }
+}
+
+/// `NAME COUNT, NAME COUNT`
+fn list(map: &BTreeMap<String, u64>) -> String {
+    map.iter().map(|(word, n)| format!("{word} {n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `ROW: NAME COUNT, ..; ROW: ..`
+fn table(table: &Table) -> String {
+    table.iter().map(|(word, row)| format!("{word}: {}", list(row))).collect::<Vec<_>>().join("; ")
+}
+
+/// What stands behind a state: `: REASON`, if there is one.
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }

@@ -47,7 +47,9 @@ fn run(pairs: &[(&str, &str)], currency: &str, start: &str, set: &[&str]) -> ser
     args.extend(["--market", &market, "--set", &account]);
     // What agents buy comes and goes; here the plans alone are looked at.
     args.extend(["--set", "agents.trading_decision.confidence_min=1"]);
-    set.iter().for_each(|set| args.extend(["--set", set]));
+    for set in set {
+        args.extend(["--set", set]);
+    }
     let output = place.andon(&args);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -71,7 +71,7 @@ fn a_quarter_of_a_thin_market_raises_no_high_alarm_and_changes_no_level() {
 fn a_file_that_has_grown_goes_on_in_its_directory_and_one_that_was_rewritten_is_refused() {
     let place = Place::new();
     let (all, play_on) = (candles(120), ["--data-dir", "data"]);
-    let first_hour: String = all.lines().take(60).map(|line| format!("{line}\n")).collect();
+    let first_hour: String = all.split_inclusive('\n').take(60).collect();
     place.write("BTCUSDT_1.csv", &first_hour);
     let first = play(&place, "replay:BTCUSDT_1.csv", &play_on);
     assert_eq!((&first["messages"]["market_data"], first.get("market_grown")), (&60.into(), None));
@@ -107,7 +107,7 @@ fn paths_with_equals_signs_and_commas_are_played() {
 fn a_symbol_whose_file_begins_later_is_waited_for_by_nobody() {
     let place = Place::new();
     place.write("BTCUSDT_1.csv", &candles(400));
-    let late: String = candles(400).lines().skip(200).map(|line| format!("{line}\n")).collect();
+    let late: String = candles(400).split_inclusive('\n').skip(200).collect();
     place.write("XRPUSDT_1.csv", &late);
     let summary = play(&place, "replay:BTCUSDT_1.csv,XRPUSDT_1.csv", &[]);
     assert_eq!(summary["messages"]["market_data"], 600);

@@ -275,6 +275,10 @@ proptest! {
             let expected = dec("1000") + of_btc + of_xrp;
             let known = desk.core.equity(desk.now);
             prop_assert_eq!(known.map(|equity| equity.round_dp(8)), Some(expected.round_dp(8)));
+            // They are fed with every candle; a value that only ages into another route waits for the next one.
+            if a.or(b).or(c).is_none() {
+                continue;
+            }
             let peak = desk.core.durable().breakers.get(crate::risk::BreakerName::MaxDrawdown).baseline.unwrap();
             prop_assert!(peak * dec("1.002") >= expected, "the breakers did not see {} above {}", expected, peak);
         }

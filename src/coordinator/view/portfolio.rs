@@ -86,8 +86,8 @@ impl Coordinator {
         let fresh = holdings.shares.iter().map(|share| (&share.asset, Some((share.value, None))));
         let left_out = holdings.left_out.iter().map(|left| (&left.asset, worth(&left.asset)));
         let valued: Vec<_> = fresh.chain(left_out).collect();
-        let values = valued.iter().filter_map(|(_, worth)| worth.map(|(value, _)| value));
-        let total = values.fold(Some(Decimal::ZERO), |sum, value| checked_add(sum?, value).ok());
+        let known = valued.iter().filter_map(|(_, worth)| worth.map(|(value, _)| value));
+        let total = known.into_iter().try_fold(Decimal::ZERO, |sum, value| checked_add(sum, value).ok());
         let all_known = valued.iter().all(|(_, worth)| worth.is_some());
         let row = |(asset, worth): (&Asset, Option<(Decimal, Option<Timestamp>)>)| AllocationRow {
             asset: asset.clone(),

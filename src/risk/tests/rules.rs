@@ -215,7 +215,7 @@ fn target_below_cost() {
     let at = |target: &str| {
         let target = dec(target);
         move |_: &mut World, p: &mut EntryProposal| {
-            (p.stop, p.take_profit) = (Some(dec("39700")), Some(target))
+            (p.stop, p.take_profit) = (Some(dec("39700")), Some(target));
         }
     };
     assert_eq!(code(at("40863")), ReasonCode::TargetBelowCost);

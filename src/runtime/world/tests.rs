@@ -382,7 +382,7 @@ fn a_candle_dated_ahead_moves_neither_indicators_nor_venue() {
     let symbol = candle_at(0).symbol;
     // Without the history of the run, which is younger than these candles.
     world.candles = CandleStore::new(Config::defaults().unwrap().agents.indicators);
-    let closes = |world: &World| world.candles.last(&symbol).map(|candle| candle.close_time());
+    let closes = |world: &World| world.candles.last(&symbol).map(Candle::close_time);
     world.candle(candle_at(1).close_time(), candle_at(1));
 
     let told = world.candle(candle_at(1).close_time(), candle_at(3));
