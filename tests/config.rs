@@ -112,7 +112,7 @@ fn a_file_that_cannot_be_read_is_named_with_its_line() {
 fn a_text_that_is_not_utf_8_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("risk.yaml"), [0xff, 0xfe, 0x00]).unwrap();
-    assert!(problems(load_dir(dir.path()))[0].contains("cannot read"));
+    assert!(problems(load_dir(dir.path()))[0].contains("not UTF-8 text, from byte 0 on"));
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn values_out_of_range_are_refused() {
         ("risk.exposure.correlated_max_pct=0", "above 0, up to 100"),
         ("risk.exposure.positions_max=0", "1 to 1000"),
         ("risk.exposure.margin_max_pct=0", "above 0, up to 100"),
-        ("risk.orders.entry_min=-1 USDT", "below zero"),
+        ("risk.orders.entry_min=-1 USDT", "a share of the equity at the first start"),
         ("risk.stop.target_costs_min=-1", "0 to 1000"),
         ("risk.orders.price_collar_pct=0", "above 0, up to 100"),
         ("risk.orders.duplicate_within=2days", "0s to 1h"),
@@ -583,11 +583,11 @@ fn the_account_currency_and_cash_are_one_target() {
         assert_eq!(targets(&[ltc, btc, &set]), "BTC 50%, LTC 50%", "{own}");
     }
     assert_refused(
-        "portfolio.target_allocation={USDT: 20, cash: 13.34}",
+        "portfolio.target_allocation={USDT: 20, cash: 33.34}",
         "target_allocation",
         "`cash` and `USDT` both name the account currency; keep one of them",
     );
-    assert_refused("portfolio.target_allocation.csh=5", "target_allocation", "or `cash`");
+    assert_refused("portfolio.target_allocation.csh=5", "target_allocation.csh", "or `cash`");
 }
 
 #[test]

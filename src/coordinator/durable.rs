@@ -302,6 +302,7 @@ impl Durable {
                 self.tasks_disabled.insert(*task);
             }
             RecordKind::Mark { equity, rates } => {
+                self.first_equity.get_or_insert(*equity);
                 self.rates.extend(rates.iter().map(|(asset, rate)| (asset.clone(), *rate)));
                 self.marks.push_back((at.market, *equity));
                 let oldest = at.market.minus(MARKS_KEPT);

@@ -5,16 +5,19 @@ use std::fs;
 
 use andon::coordinator::durable::Durable;
 use andon::coordinator::record::RecordKind;
-use andon::domain::{ClientOrderId, TradingState};
+use andon::domain::{ClientOrderId, Confidence, TradingState};
 use andon::runtime::options::RunOptions;
 use andon::runtime::summary::{ListedAlarm, Summary};
 use andon::store::{Checkpoint, CheckpointStore, Reader};
 
 use super::place::{Data, HOUR, Place, booked, copy, intended, options, simulate};
 
-/// Long enough for half a plan.
+/// Long enough for half a plan. No lots: their stops and exits go on while nothing may be bought.
 fn half_a_plan(data: &Data) -> RunOptions {
-    RunOptions { run_for: Some(HOUR * 10), data_dir: Some(data.path()), ..options() }
+    let mut config = (*options().config).clone();
+    config.agents.trading_decision.confidence_min = Confidence::clamped(1.0);
+    let config = config.into();
+    RunOptions { run_for: Some(HOUR * 10), data_dir: Some(data.path()), config, ..options() }
 }
 
 fn legs(state: &Durable) -> BTreeSet<(ClientOrderId, bool)> {

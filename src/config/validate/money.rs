@@ -81,6 +81,10 @@ pub(super) fn least(key: &str, minimum: &Minimum, config: &Config, check: &mut C
 /// An order of this size is possible for an account that may put `most` of its equity into one. What the account starts
 /// with is known here only where it is all in the account currency; anything else is known when it has a price.
 pub(super) fn within_reach(key: &str, minimum: &Minimum, most: Pct, config: &Config, check: &mut Check) {
+    if most == Pct::ZERO {
+        // That is a fault of its own, and named as one.
+        return;
+    }
     let account = &config.execution.account;
     let unreachable = |allowed: String| {
         format!(

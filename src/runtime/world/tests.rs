@@ -204,6 +204,7 @@ fn a_latch_that_cannot_be_set_is_told_to_the_core() {
 fn a_latch_that_a_power_cut_may_undo_is_told_and_one_reason_more_is_not() {
     let place = tempfile::tempdir().unwrap();
     let (mut latch, _) = WatchedLatch::look(crate::store::Latch::new(place.path()));
+    latch.arm().unwrap();
     // It can be renamed, and not written.
     std::fs::remove_file(place.path().join("halt.armed")).unwrap();
     std::fs::create_dir(place.path().join("halt.armed")).unwrap();
