@@ -470,9 +470,10 @@ impl Durable {
     /// What keeps the equity uncertain, since when and by how much.
     pub fn uncertain(&self) -> Vec<Uncertain> {
         let of = |asset: &Asset| {
-            let quantity = self.account.balance(asset);
+            let quantity = self.account.balance(asset).normalize();
             let rate = self.rates.get(asset);
-            let worth = rate.and_then(|rate| checked_mul(quantity, rate.price).ok());
+            let worth =
+                rate.and_then(|rate| checked_mul(quantity, rate.price).ok()).map(|worth| worth.normalize());
             Uncertain { asset: asset.clone(), quantity, since: rate.map(|rate| rate.at), worth }
         };
         self.uncertain_alarms().map(of).collect()

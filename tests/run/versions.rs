@@ -34,6 +34,8 @@ fn a_journal_of_the_first_version_makes_the_state_that_it_made_then() {
     // What later versions keep besides.
     let since = now["degradation"].as_object_mut().unwrap().remove("announced_at");
     assert!(since.is_some(), "the level changed in the earlier journal");
+    let first = now.as_object_mut().unwrap().remove("first_equity");
+    assert_eq!(first.unwrap(), "10000", "the first mark");
     assert_eq!(serde_json::from_value::<Durable>(now).unwrap(), then);
 }
 
