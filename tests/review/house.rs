@@ -205,7 +205,7 @@ impl House {
             high,
             low,
             close,
-            volume: Decimal::ONE,
+            volume: 1_000_000.into(),
             synthetic: false,
         };
         for told in self.world.candle(self.now.market, candle) {
