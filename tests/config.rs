@@ -276,7 +276,6 @@ fn values_out_of_range_are_refused() {
         ("risk.exposure.correlated_max_pct=0", "above 0, up to 100"),
         ("risk.exposure.positions_max=0", "1 to 1000"),
         ("risk.exposure.margin_max_pct=0", "above 0, up to 100"),
-        ("risk.orders.entry_min=-1 USDT", "a share of the equity at the first start"),
         ("risk.stop.target_costs_min=-1", "0 to 1000"),
         ("risk.orders.price_collar_pct=0", "above 0, up to 100"),
         ("risk.orders.duplicate_within=2days", "0s to 1h"),
@@ -315,6 +314,11 @@ fn values_out_of_range_are_refused() {
         let key = set.split_once('=').unwrap().0.split_once('.').unwrap().1;
         assert_refused(set, key, &format!("is out of range; allowed: {allowed}"));
     }
+    assert_refused(
+        "risk.orders.entry_min=-1 USDT",
+        "orders.entry_min",
+        "is below zero; allowed: a share of the equity",
+    );
 }
 
 #[test]
