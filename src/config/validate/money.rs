@@ -95,7 +95,8 @@ pub(super) fn within_reach(key: &str, minimum: &Minimum, most: Pct, config: &Con
         Minimum::Share(share) if *share > most => {
             check.problem(KeyPath::of(key), unreachable(format!("{most} of the equity")));
         }
-        Minimum::Amount(amount) if amount.currency == account.currency => {
+        // A larger one is out of range, which is said elsewhere.
+        Minimum::Amount(amount) if amount.currency == account.currency && amount.amount <= AMOUNT_MAX => {
             let mut owned = account.start.iter().filter(|(_, amount)| !amount.is_zero());
             let all_cash = owned.all(|(asset, _)| *asset == account.currency);
             let cash = account.start.get(&account.currency).copied().unwrap_or_default();
