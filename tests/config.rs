@@ -287,7 +287,6 @@ fn values_out_of_range_are_refused() {
         ("portfolio.rebalancing.every_min=1s", "1m to"),
         ("portfolio.rebalancing.trade_min=2000000000 USDT", "0 to 1000000000"),
         ("portfolio.rebalancing.gain_per_cost_min=-1", "0 to 1000000"),
-        ("portfolio.dca.at_once_below=101%", "between 0 and 100"),
         ("portfolio.dca.legs_max=0", "1 to 1000"),
         ("portfolio.dca.spacing=0s", "1s to 30days"),
         ("portfolio.dca.leg_min=0%", "above 0, such as"),
