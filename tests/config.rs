@@ -301,8 +301,6 @@ fn values_out_of_range_are_refused() {
         ("execution.execution.cancel_reported_after=1h", "1s to 5m"),
         ("execution.execution.closing_again_after=0s", "1s to 1h"),
         ("execution.execution.closing_tries_max=0", "1 to 100"),
-        ("execution.paper.fee_pct=11", "0 to 10"),
-        ("execution.paper.slippage_pct=11", "0 to 10"),
         ("execution.paper.leverage_max=2", "1, the paper venue trades spot"),
         ("execution.paper.price_fresh_for=0s", "1s to 1day"),
         ("execution.paper.price_fresh_candles=1", "2 to 100"),
