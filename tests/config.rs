@@ -301,6 +301,8 @@ fn values_out_of_range_are_refused() {
         ("execution.execution.cancel_reported_after=1h", "1s to 5m"),
         ("execution.execution.closing_again_after=0s", "1s to 1h"),
         ("execution.execution.closing_tries_max=0", "1 to 100"),
+        ("execution.paper.fee_pct=11", "0 to 10"),
+        ("execution.paper.slippage_pct=11", "0 to 10"),
         ("execution.paper.leverage_max=2", "1, the paper venue trades spot"),
         ("execution.paper.price_fresh_for=0s", "1s to 1day"),
         ("execution.paper.price_fresh_candles=1", "2 to 100"),
@@ -311,6 +313,11 @@ fn values_out_of_range_are_refused() {
         let key = set.split_once('=').unwrap().0.split_once('.').unwrap().1;
         assert_refused(set, key, &format!("is out of range; allowed: {allowed}"));
     }
+    assert_refused(
+        "portfolio.dca.at_once_below=101%",
+        "dca.at_once_below",
+        "101 is not a percentage between 0 and 100",
+    );
     assert_refused(
         "risk.orders.entry_min=-1 USDT",
         "orders.entry_min",
