@@ -611,7 +611,12 @@ fn gap_6_a_task_that_never_ends_does_not_block_the_loop() {
     VirtualDriver::run_with(assembly, 7, Box::new(latency), Some(place::HOUR * 6)).unwrap();
 
     let state = data.state();
-    assert!(state.marks.len() >= 60, "marked every five minutes in which it changed: {}", state.marks.len());
+    // From the first purchase on the equity moves with every candle, and is marked every five minutes to the end.
+    let first = state.marks[0].1;
+    let moving: Vec<_> =
+        state.marks.iter().skip_while(|(_, equity)| *equity == first).map(|(at, _)| *at).collect();
+    assert!(moving.windows(2).all(|pair| pair[1].since(pair[0]) <= secs(300)), "{moving:?}");
+    assert!(moving.len() >= 60 && state.at.since(*moving.last().unwrap()) <= secs(300), "{moving:?}");
     assert!(state.plans.open().chain(state.plans.finished()).count() > 0, "the rebalance ran");
     let failing = AlarmKey::about(AlarmSource::TaskFailing, Subject::Task(TaskName::SentimentAnalysis));
     assert!(state.alarms.state(&failing).is_active(), "and it is said that one task never answers");

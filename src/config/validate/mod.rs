@@ -81,9 +81,13 @@ fn agents(config: &Config, check: &mut Check) {
             ),
         );
     }
-    let stop = &config.risk.stop;
+    let (stop, paper) = (&config.risk.stop, &config.execution.paper);
+    if [paper.fee_pct, paper.slippage_pct].iter().any(|cost| cost.value() > money::COST_MAX) {
+        // That is the fault, and named as one.
+        return;
+    }
     let farthest = reward.ok().and_then(|reward| checked_mul(stop.distance_max_pct.value(), reward).ok());
-    let costs = config.execution.paper.costs().round_trip_pct();
+    let costs = paper.costs().round_trip_pct();
     let needed = costs.and_then(|costs| checked_mul(costs, stop.target_costs_min));
     if let (Some(farthest), Ok(needed)) = (farthest, needed)
         && farthest < needed

@@ -10,6 +10,9 @@ use crate::config::key_path::KeyPath;
 use crate::config::{Config, Minimum, converts, price_path};
 use crate::domain::{AGE_CANDLES_MIN, Asset, Money, Pct, Symbol, checked_add, checked_sub};
 
+/// Most that fee or slippage may take of a trade, percent.
+pub(super) const COST_MAX: Decimal = Decimal::TEN;
+
 /// The largest amount any key may hold, in the account currency; above it is a slip of the pen.
 const AMOUNT_MAX: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 
@@ -151,7 +154,6 @@ fn targets(config: &Config, check: &mut Check) {
 }
 
 pub(super) fn check_execution(config: &Config, check: &mut Check) {
-    const COST_MAX: Decimal = Decimal::TEN;
     let file = &config.execution;
     start(config, check);
     check.range("execution.entry_valid_for", file.execution.entry_valid_for, SECOND, 7 * DAY);
