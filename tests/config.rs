@@ -313,6 +313,10 @@ fn values_out_of_range_are_refused() {
         let key = set.split_once('=').unwrap().0.split_once('.').unwrap().1;
         assert_refused(set, key, &format!("is out of range; allowed: {allowed}"));
     }
+}
+
+#[test]
+fn a_least_amount_is_neither_negative_nor_more_than_everything() {
     assert_refused(
         "portfolio.dca.at_once_below=101%",
         "dca.at_once_below",
